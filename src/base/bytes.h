@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * bytes.h: a view of octets, a reader that knows its end, and a growing buffer to write into.
+ *
+ * Everything a peer sends is read through bytes_reader_t. A getter past the end sets one sticky flag and
+ * returns zeros; the caller asks reader_ok() once, before it uses anything. Numbers are big-endian, as on both
+ * wires. Nothing here owns memory except buffer_t. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* A view: never owns. `data` may be NULL when `len` is 0. */
+typedef struct bytes {
+    const uint8_t *data;
+    size_t len;
+} bytes_t;
+
+/* A view of a string literal, without its final NUL. */
+#define BYTES(literal) ((bytes_t){(const uint8_t *)(literal), sizeof(literal) - 1})
+
+static inline bytes_t bytes_make(const void *data, size_t len)
+{
+    return (bytes_t){(const uint8_t *)data, len};
+}
+
+/* A view of a NUL-terminated string. */
+static inline bytes_t bytes_string(const char *s)
+{
+    return bytes_make(s, strlen(s));
+}
+
+static inline bool bytes_equal(bytes_t a, bytes_t b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+/* Orders octet by octet, the shorter first: <0, 0, >0. */
+int bytes_compare(bytes_t a, bytes_t b);
+
+static inline bool bytes_starts_with(bytes_t b, bytes_t prefix)
+{
+    return b.len >= prefix.len && (prefix.len == 0 || memcmp(b.data, prefix.data, prefix.len) == 0);
+}
+
+/* True if `b` is well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). */
+bool bytes_are_utf8(bytes_t b);
+
+/* ---- reading ---- */
+
+typedef struct bytes_reader {
+    const uint8_t *at;
+    const uint8_t *end;
+    bool failed;
+} bytes_reader_t;
+
+static inline bytes_reader_t bytes_reader(bytes_t b)
+{
+    return (bytes_reader_t){b.data, b.data ? b.data + b.len : NULL, false};
+}
+
+static inline bool reader_ok(const bytes_reader_t *r)
+{
+    return !r->failed;
+}
+
+static inline size_t reader_left(const bytes_reader_t *r)
+{
+    return (size_t)(r->end - r->at);
+}
+
+/* True if everything was read and nothing was missing. */
+static inline bool reader_done(const bytes_reader_t *r)
+{
+    return !r->failed && r->at == r->end;
+}
+
+uint8_t read_u8(bytes_reader_t *r);
+uint16_t read_u16(bytes_reader_t *r);
+uint32_t read_u32(bytes_reader_t *r);
+uint64_t read_u64(bytes_reader_t *r);
+
+/* The next `len` octets as a view into the input. */
+bytes_t read_bytes(bytes_reader_t *r, size_t len);
+
+/* AMQP short string (one octet of length) and long string (four), as views into the input. */
+bytes_t read_short_string(bytes_reader_t *r);
+bytes_t read_long_string(bytes_reader_t *r);
+
+/* ---- writing ---- */
+
+/* A buffer that grows up to `limit_bytes`; past it, `failed` is set and nothing more is written.
+ * Owner: who called buffer_init; buffer_free gives the memory back. A zeroed buffer_t is a valid empty one
+ * without a limit. */
+typedef struct buffer {
+    uint8_t *data;
+    size_t len;
+    size_t capacity;
+    size_t limit_bytes; /* 0: none */
+    bool failed;
+} buffer_t;
+
+void buffer_init(buffer_t *b, size_t limit_bytes);
+void buffer_free(buffer_t *b);
+
+/* Forgets the content, keeps the memory, clears `failed`. */
+void buffer_clear(buffer_t *b);
+
+/* Room for `len` more octets at data + len; false (and failed) past the limit. */
+bool buffer_reserve(buffer_t *b, size_t len);
+
+/* Drops the first `len` octets and moves the rest to the front. */
+void buffer_consume(buffer_t *b, size_t len);
+
+static inline bytes_t buffer_bytes(const buffer_t *b)
+{
+    return (bytes_t){b->data, b->len};
+}
+
+void write_u8(buffer_t *b, uint8_t v);
+void write_u16(buffer_t *b, uint16_t v);
+void write_u32(buffer_t *b, uint32_t v);
+void write_u64(buffer_t *b, uint64_t v);
+void write_bytes(buffer_t *b, bytes_t v);
+
+/* Short string: at most 255 octets, a longer one sets `failed`. */
+void write_short_string(buffer_t *b, bytes_t v);
+void write_long_string(buffer_t *b, bytes_t v);
+
+/* Leaves room for a length that is known later: mark = write_length_u32(b); …; patch_length_u32(b, mark)
+ * writes the number of octets that came after the four. */
+size_t write_length_u32(buffer_t *b);
+void patch_length_u32(buffer_t *b, size_t mark);

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lane.c: the overflow is a growing circular array that only the producer touches; it is given back when it
+ * has run empty, since it is needed only while the other side is far behind. */
+#include "base/lane.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+#define OVERFLOW_LEAST_ITEMS 16
+#define CACHE_LINE_BYTES     64
+
+/* What waits for room in the ring, oldest at `first`. */
+typedef struct overflow {
+    uint8_t *items;
+    size_t first;
+    size_t count;
+    size_t capacity;
+} overflow_t;
+
+struct lane {
+    ring_t *ring;
+    size_t item_bytes;
+
+    /* the producer's */
+    overflow_t overflow;
+    bool unseen; /* something went into the ring since the last flush */
+
+    /* the consumer's, with a line between, as the allocation itself is not aligned */
+    char apart[CACHE_LINE_BYTES];
+    bool unreleased; /* something was popped since the last release */
+};
+
+lane_t *lane_new(size_t capacity, size_t item_bytes)
+{
+    lane_t *l = MEM_NEW(lane_t);
+    l->ring = ring_new(capacity, item_bytes);
+    l->item_bytes = item_bytes;
+    return l;
+}
+
+void lane_free(lane_t **l)
+{
+    if (!*l)
+        return;
+    ring_free(&(*l)->ring);
+    mem_free((*l)->overflow.items);
+    mem_free(*l);
+    *l = NULL;
+}
+
+static uint8_t *overflow_item(const lane_t *l, size_t index)
+{
+    const overflow_t *o = &l->overflow;
+    return o->items + (o->first + index) % o->capacity * l->item_bytes;
+}
+
+/* Twice the places, with the items from 0 on. */
+static void overflow_grow(lane_t *l)
+{
+    overflow_t *o = &l->overflow;
+    size_t capacity = o->capacity ? o->capacity * 2 : OVERFLOW_LEAST_ITEMS;
+    uint8_t *items = mem_alloc(capacity * l->item_bytes);
+    for (size_t i = 0; i < o->count; i++)
+        memcpy(items + i * l->item_bytes, overflow_item(l, i), l->item_bytes);
+    mem_free(o->items);
+    *o = (overflow_t){.items = items, .count = o->count, .capacity = capacity};
+}
+
+static void overflow_append(lane_t *l, const void *item)
+{
+    if (l->overflow.count == l->overflow.capacity)
+        overflow_grow(l);
+    memcpy(overflow_item(l, l->overflow.count), item, l->item_bytes);
+    l->overflow.count++;
+}
+
+static void overflow_move(lane_t *l)
+{
+    overflow_t *o = &l->overflow;
+    while (o->count > 0 && ring_push(l->ring, overflow_item(l, 0))) {
+        o->first = (o->first + 1) % o->capacity;
+        o->count--;
+        l->unseen = true;
+    }
+    if (o->count == 0 && o->items) {
+        mem_free(o->items);
+        *o = (overflow_t){0};
+    }
+}
+
+void lane_push(lane_t *l, const void *item)
+{
+    if (l->overflow.count == 0 && ring_push(l->ring, item))
+        l->unseen = true;
+    else
+        overflow_append(l, item);
+}
+
+size_t lane_room(lane_t *l)
+{
+    return l->overflow.count > 0 ? 0 : ring_room(l->ring);
+}
+
+bool lane_flush(lane_t *l)
+{
+    overflow_move(l);
+    if (!l->unseen)
+        return false;
+    ring_publish(l->ring);
+    l->unseen = false;
+    return true;
+}
+
+size_t lane_overflow(const lane_t *l)
+{
+    return l->overflow.count;
+}
+
+const void *lane_peek(lane_t *l)
+{
+    return ring_peek(l->ring);
+}
+
+void lane_pop(lane_t *l)
+{
+    ring_pop(l->ring);
+    l->unreleased = true;
+}
+
+bool lane_release(lane_t *l)
+{
+    if (!l->unreleased)
+        return false;
+    ring_release(l->ring);
+    l->unreleased = false;
+    return true;
+}
+
+bool lane_empty(lane_t *l)
+{
+    return ring_peek(l->ring) == NULL;
+}

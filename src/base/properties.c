@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * properties.c: stepping through the values that the flags announce.
+ *
+ *   flags: u16, bit 15 for the first property; then the values of those that are set, in their order:
+ *   a short string, a long-string-like table, or one or eight octets
+ *
+ * Every step goes through a reader, so that octets which were never checked cannot lead out of them. */
+#include "base/properties.h"
+
+#include "base/table.h"
+
+#define FLAG_CONTINUATION 1u
+
+enum { SHORT_STRING = 0, TABLE = -1 }; /* else: the number of octets */
+
+static const int8_t layouts[PROPERTY_COUNT] = {
+    [PROPERTY_HEADERS] = TABLE,
+    [PROPERTY_DELIVERY_MODE] = 1,
+    [PROPERTY_PRIORITY] = 1,
+    [PROPERTY_TIMESTAMP] = 8,
+};
+
+static bytes_t read_value(bytes_reader_t *r, property_t p)
+{
+    if (layouts[p] == SHORT_STRING)
+        return read_short_string(r);
+    if (layouts[p] == TABLE)
+        return read_long_string(r);
+    return read_bytes(r, (size_t)layouts[p]);
+}
+
+static uint16_t flags_of(bytes_t properties)
+{
+    bytes_reader_t r = bytes_reader(properties);
+    return read_u16(&r);
+}
+
+bool properties_valid(bytes_t properties)
+{
+    bytes_reader_t r = bytes_reader(properties);
+    uint16_t flags = read_u16(&r);
+    if (flags & FLAG_CONTINUATION)
+        return false;
+    for (property_t p = 0; p < PROPERTY_COUNT; p++) {
+        if (!(flags & PROPERTY_FLAG(p)))
+            continue;
+        bytes_t value = read_value(&r, p);
+        if (layouts[p] == TABLE && !table_valid(value))
+            return false;
+    }
+    return reader_done(&r);
+}
+
+bool properties_has(bytes_t properties, property_t p)
+{
+    return (flags_of(properties) & PROPERTY_FLAG(p)) != 0;
+}
+
+/* A reader behind the values before `p`. */
+static bytes_reader_t seek(bytes_t properties, property_t p)
+{
+    bytes_reader_t r = bytes_reader(properties);
+    uint16_t flags = read_u16(&r);
+    for (property_t before = 0; before < p; before++)
+        if (flags & PROPERTY_FLAG(before))
+            (void)read_value(&r, before);
+    return r;
+}
+
+bool properties_get(bytes_t properties, property_t p, bytes_t *value)
+{
+    if (!properties_has(properties, p))
+        return false;
+    bytes_reader_t r = seek(properties, p);
+    bytes_t found = read_value(&r, p);
+    if (!reader_ok(&r))
+        return false;
+    *value = found;
+    return true;
+}
+
+bool properties_persistent(bytes_t properties)
+{
+    bytes_t mode;
+    return properties_get(properties, PROPERTY_DELIVERY_MODE, &mode) && mode.data[0] == 2;
+}
+
+bytes_t properties_headers(bytes_t properties)
+{
+    bytes_t headers = {NULL, 0};
+    (void)properties_get(properties, PROPERTY_HEADERS, &headers);
+    return headers;
+}
+
+void properties_write_headers(buffer_t *b, bytes_t properties, bytes_t headers)
+{
+    bytes_reader_t r = seek(properties, PROPERTY_HEADERS);
+    bytes_t before = {NULL, 0};
+    if (reader_ok(&r) && properties.len >= 2)
+        before = bytes_make(properties.data + 2, properties.len - 2 - reader_left(&r));
+    if (properties_has(properties, PROPERTY_HEADERS))
+        (void)read_value(&r, PROPERTY_HEADERS);
+    bytes_t behind = read_bytes(&r, reader_left(&r));
+
+    uint16_t flags = flags_of(properties) & (uint16_t)~PROPERTY_FLAG(PROPERTY_HEADERS);
+    write_u16(b, headers.len > 0 ? flags | PROPERTY_FLAG(PROPERTY_HEADERS) : flags);
+    write_bytes(b, before);
+    if (headers.len > 0)
+        write_long_string(b, headers);
+    write_bytes(b, behind);
+}

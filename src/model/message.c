@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * message.c: one allocation a message: the struct, then exchange, routing key, properties and body end to
+ * end. */
+#include "model/message.h"
+
+#include <assert.h>
+
+#include "base/alloc.h"
+#include "base/properties.h"
+
+static size_t envelope_bytes(const message_t *m)
+{
+    return (size_t)m->exchange_len + m->routing_key_len + m->properties_len;
+}
+
+static uint8_t *put(uint8_t *at, bytes_t octets)
+{
+    if (octets.len > 0)
+        memcpy(at, octets.data, octets.len);
+    return at + octets.len;
+}
+
+message_t *message_new(bytes_t exchange, bytes_t routing_key, bytes_t properties, uint64_t body_capacity)
+{
+    assert(exchange.len <= UINT8_MAX && routing_key.len <= UINT8_MAX && properties.len <= UINT32_MAX);
+    assert(body_capacity <= SIZE_MAX / 2);
+    size_t envelope = exchange.len + routing_key.len + properties.len;
+    message_t *m = mem_alloc(sizeof *m + envelope + (size_t)body_capacity);
+    *m = (message_t){
+        .exchange_len = (uint8_t)exchange.len,
+        .routing_key_len = (uint8_t)routing_key.len,
+        .persistent = properties_persistent(properties),
+        .properties_len = (uint32_t)properties.len,
+        .body_capacity = body_capacity,
+    };
+    put(put(put(m->octets, exchange), routing_key), properties);
+    return m;
+}
+
+message_t *message_append(message_t *m, bytes_t octets, uint64_t body_total)
+{
+    assert(octets.len <= SIZE_MAX / 2 - m->body_len);
+    uint64_t needed = m->body_len + octets.len;
+    if (needed > m->body_capacity) {
+        uint64_t capacity = 2 * m->body_capacity < body_total ? 2 * m->body_capacity : body_total;
+        if (capacity < needed)
+            capacity = needed;
+        m = mem_resize(m, sizeof *m + envelope_bytes(m) + (size_t)capacity);
+        m->body_capacity = capacity;
+    }
+    put(m->octets + envelope_bytes(m) + m->body_len, octets);
+    m->body_len = needed;
+    return m;
+}
+
+message_t *message_with_properties(const message_t *m, bytes_t properties)
+{
+    message_t *copy = message_new(message_exchange(m), message_routing_key(m), properties, m->body_len);
+    return message_append(copy, message_body(m), m->body_len);
+}
+
+void message_free(message_t *m)
+{
+    mem_free(m);
+}
+
+bytes_t message_exchange(const message_t *m)
+{
+    return bytes_make(m->octets, m->exchange_len);
+}
+
+bytes_t message_routing_key(const message_t *m)
+{
+    return bytes_make(m->octets + m->exchange_len, m->routing_key_len);
+}
+
+bytes_t message_properties(const message_t *m)
+{
+    return bytes_make(m->octets + m->exchange_len + m->routing_key_len, m->properties_len);
+}
+
+bytes_t message_body(const message_t *m)
+{
+    return bytes_make(m->octets + envelope_bytes(m), (size_t)m->body_len);
+}
+
+size_t message_bytes(const message_t *m)
+{
+    return sizeof *m + envelope_bytes(m) + (size_t)m->body_capacity;
+}
