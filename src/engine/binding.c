@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * binding.c: bindings and the indices that routing looks into.
+ *
+ * A binding's identity is (source, destination, routing key, arguments sorted by key); in its source's table
+ * it is found by the octets  kind:o name:ss key:ss arguments…  (kind 'q' or 'x'). */
+#include "engine/engine_internal.h"
+
+static void write_identity(buffer_t *b, const queue_t *queue, const exchange_t *exchange, bytes_t key,
+                           bytes_t arguments)
+{
+    buffer_clear(b);
+    write_u8(b, queue ? 'q' : 'x');
+    write_short_string(b, queue ? queue->name : exchange->name);
+    write_short_string(b, key);
+    table_write_sorted(b, arguments);
+}
+
+static bytes_t identity_of(const hash_node_t *node)
+{
+    return HASH_OF(node, const binding_t, node)->identity;
+}
+
+static bytes_t key_of_group(const hash_node_t *node)
+{
+    return HASH_OF(node, const key_group_t, node)->key;
+}
+
+static binding_t *find_identity(exchange_t *source, bytes_t identity)
+{
+    hash_node_t *node = hash_find(&source->bindings, identity);
+    return node ? HASH_OF(node, binding_t, node) : NULL;
+}
+
+static void index_direct(exchange_t *source, binding_t *b)
+{
+    hash_node_t *node = hash_find(&source->keys, b->key);
+    if (node) {
+        b->group = HASH_OF(node, key_group_t, node);
+    } else {
+        b->group = MEM_NEW(key_group_t);
+        list_init(&b->group->bindings);
+        b->group->key = b->key;
+        hash_insert(&source->keys, &b->group->node);
+    }
+    list_append(&b->group->bindings, &b->in_index);
+}
+
+static void unindex_direct(exchange_t *source, binding_t *b)
+{
+    key_group_t *group = b->group;
+    list_remove(&b->in_index);
+    if (list_empty(&group->bindings)) {
+        hash_remove(&source->keys, &group->node);
+        mem_free(group);
+    } else if (group->key.data == b->key.data) {
+        group->key =
+            LIST_OF(list_first(&group->bindings), binding_t, in_index)->key; /* the octets go with b */
+    }
+}
+
+static void index_binding(exchange_t *source, binding_t *b)
+{
+    if (source->type == EXCHANGE_DIRECT) {
+        index_direct(source, b);
+    } else if (source->type == EXCHANGE_TOPIC) {
+        b->trie_node = trie_node_for(&source->trie, b->key);
+        list_append(&b->trie_node->bindings, &b->in_index);
+    }
+}
+
+static void unindex_binding(exchange_t *source, binding_t *b)
+{
+    if (source->type == EXCHANGE_DIRECT) {
+        unindex_direct(source, b);
+    } else if (source->type == EXCHANGE_TOPIC) {
+        list_remove(&b->in_index);
+        trie_prune(&source->trie, b->trie_node);
+    }
+}
+
+static binding_t *binding_new(exchange_t *source, queue_t *queue, exchange_t *exchange, bytes_t identity)
+{
+    binding_t *b = mem_zero(sizeof *b + identity.len);
+    memcpy(b->octets, identity.data, identity.len);
+    b->identity = bytes_make(b->octets, identity.len);
+    bytes_reader_t r = bytes_reader(b->identity);
+    (void)read_u8(&r);
+    (void)read_short_string(&r);
+    b->key = read_short_string(&r);
+    b->arguments = read_bytes(&r, reader_left(&r));
+    b->source = source;
+    b->queue = queue;
+    b->exchange = exchange;
+    list_init(&b->in_source);
+    list_init(&b->in_destination);
+    list_init(&b->in_index);
+    return b;
+}
+
+binding_t *binding_add(exchange_t *source, queue_t *queue, exchange_t *exchange, bytes_t key,
+                       bytes_t arguments)
+{
+    if (source->keys.key_of == NULL) {
+        hash_init(&source->keys, key_of_group);
+        hash_init(&source->bindings, identity_of);
+    }
+    binding_t *b = binding_find(source, queue, exchange, key, arguments);
+    if (b && (b->queue ? b->queue == queue : b->exchange == exchange))
+        return b;
+    if (b) /* of a deleted thing of that name, not swept yet */
+        binding_remove(b);
+
+    engine_t *e = source->vhost->engine;
+    write_identity(&e->scratch, queue, exchange, key, arguments);
+    b = binding_new(source, queue, exchange, buffer_bytes(&e->scratch));
+    hash_insert(&source->bindings, &b->node);
+    list_append(&source->out, &b->in_source);
+    list_append(queue ? &queue->bindings : &exchange->in, &b->in_destination);
+    index_binding(source, b);
+    source->holds++;
+    if (exchange)
+        exchange->holds++;
+    e->counts.bindings++;
+    return b;
+}
+
+binding_t *binding_find(exchange_t *source, queue_t *queue, exchange_t *exchange, bytes_t key,
+                        bytes_t arguments)
+{
+    if (source->bindings.key_of == NULL)
+        return NULL;
+    engine_t *e = source->vhost->engine;
+    write_identity(&e->scratch, queue, exchange, key, arguments);
+    return find_identity(source, buffer_bytes(&e->scratch));
+}
+
+void binding_remove(binding_t *b)
+{
+    exchange_t *source = b->source;
+    exchange_t *destination = b->exchange;
+    hash_remove(&source->bindings, &b->node);
+    list_remove(&b->in_source);
+    list_remove(&b->in_destination);
+    unindex_binding(source, b);
+    source->vhost->engine->counts.bindings--;
+    mem_free(b);
+    if (source->auto_delete && !source->deleted && list_empty(&source->out))
+        exchange_remove(source, NULL, NULL);
+    if (destination)
+        exchange_release(destination);
+    exchange_release(source);
+}

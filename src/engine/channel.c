@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * channel.c: a channel's life and the order of its commands.
+ *
+ * Commands are carried out as they come, unless one before them is not finished: then they are parked and
+ * carried out later in the same order, while other channels go on. A channel is freed only between commands
+ * (`executing`). */
+#include <stdarg.h>
+
+#include "engine/engine_internal.h"
+
+static bytes_t tag_of(const hash_node_t *node)
+{
+    return HASH_OF(node, const consumer_t, node)->tag;
+}
+
+channel_t *channel_new(connection_t *c, uint16_t number)
+{
+    channel_t *ch = MEM_NEW(channel_t);
+    ch->connection = c;
+    ch->number = number;
+    hash_init(&ch->consumers, tag_of);
+    list_init(&ch->stalled);
+    list_init(&ch->confirming);
+    list_init(&ch->held_link);
+    job_init(&ch->resume);
+    job_init(&ch->settling);
+    hash_insert(&c->channels, &ch->node);
+    c->engine->counts.channels++;
+    return ch;
+}
+
+void channel_free(channel_t *ch)
+{
+    connection_t *c = ch->connection;
+    assert(ch->consumers.count == 0 && ch->unacked.count == 0 && ch->awaited == NULL);
+    assert(!job_running(&ch->settling));
+    channel_drop_parked(ch);
+    list_remove(&ch->resume.link);
+    list_remove(&ch->confirming);
+    hash_remove(&c->channels, &ch->node);
+    if (c->last_channel == ch)
+        c->last_channel = NULL;
+    hash_deinit(&ch->consumers);
+    unacked_deinit(&ch->unacked);
+    mem_free((void *)ch->last_queue.data);
+    c->engine->counts.channels--;
+    mem_free(ch);
+}
+
+void channel_set_last_queue(channel_t *ch, bytes_t name)
+{
+    if (bytes_equal(ch->last_queue, name))
+        return;
+    mem_free((void *)ch->last_queue.data);
+    ch->last_queue = bytes_dup(name);
+}
+
+/* ---- its end ---- */
+
+bool channel_wind_up(channel_t *ch, uint32_t budget, uint32_t *used)
+{
+    hash_node_t *node;
+    unacked_t *u;
+    for (; *used < budget && (node = hash_any(&ch->consumers)); (*used)++)
+        consumer_cancel(HASH_OF(node, consumer_t, node));
+    for (; *used < budget && (u = unacked_first(&ch->unacked)); (*used)++)
+        settle_one(ch, u, true);
+    return ch->consumers.count == 0 && ch->unacked.count == 0;
+}
+
+static uint32_t wind_up_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
+{
+    (void)e;
+    uint32_t used = 0;
+    *done = channel_wind_up(LIST_OF(job, channel_t, settling), budget, &used);
+    return used;
+}
+
+/* The client closes: answered when consumers are gone and unacked messages have returned. */
+static void on_close(channel_t *ch, const command_t *cmd)
+{
+    event_t closed = {.type = EVENT_CHANNEL_CLOSED, .cause = cmd->cause};
+    confirm_flush(ch);
+    ch->state = CHANNEL_CLOSED;
+    job_start(ch->connection->engine, &ch->settling, wind_up_step, ch, &closed);
+}
+
+void channel_refuse_with(channel_t *ch, refusal_t *why)
+{
+    if (refusal_is_hard(why->code)) {
+        connection_close(ch->connection, why, true);
+        return;
+    }
+    event_t refused = {.type = EVENT_CHANNEL_REFUSED, .refusal = why};
+    confirm_flush(ch);
+    ch->state = CHANNEL_REFUSED;
+    channel_drop_parked(ch);
+    job_start(ch->connection->engine, &ch->settling, wind_up_step, ch, &refused);
+}
+
+void channel_refuse(channel_t *ch, uint32_t cause, uint16_t code, const char *format, ...)
+{
+    refusal_t *why = refusal_new(code, cause, "%s", "");
+    va_list args;
+    va_start(args, format);
+    text_format_list(why->text, sizeof why->text, format, args);
+    va_end(args);
+    channel_refuse_with(ch, why);
+}
+
+/* A channel number is used again: everything as new. */
+static void reopen(channel_t *ch)
+{
+    ch->state = CHANNEL_OPEN;
+    ch->prefetch = ch->global_prefetch = 0;
+    ch->last_tag = 0;
+    ch->confirms = false;
+    ch->publishes_done = ch->publishes_confirmed = 0;
+    channel_set_last_queue(ch, BYTES(""));
+    emit_channel(ch, &(event_t){.type = EVENT_CHANNEL_OPENED});
+}
+
+/* ---- commands ---- */
+
+static void on_refuse(channel_t *ch, command_t *cmd)
+{
+    refusal_t *why = cmd->refusal;
+    cmd->refusal = NULL;
+    channel_refuse_with(ch, why);
+}
+
+void on_echo(channel_t *ch, command_t *cmd)
+{
+    emit_ok(ch, cmd);
+}
+
+static command_handler_t *const handlers[] = {
+    [COMMAND_REFUSE] = on_refuse,
+    [COMMAND_EXCHANGE_DECLARE] = on_exchange_declare,
+    [COMMAND_EXCHANGE_DELETE] = on_exchange_delete,
+    [COMMAND_EXCHANGE_BIND] = on_exchange_bind,
+    [COMMAND_EXCHANGE_UNBIND] = on_exchange_unbind,
+    [COMMAND_QUEUE_DECLARE] = on_queue_declare,
+    [COMMAND_QUEUE_BIND] = on_queue_bind,
+    [COMMAND_QUEUE_UNBIND] = on_queue_unbind,
+    [COMMAND_QUEUE_PURGE] = on_queue_purge,
+    [COMMAND_QUEUE_DELETE] = on_queue_delete,
+    [COMMAND_QOS] = on_qos,
+    [COMMAND_CONSUME] = on_consume,
+    [COMMAND_CANCEL] = on_cancel,
+    [COMMAND_PUBLISH] = on_publish,
+    [COMMAND_GET] = on_get,
+    [COMMAND_ACK] = on_ack,
+    [COMMAND_NACK] = on_nack,
+    [COMMAND_RECOVER] = on_recover,
+    [COMMAND_CONFIRM_SELECT] = on_confirm_select,
+    [COMMAND_TX_SELECT] = on_tx,
+    [COMMAND_TX_COMMIT] = on_tx,
+    [COMMAND_TX_ROLLBACK] = on_tx,
+    [COMMAND_ECHO] = on_echo,
+};
+
+static void execute_open(channel_t *ch, command_t *cmd)
+{
+    if (cmd->type == COMMAND_CHANNEL_CLOSE) {
+        on_close(ch, cmd);
+    } else if (cmd->type < sizeof handlers / sizeof *handlers && handlers[cmd->type]) {
+        handlers[cmd->type](ch, cmd);
+    }
+}
+
+/* The peer is being told of the error: only its closing counts. */
+static void execute_refused(channel_t *ch, const command_t *cmd)
+{
+    if (cmd->type == COMMAND_CHANNEL_RELEASE)
+        ch->state = CHANNEL_CLOSED;
+    else if (cmd->type == COMMAND_CHANNEL_CLOSE)
+        emit_channel(ch, &(event_t){.type = EVENT_CHANNEL_CLOSED, .cause = cmd->cause});
+    else if (cmd->type == COMMAND_CHANNEL_OPEN)
+        channel_refuse(ch, cmd->cause, REFUSAL_CHANNEL_ERROR, "second 'channel.open' seen");
+}
+
+/* Carries one out and frees what it still owns afterwards. */
+static void execute(channel_t *ch, command_t *cmd)
+{
+    if (ch->state == CHANNEL_OPEN)
+        execute_open(ch, cmd);
+    else if (ch->state == CHANNEL_REFUSED)
+        execute_refused(ch, cmd);
+    else if (cmd->type == COMMAND_CHANNEL_OPEN)
+        reopen(ch);
+    command_discard(cmd);
+}
+
+/* ---- parking ---- */
+
+bool channel_is_parked(const channel_t *ch)
+{
+    return ch->awaited || ch->parked.length > 0;
+}
+
+static uint64_t held_bytes_of(const command_t *cmd)
+{
+    return cmd->type == COMMAND_PUBLISH && cmd->message ? message_bytes(cmd->message) : 0;
+}
+
+static void park(channel_t *ch, command_t *cmd)
+{
+    connection_t *c = ch->connection;
+    command_queue_push(&ch->parked, cmd);
+    c->parked_count++;
+    c->held_bytes += held_bytes_of(cmd);
+    if (cmd->type != COMMAND_PUBLISH)
+        ch->parked_others++;
+    connection_check_reading(c);
+}
+
+static bool pop_parked(channel_t *ch, command_t *cmd)
+{
+    connection_t *c = ch->connection;
+    if (!command_queue_pop(&ch->parked, cmd))
+        return false;
+    c->parked_count--;
+    c->held_bytes -= held_bytes_of(cmd);
+    if (cmd->type != COMMAND_PUBLISH)
+        ch->parked_others--;
+    return true;
+}
+
+void channel_drop_parked(channel_t *ch)
+{
+    command_t cmd;
+    while (pop_parked(ch, &cmd))
+        command_discard(&cmd);
+    list_remove(&ch->held_link);
+    ch->held = false;
+    connection_check_reading(ch->connection);
+}
+
+/* A publish at the memory alarm: it and what follows wait until the alarm is over. */
+static bool must_hold(channel_t *ch, const command_t *cmd)
+{
+    if (cmd->type != COMMAND_PUBLISH || ch->state != CHANNEL_OPEN || !flow_holds(ch->connection))
+        return false;
+    if (!ch->held) {
+        ch->held = true;
+        list_append(&ch->connection->engine->held, &ch->held_link);
+    }
+    return true;
+}
+
+/* Acks pass publishes that are held back: they are what ends the alarm. */
+static bool must_wait(channel_t *ch, const command_t *cmd)
+{
+    bool ack = cmd->type == COMMAND_ACK || cmd->type == COMMAND_NACK;
+    if (ch->awaited || (ch->parked.length > 0 && !(ack && ch->parked_others == 0)))
+        return true;
+    return must_hold(ch, cmd);
+}
+
+/* Frees a closed channel that nothing waits for. */
+static bool free_if_over(channel_t *ch)
+{
+    connection_t *c = ch->connection;
+    if (ch->state != CHANNEL_CLOSED || channel_is_parked(ch) || c->state != CONNECTION_OPEN)
+        return false;
+    channel_free(ch);
+    return true;
+}
+
+static uint32_t resume_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
+{
+    (void)e;
+    channel_t *ch = LIST_OF(job, channel_t, resume);
+    connection_t *c = ch->connection;
+    uint32_t used = 0;
+    command_t cmd;
+    bool blocked = false;
+    ch->executing = true;
+    while (used < budget && !blocked && c->state == CONNECTION_OPEN && ch->parked.length > 0) {
+        blocked = ch->awaited || must_hold(ch, command_queue_first(&ch->parked));
+        if (!blocked && pop_parked(ch, &cmd)) {
+            execute(ch, &cmd);
+            used++;
+        }
+    }
+    ch->executing = false;
+    *done = blocked || c->state != CONNECTION_OPEN || ch->parked.length == 0;
+    connection_check_reading(c);
+    if (*done && !free_if_over(ch) && ch->parked.length == 0)
+        connection_check_pending(c);
+    return used;
+}
+
+void channel_unpark(channel_t *ch)
+{
+    connection_t *c = ch->connection;
+    if (ch->executing || ch->awaited || c->state != CONNECTION_OPEN || free_if_over(ch))
+        return;
+    if (ch->parked.length > 0 && !job_running(&ch->resume))
+        job_start(c->engine, &ch->resume, resume_step, NULL, NULL);
+    else if (ch->parked.length == 0)
+        connection_check_pending(c);
+}
+
+void channel_command(connection_t *c, command_t *cmd)
+{
+    channel_t *ch = channel_find(c, cmd->channel);
+    if (ch == NULL) {
+        if (cmd->type == COMMAND_CHANNEL_OPEN) {
+            ch = channel_new(c, cmd->channel);
+            emit_channel(ch, &(event_t){.type = EVENT_CHANNEL_OPENED});
+        }
+        command_discard(cmd);
+    } else if (must_wait(ch, cmd)) {
+        park(ch, cmd);
+    } else {
+        ch->executing = true;
+        execute(ch, cmd);
+        ch->executing = false;
+        if (ch->state == CHANNEL_CLOSED && c->state == CONNECTION_OPEN)
+            channel_unpark(ch);
+    }
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * command_queue.c: commands of one channel that wait, in order. Bounded by connection_check_reading: past the
+ * limits the connection's socket is no longer read. */
+#include "engine/engine_internal.h"
+
+void command_queue_push(command_queue_t *q, const command_t *c)
+{
+    if (q->length == q->capacity) {
+        size_t capacity = q->capacity ? q->capacity * 2 : 8;
+        command_t *items = mem_alloc(capacity * sizeof *items);
+        for (size_t i = 0; i < q->length; i++)
+            items[i] = q->items[(q->head + i) & (q->capacity - 1)];
+        mem_free(q->items);
+        q->items = items;
+        q->capacity = capacity;
+        q->head = 0;
+    }
+    q->items[(q->head + q->length++) & (q->capacity - 1)] = *c;
+}
+
+const command_t *command_queue_first(const command_queue_t *q)
+{
+    return q->length > 0 ? &q->items[q->head] : NULL;
+}
+
+bool command_queue_pop(command_queue_t *q, command_t *out)
+{
+    if (q->length == 0)
+        return false;
+    *out = q->items[q->head];
+    q->head = (q->head + 1) & (q->capacity - 1);
+    if (--q->length == 0)
+        command_queue_deinit(q);
+    return true;
+}
+
+void command_queue_deinit(command_queue_t *q)
+{
+    for (size_t i = 0; i < q->length; i++)
+        command_discard(&q->items[(q->head + i) & (q->capacity - 1)]);
+    mem_free(q->items);
+    *q = (command_queue_t){0};
+}

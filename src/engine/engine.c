@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * engine.c: the door (engine.h): ports, the step, and what is counted.
+ *
+ * A step takes a slice of commands from each port, runs due timers, a slice of each job, dispatches,
+ * confirms, and makes all of it visible. No part of it is unbounded, so no step is long. */
+#include "engine/engine_internal.h"
+
+void engine_options_default(engine_options_t *o)
+{
+    *o = (engine_options_t){
+        .held_bytes = 16 << 20,
+        .output_bytes = 1 << 20,
+        .parked_commands = 4096,
+        .unacked_max = 8000000,
+        .page_entries = 128,
+        .slice = 512,
+    };
+}
+
+engine_t *engine_new(const engine_options_t *options)
+{
+    engine_t *e = MEM_NEW(engine_t);
+    e->options = *options;
+    list_init(&e->connections);
+    list_init(&e->jobs);
+    list_init(&e->dirty_queues);
+    list_init(&e->confirming);
+    list_init(&e->blocked);
+    list_init(&e->held);
+    heap_init(&e->timers);
+    e->vhost = vhost_new(e, BYTES("/"));
+    return e;
+}
+
+void engine_attach(engine_t *e, port_t *port)
+{
+    e->ports = mem_resize(e->ports, (e->port_count + 1) * sizeof *e->ports);
+    engine_port_t *moved = e->ports;
+    for (size_t i = 0; i < e->port_count; i++) /* before the first step: nothing stalls yet */
+        list_init(&moved[i].stalled);
+    moved[e->port_count] = (engine_port_t){.port = port};
+    list_init(&moved[e->port_count].stalled);
+    e->port_count++;
+}
+
+/* ---- the end ---- */
+
+static void remove_queues(engine_t *e)
+{
+    hash_node_t *node;
+    while ((node = hash_any(&e->vhost->queues)))
+        queue_remove(HASH_OF(node, queue_t, node), NULL, NULL);
+}
+
+static void remove_exchanges(engine_t *e)
+{
+    hash_node_t *node;
+    while ((node = hash_any(&e->vhost->exchanges)))
+        exchange_remove(HASH_OF(node, exchange_t, node), NULL, NULL);
+}
+
+static void finish_jobs(engine_t *e)
+{
+    while (!list_empty(&e->jobs))
+        jobs_run(e);
+}
+
+void engine_free(engine_t **ep)
+{
+    engine_t *e = *ep;
+    e->freeing = true;
+    LIST_EACH(node, &e->connections)
+    connection_close(LIST_OF(node, connection_t, link), NULL, true);
+    finish_jobs(e);
+    LIST_EACH(node, &e->connections)
+    connection_release(LIST_OF(node, connection_t, link));
+    remove_queues(e);
+    remove_exchanges(e);
+    finish_jobs(e);
+    assert(e->memory_bytes == 0);
+    vhost_free(&e->vhost);
+    for (size_t i = 0; i < e->port_count; i++)
+        mem_free(e->ports[i].connections);
+    mem_free(e->ports);
+    heap_deinit(&e->timers);
+    route_deinit(&e->route);
+    buffer_free(&e->scratch);
+    mem_free(e);
+    *ep = NULL;
+}
+
+void engine_shutdown(engine_t *e)
+{
+    e->shutting_down = true;
+    LIST_EACH(node, &e->connections)
+    connection_shutdown(LIST_OF(node, connection_t, link));
+}
+
+/* ---- the step ---- */
+
+static void on_connection_close(connection_t *c, command_t *cmd)
+{
+    refusal_t *why = cmd->refusal;
+    cmd->refusal = NULL;
+    connection_close(c, why, why || (cmd->flags & COMMAND_GONE));
+}
+
+static void connection_command(connection_t *c, command_t *cmd)
+{
+    switch (cmd->type) {
+    case COMMAND_SENT:
+        loans_return(c, cmd->number);
+        return;
+    case COMMAND_CONNECTION_RELEASE:
+        connection_release(c);
+        return;
+    default:
+        break;
+    }
+    if (c->state != CONNECTION_OPEN) {
+        command_discard(cmd);
+    } else if (cmd->type == COMMAND_CONNECTION_CLOSE) {
+        on_connection_close(c, cmd);
+    } else if (cmd->type == COMMAND_HELD) {
+        c->unfinished_bytes = cmd->number;
+        if (cmd->number > 0)
+            (void)flow_holds(c);
+        connection_check_reading(c);
+    } else {
+        channel_command(c, cmd);
+    }
+}
+
+/* Commands are taken only while their answers have room: so what overflows stays small (base/lane.h). */
+static void take_commands(engine_t *e, engine_port_t *p)
+{
+    lane_t *commands = p->port->commands;
+    for (uint32_t n = 0; n < e->options.slice && lane_room(p->port->events) > 0; n++) {
+        const command_t *next = lane_peek(commands);
+        if (next == NULL)
+            return;
+        command_t cmd = *next;
+        lane_pop(commands);
+        connection_t *c = connection_find(p, cmd.connection);
+        if (cmd.type == COMMAND_CONNECTION_OPEN)
+            connection_open(e, p, &cmd);
+        else if (c)
+            connection_command(c, &cmd);
+        else
+            command_discard(&cmd);
+    }
+}
+
+static void run_timers(engine_t *e)
+{
+    heap_timer_t *t;
+    for (uint32_t n = 0; n < e->options.slice && (t = heap_pop_due(&e->timers, e->now_ms)); n++)
+        queue_remove(HEAP_OF(t, queue_t, expiry), NULL, NULL);
+}
+
+/* True if this port has something to do at once. */
+static bool port_finish(engine_port_t *p)
+{
+    if (lane_flush(p->port->events))
+        p->wake = true;
+    if (lane_release(p->port->commands))
+        p->wake = true;
+    return lane_room(p->port->events) > 0 && (!lane_empty(p->port->commands) || !list_empty(&p->stalled));
+}
+
+bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
+{
+    assert(now_ms >= e->now_ms);
+    e->now_ms = now_ms;
+    e->wall_ms = wall_ms;
+    for (size_t i = 0; i < e->port_count; i++) {
+        lane_flush(e->ports[i].port->events);
+        if (lane_room(e->ports[i].port->events) > 0)
+            consumers_wake(&e->ports[i].stalled);
+    }
+    for (size_t i = 0; i < e->port_count; i++)
+        take_commands(e, &e->ports[i]);
+    run_timers(e);
+    jobs_run(e);
+    dispatch_run(e);
+    confirms_run(e);
+    flow_check(e);
+    bool more = !list_empty(&e->jobs) || !list_empty(&e->dirty_queues);
+    for (size_t i = 0; i < e->port_count; i++)
+        more |= port_finish(&e->ports[i]);
+    return more;
+}
+
+bool engine_port_wants_wake(engine_t *e, const port_t *port)
+{
+    for (size_t i = 0; i < e->port_count; i++) {
+        if (e->ports[i].port == port) {
+            bool wake = e->ports[i].wake;
+            e->ports[i].wake = false;
+            return wake;
+        }
+    }
+    return false;
+}
+
+uint64_t engine_deadline_ms(const engine_t *e)
+{
+    const heap_timer_t *t = heap_first(&e->timers);
+    return t ? t->deadline_ms : UINT64_MAX;
+}
+
+void engine_count(const engine_t *e, engine_counts_t *counts)
+{
+    *counts = e->counts;
+    counts->messages_ready = counts->messages_unacked = 0;
+    for (hash_node_t *n = hash_next(&e->vhost->queues, NULL); n; n = hash_next(&e->vhost->queues, n)) {
+        const queue_t *q = HASH_OF(n, const queue_t, node);
+        counts->messages_ready += q->fifo.ready;
+        counts->messages_unacked += q->fifo.out;
+    }
+    counts->memory_bytes = e->memory_bytes;
+    counts->memory_alarm = e->alarm;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * engine.h: the broker as one single-threaded state machine: commands in, events out.
+ *
+ * The engine makes no system call, reads no clock and draws no random number: time comes with engine_step,
+ * names that must be unique come with the commands. The same commands in the same order at the same times
+ * give the same events. It meets others only in the lanes of the ports attached to it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "model/port.h"
+
+typedef struct engine engine_t;
+
+/* Every bound is a setting; tiny mode makes them small. */
+typedef struct engine_options {
+    uint64_t memory_high_bytes; /* memory of messages at which publishers are held back; 0: no alarm */
+    uint64_t held_bytes;        /* per connection: publishes held back before its socket is no longer read */
+    uint64_t
+        output_bytes; /* per connection: octets delivered and not yet sent before deliveries to it stop */
+    uint32_t parked_commands; /* per connection: commands waiting behind one that is not finished, likewise */
+    uint32_t unacked_max;     /* per channel: deliveries without an ack before deliveries to it stop */
+    uint32_t page_entries;    /* entries per page of a queue (a power of two) */
+    uint32_t slice;           /* units of work (a message, a binding) a job does in one go */
+    uint32_t consumers_max_per_channel; /* 0: unlimited */
+    const log_t *log;
+} engine_options_t;
+
+/* Defaults for a machine of ordinary size; memory_high_bytes 0. */
+void engine_options_default(engine_options_t *options);
+
+/* An engine with one vhost, "/", and its predeclared exchanges. `options` is copied; its log must outlive it.
+ */
+engine_t *engine_new(const engine_options_t *options);
+
+/* Frees everything, also what clients still use: their loans must not be touched any more. Sets *e to NULL.
+ */
+void engine_free(engine_t **e);
+
+/* Joins a port to the engine, before the first step. */
+void engine_attach(engine_t *e, port_t *port);
+
+/* Does a bounded amount of work: takes commands, runs due timers and slices of jobs, dispatches messages,
+ * fills the event lanes. `now_ms` never goes back; `wall_ms` is the wall clock's. Returns true if there is
+ * more to do at once. */
+bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms);
+
+/* After a step: true, once, if events for this port were made visible that its consumer was not told of. */
+bool engine_port_wants_wake(engine_t *e, const port_t *port);
+
+/* When the next timer is due (engine time), or UINT64_MAX. */
+uint64_t engine_deadline_ms(const engine_t *e);
+
+/* Ends all connections with 320 "broker forced connection closure with reason 'shutdown'", in the steps that
+ * follow. */
+void engine_shutdown(engine_t *e);
+
+/* For tests, the log and metrics. */
+typedef struct engine_counts {
+    uint64_t connections, channels, exchanges, queues, bindings, consumers;
+    uint64_t messages_ready, messages_unacked;
+    uint64_t memory_bytes; /* of messages and held bodies */
+    bool memory_alarm;
+} engine_counts_t;
+
+void engine_count(const engine_t *e, engine_counts_t *counts);

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * engine_internal.h: the engine's own structs: who owns what, and which list a thing is in.
+ *
+ *   engine ── vhost ── exchanges ── bindings ──> queues, exchanges
+ *      │         └──── queues ── fifo (entries) ──> messages
+ *      └── ports ── connections ── channels ── consumers ──> queues
+ *                                      └── unacked ──> queue entries
+ *
+ * A queue stays allocated while anything points into it (`holds`), also after its name is gone (`deleted`);
+ * so does an exchange. Every consumer that could take a message is in exactly one list: its queue's `ready`,
+ * or that of whatever it waits for (channel, connection, port). A consumer whose own prefetch is used up is
+ * in none. */
+#pragma once
+
+#include <assert.h>
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "base/hash.h"
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/properties.h"
+#include "base/table.h"
+#include "base/text.h"
+#include "engine/engine.h"
+#include "engine/fifo.h"
+#include "engine/trie.h"
+
+typedef struct vhost vhost_t;
+typedef struct exchange exchange_t;
+typedef struct queue queue_t;
+typedef struct binding binding_t;
+typedef struct consumer consumer_t;
+typedef struct channel channel_t;
+typedef struct connection connection_t;
+typedef struct job job_t;
+typedef struct engine_port engine_port_t;
+
+/* For texts: text_format(…, "no " QUEUE_FORMAT, QUEUE_ARG(name, vhost)). */
+#define QUEUE_FORMAT           "queue '%.*s' in vhost '%.*s'"
+#define EXCHANGE_FORMAT        "exchange '%.*s' in vhost '%.*s'"
+#define NAMED_ARG(what, where) TEXT_ARG(what), TEXT_ARG((where)->name)
+
+/* ---- jobs: work that is done in slices (job.c) ---- */
+
+/* Does at most `budget` units and returns how many were done; sets *done when nothing is left. */
+typedef uint32_t job_step_t(engine_t *e, job_t *job, uint32_t budget, bool *done);
+
+struct job {
+    list_t link; /* engine.jobs while it runs */
+    job_step_t *step;
+    channel_t *waiter; /* parked until the job is done, then gets `reply`; may be NULL */
+    event_t reply;
+    bool has_reply;
+};
+
+void job_init(job_t *job);
+bool job_running(const job_t *job);
+
+/* Does a first slice at once; what is left is done in later steps. A channel that waits is parked until then;
+ * `reply` (may be NULL) is sent to it at the end. `job` is embedded in what it works on; the last step may
+ * free it. */
+void job_start(engine_t *e, job_t *job, job_step_t *step, channel_t *waiter, const event_t *reply);
+
+/* The waiter goes away: the job runs on without one. */
+void job_forget_waiter(job_t *job);
+
+/* A slice of each running job, as many jobs as fit into a step. */
+void jobs_run(engine_t *e);
+
+/* ---- messages (loan.c): the one place where they are counted and die ---- */
+
+/* The engine takes a message that a publish brought, with one reference for the caller. */
+void message_adopt(engine_t *e, message_t *m);
+void message_ref(message_t *m);
+void message_unref(engine_t *e, message_t *m);
+
+/* ---- exchanges and bindings ---- */
+
+typedef enum exchange_type {
+    EXCHANGE_DIRECT,
+    EXCHANGE_FANOUT,
+    EXCHANGE_TOPIC,
+    EXCHANGE_HEADERS
+} exchange_type_t;
+
+struct vhost {
+    engine_t *engine;
+    bytes_t name; /* owned */
+    hash_table_t exchanges;
+    hash_table_t queues;
+    exchange_t *default_exchange;
+};
+
+struct exchange {
+    hash_node_t node; /* vhost.exchanges */
+    vhost_t *vhost;
+    bytes_t name; /* owned */
+    exchange_type_t type;
+    bool durable, auto_delete, internal, deleted;
+    bytes_t arguments;     /* owned */
+    list_t out;            /* bindings with this source */
+    list_t in;             /* bindings with this destination */
+    hash_table_t bindings; /* those of `out`, by identity */
+    hash_table_t keys;     /* direct: routing key → key_group_t */
+    trie_t trie;           /* topic */
+    uint64_t visited;      /* route that was here last */
+    uint32_t holds;        /* bindings in and out, running job */
+    job_t removal;
+};
+
+/* All bindings of a direct exchange with one routing key. */
+typedef struct key_group {
+    hash_node_t node; /* exchange.keys */
+    list_t bindings;
+    bytes_t key; /* of one of them: a group without bindings does not exist */
+} key_group_t;
+
+struct binding {
+    list_t in_source;      /* exchange.out */
+    list_t in_destination; /* queue.bindings or exchange.in */
+    list_t in_index;       /* key_group.bindings or trie node's, by type of the source */
+    hash_node_t node;      /* exchange.bindings */
+    exchange_t *source;
+    queue_t *queue;       /* destination: this … */
+    exchange_t *exchange; /* … or this */
+    union {
+        key_group_t *group;     /* direct */
+        trie_node_t *trie_node; /* topic */
+    };
+    bytes_t identity;  /* of octets[] */
+    bytes_t key;       /* part of it */
+    bytes_t arguments; /* part of it: sorted */
+    uint8_t octets[];
+};
+
+/* A copy in memory of its own; freed with mem_free((void *)b.data). */
+bytes_t bytes_dup(bytes_t b);
+
+vhost_t *vhost_new(engine_t *e, bytes_t name);
+void vhost_free(vhost_t **v);
+
+exchange_t *exchange_find(vhost_t *v, bytes_t name);
+exchange_t *exchange_new(vhost_t *v, bytes_t name, exchange_type_t type);
+/* Takes the name out at once, the bindings in slices; the memory goes when nothing points to it. */
+void exchange_remove(exchange_t *x, channel_t *waiter, const event_t *reply);
+void exchange_release(exchange_t *x); /* one hold less */
+void exchange_free(exchange_t *x);    /* at once; nothing may point to it */
+bool exchange_type_parse(bytes_t name, exchange_type_t *out);
+const char *exchange_type_name(exchange_type_t type);
+
+/* Adds it unless it is there; returns it. */
+binding_t *binding_add(exchange_t *source, queue_t *queue, exchange_t *exchange, bytes_t key,
+                       bytes_t arguments);
+/* NULL if there is none. */
+binding_t *binding_find(exchange_t *source, queue_t *queue, exchange_t *exchange, bytes_t key,
+                        bytes_t arguments);
+/* Removes and frees it; an auto-delete source that lost its last one goes too. */
+void binding_remove(binding_t *b);
+
+/* ---- routing (route.c) ---- */
+
+typedef struct route {
+    queue_t **queues;
+    size_t count, capacity;
+    exchange_t **exchanges; /* to visit */
+    size_t exchange_count, exchange_capacity;
+    uint64_t serial; /* marks what this route visited */
+    trie_walk_t walk;
+} route_t;
+
+/* Finds the queues for a message: each once, whatever the paths. They are in e->route until the next call.
+ * `keys`: the routing key and those of CC and BCC. */
+void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t headers);
+void route_deinit(route_t *r);
+/* For index walks: puts the binding's destination into the route. */
+void route_add(route_t *r, const binding_t *b);
+
+/* True if the headers satisfy the binding's arguments (headers.c). */
+bool headers_match(bytes_t criteria, bytes_t headers);
+
+/* ---- queues ---- */
+
+typedef enum queue_type { QUEUE_CLASSIC, QUEUE_QUORUM } queue_type_t;
+
+struct queue {
+    hash_node_t node; /* vhost.queues */
+    vhost_t *vhost;
+    bytes_t name; /* owned */
+    queue_type_t type;
+    bool durable, auto_delete, exclusive, deleted;
+    bool consumed_exclusively;
+    connection_t *owner; /* exclusive: whose; NULL else */
+    list_t owned;        /* connection.exclusive_queues */
+    bytes_t arguments;   /* owned */
+    fifo_t fifo;
+    list_t bindings;
+    list_t consumers; /* all: consumer.in_queue */
+    list_t ready;     /* those that may take a message: consumer.waiting */
+    list_t dirty;     /* engine.dirty_queues */
+    uint32_t consumer_count;
+    uint32_t holds; /* unacked entries, running job, publishes on their way */
+    uint64_t visited;
+    uint64_t expires_ms; /* 0: never */
+    heap_timer_t expiry;
+    job_t cleaning; /* of purged entries, or of everything once deleted */
+};
+
+queue_t *queue_find(vhost_t *v, bytes_t name);
+queue_t *queue_new(vhost_t *v, bytes_t name);
+/* Takes the name out at once; consumers, bindings and content in slices. The waiter is answered when
+ * consumers and bindings are gone. */
+void queue_remove(queue_t *q, channel_t *waiter, const event_t *reply);
+void queue_release(queue_t *q); /* one hold less */
+void queue_free(queue_t *q);    /* at once; nothing may point to it */
+/* Drops what is ready; returns how many. */
+uint64_t queue_purge(queue_t *q);
+/* Appends a message, taking a reference. */
+void queue_append(queue_t *q, message_t *m);
+/* x-expires: the idle time starts now (no consumers) or stops (consumers). */
+void queue_touch(queue_t *q);
+/* Messages can be delivered perhaps: dispatch looks at it in this step. */
+void queue_mark(queue_t *q);
+
+/* ---- connections, channels, consumers ---- */
+
+struct consumer {
+    hash_node_t node; /* channel.consumers */
+    list_t in_queue;  /* queue.consumers */
+    list_t waiting;   /* queue.ready, or .stalled of channel, connection or port */
+    channel_t *channel;
+    queue_t *queue;
+    uint32_t number;
+    uint32_t prefetch; /* 0: unlimited */
+    uint32_t unacked;
+    bool no_ack, exclusive;
+    bool cancelled; /* only its unacked deliveries are left */
+    bytes_t tag;    /* of octets[] */
+    uint8_t octets[];
+};
+
+/* A delivery that waits for an ack. */
+typedef struct unacked {
+    uint64_t tag;
+    uint64_t position;
+    queue_t *queue;       /* NULL: settled, a hole */
+    consumer_t *consumer; /* NULL: basic.get */
+} unacked_t;
+
+/* Deliveries by rising tag, with holes; the ends are never holes. */
+typedef struct unacked_list {
+    unacked_t *items; /* circular */
+    size_t capacity;  /* a power of two, or 0 */
+    size_t head, length;
+    size_t count; /* without holes */
+} unacked_list_t;
+
+void unacked_push(unacked_list_t *l, const unacked_t *u);
+/* The delivery with this tag, or NULL. */
+unacked_t *unacked_find(unacked_list_t *l, uint64_t tag);
+/* The oldest and the newest, or NULL. */
+unacked_t *unacked_first(unacked_list_t *l);
+uint64_t unacked_last_tag(const unacked_list_t *l);
+void unacked_remove(unacked_list_t *l, unacked_t *u);
+void unacked_deinit(unacked_list_t *l);
+
+/* Commands in order (parked). */
+typedef struct command_queue {
+    command_t *items; /* circular */
+    size_t capacity, head, length;
+} command_queue_t;
+
+void command_queue_push(command_queue_t *q, const command_t *c);
+/* The oldest, or NULL. */
+const command_t *command_queue_first(const command_queue_t *q);
+bool command_queue_pop(command_queue_t *q, command_t *out);
+/* Frees everything it holds. */
+void command_queue_deinit(command_queue_t *q);
+
+typedef enum channel_state {
+    CHANNEL_OPEN,
+    CHANNEL_REFUSED, /* the peer is told; nothing counts until COMMAND_CHANNEL_RELEASE */
+    CHANNEL_CLOSED,  /* ending or ended; only commands are left that came behind the close */
+} channel_state_t;
+
+struct channel {
+    hash_node_t node; /* connection.channels */
+    connection_t *connection;
+    uint16_t number;
+    channel_state_t state;
+    bytes_t last_queue;        /* owned */
+    hash_table_t consumers;    /* by tag */
+    uint32_t prefetch;         /* of consumers started from now on */
+    uint32_t global_prefetch;  /* 0: none */
+    uint32_t consumer_unacked; /* deliveries to consumers, not gets */
+    list_t stalled;            /* consumers waiting for the channel's limits */
+    uint64_t last_tag;
+    unacked_list_t unacked;
+
+    bool confirms;
+    uint64_t publishes_done; /* since confirm.select: routed and in their queues */
+    uint64_t publishes_confirmed;
+    list_t confirming; /* engine.confirming */
+
+    /* Parking: while a job of the channel runs or publishes are held back, commands wait here in order. */
+    command_queue_t parked;
+    size_t parked_others; /* of them, not publishes */
+    job_t *awaited;       /* the job it waits for, or NULL */
+    bool held;            /* at the memory alarm */
+    list_t held_link;     /* engine.held */
+    bool executing;       /* a command of it is being carried out: it must not be freed underneath */
+    job_t resume;         /* carries out what was parked */
+
+    /* The settling that runs (settle.c), or the channel's end (channel.c). */
+    job_t settling;
+    uint64_t settle_through;
+    bool settle_requeue;
+};
+
+typedef enum connection_state {
+    CONNECTION_OPEN,
+    CONNECTION_CLOSING, /* channels and exclusive queues are going */
+    CONNECTION_CLOSED,  /* EVENT_CONNECTION_CLOSED was sent; loans may be out */
+} connection_state_t;
+
+struct connection {
+    list_t link; /* engine.connections */
+    engine_t *engine;
+    engine_port_t *port;
+    uint32_t number;
+    connection_state_t state;
+    vhost_t *vhost;
+    opening_t *opening;
+    hash_table_t channels;
+    channel_t *last_channel; /* the one looked up last */
+    list_t exclusive_queues;
+
+    /* Loans, oldest first; returned by number. */
+    message_t **loans; /* circular */
+    size_t loans_capacity, loans_head, loans_length;
+    uint64_t loans_returned;
+    uint64_t output_bytes; /* lent and not yet sent */
+    list_t stalled;        /* consumers waiting for the peer to read */
+
+    uint64_t held_bytes;       /* of parked publishes */
+    uint64_t unfinished_bytes; /* of bodies on their way (COMMAND_HELD) */
+    uint32_t parked_count;
+    bool reading_paused;
+    bool close_pending;  /* a goodbye that waits for parked commands */
+    list_t blocked_link; /* engine.blocked while its publishes are held back */
+    refusal_t *why;      /* on its way to EVENT_CONNECTION_CLOSED */
+    job_t closing;
+};
+
+struct engine_port {
+    port_t *port;
+    connection_t **connections; /* by number */
+    uint32_t capacity;
+    list_t stalled; /* consumers waiting for room in the event lane */
+    bool wake;
+};
+
+struct engine {
+    engine_options_t options;
+    uint64_t now_ms, wall_ms;
+    vhost_t *vhost; /* "/" */
+    engine_port_t *ports;
+    size_t port_count, next_port;
+    list_t connections;
+    list_t jobs;
+    list_t dirty_queues;
+    list_t confirming;
+    list_t blocked;      /* connections told of the alarm */
+    list_t held;         /* channels whose publishes are held back */
+    timer_heap_t timers; /* queue.expiry */
+    route_t route;
+    buffer_t scratch;
+    uint64_t memory_bytes;
+    bool alarm;
+    bool shutting_down;
+    bool freeing; /* nobody listens any more */
+    engine_counts_t counts;
+};
+
+/* connection.c */
+void connection_open(engine_t *e, engine_port_t *p, command_t *c);
+connection_t *connection_find(engine_port_t *p, uint32_t number);
+/* Takes `why` (may be NULL). `drop`: parked commands are dropped, else carried out first. */
+void connection_close(connection_t *c, refusal_t *why, bool drop);
+void connection_shutdown(connection_t *c); /* 320: the broker goes down */
+/* Starts a goodbye that waited, if nothing is parked any more. */
+void connection_check_pending(connection_t *c);
+void connection_release(connection_t *c);
+/* Stops and resumes reading by what is parked. */
+void connection_check_reading(connection_t *c);
+channel_t *channel_find(connection_t *c, uint16_t number);
+
+/* channel.c */
+void channel_command(connection_t *c, command_t *cmd); /* takes what cmd owns */
+channel_t *channel_new(connection_t *c, uint16_t number);
+void channel_free(channel_t *ch);
+/* Carries out what was parked, in slices, if nothing is in the way any more. */
+void channel_unpark(channel_t *ch);
+bool channel_is_parked(const channel_t *ch);
+void channel_drop_parked(channel_t *ch);
+/* Part of its end: consumers go, unacked messages return; at most `budget` of them. True when nothing is
+ * left. */
+bool channel_wind_up(channel_t *ch, uint32_t budget, uint32_t *used);
+/* Ends the channel (soft code) or the connection (hard) with "NAME - text". */
+void channel_refuse(channel_t *ch, uint32_t cause, uint16_t code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void channel_refuse_with(channel_t *ch, refusal_t *why);
+void channel_set_last_queue(channel_t *ch, bytes_t name);
+void confirm_done(channel_t *ch); /* one more publish is done */
+void confirm_flush(channel_t *ch);
+void confirms_run(engine_t *e);
+
+/* consumer.c */
+void consumer_start(consumer_t *c);
+/* Takes it out of its queue and channel; its unacked deliveries stay. May remove an auto-delete queue. */
+void consumer_cancel(consumer_t *c);
+void consumer_free_if_done(consumer_t *c);
+consumer_t *consumer_find(channel_t *ch, bytes_t tag);
+/* It may be able to take messages again. */
+void consumer_wake(consumer_t *c);
+void consumers_wake(list_t *stalled);
+
+/* dispatch.c */
+void dispatch_run(engine_t *e);
+/* Takes the first ready message and books it as delivered on the channel. NULL if there is none.
+ * The caller emits the event, which lends the message. */
+message_t *deliver_take(channel_t *ch, queue_t *q, consumer_t *consumer, bool no_ack, event_t *e);
+
+/* settle.c */
+void settle_one(channel_t *ch, unacked_t *u, bool requeue);
+/* Settles all up to a tag, in slices; the channel is parked meanwhile, then gets `reply` (may be NULL). */
+void settle_through(channel_t *ch, uint64_t tag, bool requeue, const event_t *reply);
+
+/* loan.c */
+/* Sends an event; one with a message lends it: `m`'s reference passes to the loan. */
+void emit(connection_t *c, event_t *ev);
+void emit_channel(channel_t *ch, event_t *ev);
+/* The -ok without data, unless NOWAIT. */
+void emit_ok(channel_t *ch, const command_t *cmd);
+void loans_return(connection_t *c, uint64_t through);
+uint64_t loan_bytes(const message_t *m);
+
+/* flow.c: the memory alarm */
+void flow_check(engine_t *e);
+/* True if publishes on this connection must be held back now; its client is told. */
+bool flow_holds(connection_t *c);
+
+/* Handlers: one a command. */
+typedef void command_handler_t(channel_t *ch,
+                               command_t *cmd); /* sets the pointer to NULL if it passes it on */
+command_handler_t on_exchange_declare, on_exchange_delete, on_exchange_bind, on_exchange_unbind;
+command_handler_t on_queue_declare, on_queue_bind, on_queue_unbind, on_queue_purge, on_queue_delete;
+command_handler_t on_qos, on_consume, on_cancel, on_publish, on_get, on_echo;
+command_handler_t on_ack, on_nack, on_recover, on_confirm_select, on_tx;
+
+/* arguments.c: NULL, or a refusal (cause set) for a new queue's arguments. Fills type and expires_ms. */
+refusal_t *queue_arguments_check(const command_t *cmd, vhost_t *v, queue_type_t *type, uint64_t *expires_ms);
+/* NULL, or a refusal if a redeclare's arguments differ in one that the queue's type knows. */
+refusal_t *queue_arguments_compare(const command_t *cmd, const queue_t *q);
+
+/* Checks of properties on publish (publication.c): NULL, or why not. */
+refusal_t *publication_check(const channel_t *ch, const command_t *cmd, bytes_t properties);
+
+/* False (and refused) if a headers binding's x-match is not one RabbitMQ knows. */
+bool binding_arguments_allowed(channel_t *ch, const command_t *cmd, const exchange_t *source);
+
+/* The queue a request names; "" is the last one declared on the channel. NULL: refused already. */
+queue_t *queue_of_request(channel_t *ch, const command_t *cmd);
+/* False (and refused) if the queue is another connection's exclusive one. */
+bool queue_may_use(channel_t *ch, const command_t *cmd, const queue_t *q);

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exchange_requests.c: declare, delete, bind and unbind of exchanges, in RabbitMQ's order of checks and with
+ * its texts. */
+#include "engine/engine_internal.h"
+
+/* ---- declare ---- */
+
+static bool refuse_default(channel_t *ch, const command_t *cmd, bytes_t name)
+{
+    if (name.len > 0)
+        return false;
+    channel_refuse(ch, cmd->cause, REFUSAL_ACCESS_REFUSED, "operation not permitted on the default exchange");
+    return true;
+}
+
+static void refuse_missing(channel_t *ch, const command_t *cmd, bytes_t name)
+{
+    channel_refuse(ch, cmd->cause, REFUSAL_NOT_FOUND, "no " EXCHANGE_FORMAT,
+                   NAMED_ARG(name, ch->connection->vhost));
+}
+
+static void refuse_inequivalent(channel_t *ch, const command_t *cmd, const exchange_t *x, const char *what,
+                                bytes_t received, bytes_t current)
+{
+    channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED,
+                   "inequivalent arg '%s' for " EXCHANGE_FORMAT ": received '%.*s' but current is '%.*s'",
+                   what, NAMED_ARG(x->name, x->vhost), TEXT_ARG(received), TEXT_ARG(current));
+}
+
+static bytes_t bool_text(bool b)
+{
+    return b ? BYTES("true") : BYTES("false");
+}
+
+/* RabbitMQ compares in this order. */
+static bool exchange_equivalent(channel_t *ch, const command_t *cmd, const exchange_t *x,
+                                exchange_type_t type)
+{
+    bool durable = cmd->flags & COMMAND_DURABLE;
+    bool auto_delete = cmd->flags & COMMAND_AUTO_DELETE;
+    bool internal = cmd->flags & COMMAND_INTERNAL;
+    if (x->type != type)
+        refuse_inequivalent(ch, cmd, x, "type", cmd->request->kind,
+                            bytes_string(exchange_type_name(x->type)));
+    else if (x->durable != durable)
+        refuse_inequivalent(ch, cmd, x, "durable", bool_text(durable), bool_text(x->durable));
+    else if (x->auto_delete != auto_delete)
+        refuse_inequivalent(ch, cmd, x, "auto_delete", bool_text(auto_delete), bool_text(x->auto_delete));
+    else if (x->internal != internal)
+        refuse_inequivalent(ch, cmd, x, "internal", bool_text(internal), bool_text(x->internal));
+    else
+        return true;
+    return false;
+}
+
+/* A new exchange: its name must be free to use and its arguments must be ones that work. */
+static bool new_exchange_allowed(channel_t *ch, const command_t *cmd)
+{
+    const request_t *r = cmd->request;
+    field_t alternate;
+    if (bytes_starts_with(r->name, BYTES("amq."))) {
+        channel_refuse(ch, cmd->cause, REFUSAL_ACCESS_REFUSED,
+                       "exchange name '%.*s' contains reserved prefix 'amq.*'", TEXT_ARG(r->name));
+        return false;
+    }
+    if (!table_find(r->arguments, BYTES("alternate-exchange"), &alternate))
+        return true;
+    if (alternate.tag != 'S')
+        channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED,
+                       "invalid type '%s' for arg 'alternate-exchange' in " EXCHANGE_FORMAT,
+                       field_type_name(alternate.tag), NAMED_ARG(r->name, ch->connection->vhost));
+    else
+        channel_refuse(ch, cmd->cause, REFUSAL_NOT_IMPLEMENTED,
+                       "argument 'alternate-exchange' for " EXCHANGE_FORMAT " is not supported",
+                       NAMED_ARG(r->name, ch->connection->vhost));
+    return false;
+}
+
+static void declare(channel_t *ch, const command_t *cmd, exchange_type_t type)
+{
+    vhost_t *v = ch->connection->vhost;
+    exchange_t *x = exchange_find(v, cmd->request->name);
+    if (x) {
+        if (exchange_equivalent(ch, cmd, x, type))
+            emit_ok(ch, cmd);
+        return;
+    }
+    if (!new_exchange_allowed(ch, cmd))
+        return;
+    x = exchange_new(v, cmd->request->name, type);
+    x->durable = cmd->flags & COMMAND_DURABLE;
+    x->auto_delete = cmd->flags & COMMAND_AUTO_DELETE;
+    x->internal = cmd->flags & COMMAND_INTERNAL;
+    x->arguments = bytes_dup(cmd->request->arguments);
+    emit_ok(ch, cmd);
+}
+
+void on_exchange_declare(channel_t *ch, command_t *cmd)
+{
+    const request_t *r = cmd->request;
+    exchange_type_t type;
+    if (refuse_default(ch, cmd, r->name))
+        return;
+    if (cmd->flags & COMMAND_PASSIVE) {
+        if (exchange_find(ch->connection->vhost, r->name))
+            emit_ok(ch, cmd);
+        else
+            refuse_missing(ch, cmd, r->name);
+    } else if (exchange_type_parse(r->kind, &type)) {
+        declare(ch, cmd, type);
+    } else {
+        channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED, "unknown exchange type '%.*s'",
+                       TEXT_ARG(r->kind));
+    }
+}
+
+/* ---- delete ---- */
+
+void on_exchange_delete(channel_t *ch, command_t *cmd)
+{
+    bytes_t name = cmd->request->name;
+    if (refuse_default(ch, cmd, name))
+        return;
+    if (bytes_starts_with(name, BYTES("amq."))) {
+        channel_refuse(ch, cmd->cause, REFUSAL_ACCESS_REFUSED,
+                       "deletion of system " EXCHANGE_FORMAT " not allowed",
+                       NAMED_ARG(name, ch->connection->vhost));
+        return;
+    }
+    exchange_t *x = exchange_find(ch->connection->vhost, name);
+    if (x == NULL) {
+        emit_ok(ch, cmd); /* deleting what is not there succeeds */
+    } else if ((cmd->flags & COMMAND_IF_UNUSED) && !list_empty(&x->out)) {
+        channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED, EXCHANGE_FORMAT " in use",
+                       NAMED_ARG(name, ch->connection->vhost));
+    } else {
+        event_t ok = {.type = EVENT_OK, .cause = cmd->cause};
+        exchange_remove(x, ch, cmd->flags & COMMAND_NOWAIT ? NULL : &ok);
+    }
+}
+
+/* ---- bind, unbind ---- */
+
+bool binding_arguments_allowed(channel_t *ch, const command_t *cmd, const exchange_t *source)
+{
+    field_t mode;
+    if (source->type != EXCHANGE_HEADERS || !table_find(cmd->request->arguments, BYTES("x-match"), &mode))
+        return true;
+    char value[128];
+    field_text(&mode, value, sizeof value);
+    if (mode.tag != 'S') {
+        channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED,
+                       "Invalid x-match field type %s (value %s); expected longstr",
+                       field_type_name(mode.tag), value);
+        return false;
+    }
+    static const char *const modes[] = {"all", "any", "all-with-x", "any-with-x"};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (bytes_equal(mode.octets, bytes_string(modes[i])))
+            return true;
+    channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED,
+                   "Invalid x-match field value <<\"%s\">>; expected all, any, all-with-x, or any-with-x",
+                   value);
+    return false;
+}
+
+/* Both ends of an exchange-to-exchange request; false if it was answered already. */
+static bool both_ends(channel_t *ch, const command_t *cmd, exchange_t **source, exchange_t **destination)
+{
+    vhost_t *v = ch->connection->vhost;
+    const request_t *r = cmd->request;
+    if (refuse_default(ch, cmd, r->name) || refuse_default(ch, cmd, r->source))
+        return false;
+    *source = exchange_find(v, r->source);
+    *destination = exchange_find(v, r->name);
+    if (*source && *destination)
+        return true;
+    if (cmd->type == COMMAND_EXCHANGE_UNBIND)
+        emit_ok(ch, cmd); /* unbinding what is not there succeeds */
+    else
+        refuse_missing(ch, cmd, *source ? r->name : r->source);
+    return false;
+}
+
+void on_exchange_bind(channel_t *ch, command_t *cmd)
+{
+    exchange_t *source, *destination;
+    if (!both_ends(ch, cmd, &source, &destination) || !binding_arguments_allowed(ch, cmd, source))
+        return;
+    binding_add(source, NULL, destination, cmd->request->routing_key, cmd->request->arguments);
+    emit_ok(ch, cmd);
+}
+
+void on_exchange_unbind(channel_t *ch, command_t *cmd)
+{
+    exchange_t *source, *destination;
+    if (!both_ends(ch, cmd, &source, &destination))
+        return;
+    binding_t *b =
+        binding_find(source, NULL, destination, cmd->request->routing_key, cmd->request->arguments);
+    if (b)
+        binding_remove(b);
+    emit_ok(ch, cmd);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * job.c: long work in slices, so that no step of the engine is long: what is deleted, purged, requeued or
+ * fanned out by the million is done a few hundred at a time between other work. */
+#include "engine/engine_internal.h"
+
+void job_init(job_t *job)
+{
+    *job = (job_t){0};
+    list_init(&job->link);
+}
+
+bool job_running(const job_t *job)
+{
+    return list_linked(&job->link);
+}
+
+/* One slice; returns the work done. The job may be gone afterwards. */
+static uint32_t run_slice(engine_t *e, job_t *job)
+{
+    bool done = false;
+    list_remove(&job->link);
+    channel_t *waiter = job->waiter;
+    event_t reply = job->reply;
+    bool has_reply = job->has_reply;
+    uint32_t used = job->step(e, job, e->options.slice, &done);
+    if (!done) {
+        list_append(&e->jobs, &job->link);
+        return used;
+    }
+    if (waiter) {
+        waiter->awaited = NULL;
+        if (has_reply)
+            emit_channel(waiter, &reply);
+        channel_unpark(waiter);
+    }
+    return used;
+}
+
+void job_start(engine_t *e, job_t *job, job_step_t *step, channel_t *waiter, const event_t *reply)
+{
+    assert(!job_running(job));
+    job->step = step;
+    job->waiter = waiter;
+    job->has_reply = waiter && reply;
+    if (job->has_reply)
+        job->reply = *reply;
+    if (waiter) {
+        assert(waiter->awaited == NULL);
+        waiter->awaited = job;
+    }
+    (void)run_slice(e, job);
+}
+
+void job_forget_waiter(job_t *job)
+{
+    job->waiter = NULL;
+    job->has_reply = false;
+}
+
+void jobs_run(engine_t *e)
+{
+    uint32_t budget = e->options.slice * 4;
+    list_t round; /* those running now: one that is started or goes on joins the next round */
+    list_init(&round);
+    list_splice(&round, &e->jobs);
+    for (list_t *node; budget > 0 && (node = list_first(&round));) {
+        uint32_t used = run_slice(e, LIST_OF(node, job_t, link)) + 1;
+        budget -= used < budget ? used : budget;
+    }
+    list_splice(&round, &e->jobs); /* those not reached come first next time */
+    list_splice(&e->jobs, &round);
+}

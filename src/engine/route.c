@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * route.c: from an exchange to the set of queues a message goes to: each queue once and each exchange once,
+ * whatever the number of bindings, keys and paths; so cycles between exchanges end by themselves. */
+#include "engine/engine_internal.h"
+
+static void add_queue(route_t *r, queue_t *q)
+{
+    if (q->deleted || q->visited == r->serial)
+        return;
+    q->visited = r->serial;
+    if (r->count == r->capacity) {
+        r->capacity = r->capacity ? r->capacity * 2 : 16;
+        r->queues = mem_resize(r->queues, r->capacity * sizeof(queue_t *));
+    }
+    r->queues[r->count++] = q;
+}
+
+static void add_exchange(route_t *r, exchange_t *x)
+{
+    if (x->deleted || x->visited == r->serial)
+        return;
+    x->visited = r->serial;
+    if (r->exchange_count == r->exchange_capacity) {
+        r->exchange_capacity = r->exchange_capacity ? r->exchange_capacity * 2 : 16;
+        r->exchanges = mem_resize(r->exchanges, r->exchange_capacity * sizeof(exchange_t *));
+    }
+    r->exchanges[r->exchange_count++] = x;
+}
+
+void route_add(route_t *r, const binding_t *b)
+{
+    if (b->queue)
+        add_queue(r, b->queue);
+    else
+        add_exchange(r, b->exchange);
+}
+
+static void add_index(route_t *r, const list_t *bindings)
+{
+    LIST_EACH(node, bindings)
+    route_add(r, LIST_OF(node, binding_t, in_index));
+}
+
+static void visit_default(route_t *r, exchange_t *x, bytes_t key)
+{
+    queue_t *q = queue_find(x->vhost, key);
+    if (q)
+        add_queue(r, q);
+}
+
+static void visit_direct(route_t *r, exchange_t *x, bytes_t key)
+{
+    hash_node_t *node = hash_find(&x->keys, key);
+    if (node)
+        add_index(r, &HASH_OF(node, key_group_t, node)->bindings);
+}
+
+static void visit_topic(route_t *r, exchange_t *x, bytes_t key)
+{
+    trie_match(&x->trie, &r->walk, key);
+    for (size_t i = 0; i < r->walk.now_count; i++)
+        add_index(r, &r->walk.now[i]->bindings);
+}
+
+static void visit_fanout(route_t *r, exchange_t *x)
+{
+    LIST_EACH(node, &x->out)
+    route_add(r, LIST_OF(node, binding_t, in_source));
+}
+
+static void visit_headers(route_t *r, exchange_t *x, bytes_t headers)
+{
+    LIST_EACH(node, &x->out)
+    {
+        binding_t *b = LIST_OF(node, binding_t, in_source);
+        if (headers_match(b->arguments, headers))
+            route_add(r, b);
+    }
+}
+
+static void visit_key(route_t *r, exchange_t *x, bytes_t key)
+{
+    if (x == x->vhost->default_exchange)
+        visit_default(r, x, key);
+    else if (x->type == EXCHANGE_DIRECT)
+        visit_direct(r, x, key);
+    else
+        visit_topic(r, x, key);
+}
+
+void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t headers)
+{
+    route_t *r = &e->route;
+    r->count = 0;
+    r->exchange_count = 0;
+    r->serial++;
+    add_exchange(r, x);
+    for (size_t i = 0; i < r->exchange_count; i++) {
+        exchange_t *at = r->exchanges[i];
+        if (at->type == EXCHANGE_FANOUT)
+            visit_fanout(r, at);
+        else if (at->type == EXCHANGE_HEADERS)
+            visit_headers(r, at, headers);
+        else
+            for (size_t k = 0; k < key_count; k++)
+                visit_key(r, at, keys[k]);
+    }
+}
+
+void route_deinit(route_t *r)
+{
+    mem_free(r->queues);
+    mem_free(r->exchanges);
+    trie_walk_deinit(&r->walk);
+}

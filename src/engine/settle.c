@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * settle.c: ack, nack, reject, recover: deliveries that end, or go back to their place. Settling many is a
+ * job, oldest first, so that requeued messages are handed out in their original order. */
+#include "engine/engine_internal.h"
+
+void settle_one(channel_t *ch, unacked_t *u, bool requeue)
+{
+    queue_t *q = u->queue;
+    consumer_t *c = u->consumer;
+    uint64_t position = u->position;
+    unacked_remove(&ch->unacked, u);
+    if (!q->deleted && requeue) {
+        fifo_return(&q->fifo, position);
+        queue_mark(q);
+    } else if (!q->deleted) {
+        message_unref(q->vhost->engine, fifo_remove(&q->fifo, position));
+    }
+    if (c) {
+        c->unacked--;
+        ch->consumer_unacked--;
+        if (!list_linked(&c->waiting))
+            consumer_wake(c); /* its own prefetch held it */
+        consumer_free_if_done(c);
+    }
+    if (!list_empty(&ch->stalled))
+        consumers_wake(&ch->stalled);
+    queue_release(q);
+}
+
+static uint32_t settle_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
+{
+    (void)e;
+    channel_t *ch = LIST_OF(job, channel_t, settling);
+    uint32_t used = 0;
+    unacked_t *u;
+    while ((u = unacked_first(&ch->unacked)) && u->tag <= ch->settle_through && used < budget) {
+        settle_one(ch, u, ch->settle_requeue);
+        used++;
+    }
+    *done = u == NULL || u->tag > ch->settle_through;
+    return used;
+}
+
+void settle_through(channel_t *ch, uint64_t tag, bool requeue, const event_t *reply)
+{
+    ch->settle_through = tag;
+    ch->settle_requeue = requeue;
+    job_start(ch->connection->engine, &ch->settling, settle_step, ch, reply);
+}
+
+static void refuse_tag(channel_t *ch, const command_t *cmd)
+{
+    channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED, "unknown delivery tag %llu",
+                   (unsigned long long)cmd->number);
+}
+
+/* With MULTIPLE, tag 0 means all and is never wrong; another must not lie behind everything outstanding. */
+static void settle(channel_t *ch, const command_t *cmd, bool requeue)
+{
+    if (cmd->flags & COMMAND_MULTIPLE) {
+        uint64_t last = unacked_last_tag(&ch->unacked);
+        if (cmd->number > last)
+            refuse_tag(ch, cmd);
+        else
+            settle_through(ch, cmd->number == 0 ? last : cmd->number, requeue, NULL);
+        return;
+    }
+    unacked_t *u = unacked_find(&ch->unacked, cmd->number);
+    if (u)
+        settle_one(ch, u, requeue);
+    else
+        refuse_tag(ch, cmd);
+}
+
+void on_ack(channel_t *ch, command_t *cmd)
+{
+    settle(ch, cmd, false);
+}
+
+void on_nack(channel_t *ch, command_t *cmd)
+{
+    settle(ch, cmd, cmd->flags & COMMAND_REQUEUE);
+}
+
+void on_recover(channel_t *ch, command_t *cmd)
+{
+    event_t ok = {.type = EVENT_OK, .cause = cmd->cause};
+    settle_through(ch, unacked_last_tag(&ch->unacked), true, cmd->flags & COMMAND_NOWAIT ? NULL : &ok);
+}
