@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * net.h: the event loop, listeners and connections. Drives sessions by base/session.h and knows no protocol.
+ *
+ * One loop belongs to one thread; nothing here is called from another. A turn of the loop is net_poll (wait, accept,
+ * read, deadlines), then whatever the owner does with the engine, then net_flush (one gather write for each connection
+ * that has something new to send). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/session.h"
+
+typedef struct net_loop net_loop_t;
+typedef struct net_listener net_listener_t;
+
+typedef struct net_options {
+    size_t read_bytes;          /* read at most this much of one connection in one turn (256 KiB) */
+    size_t output_pause_bytes;  /* with more waiting to be sent, a connection is not read until half is gone */
+    uint64_t accept_backoff_ms; /* pause after accept fails for want of descriptors or memory (100) */
+    bool nodelay;               /* TCP_NODELAY on accepted connections */
+    int backlog;                /* listen(2) */
+    clock_source_t clock;
+    const log_t *log;
+} net_options_t;
+
+net_loop_t *net_loop_new(const net_options_t *options, error_t *err);
+
+/* Closes all sockets; every session gets `ended` ("shutdown"). Sets *l to NULL. */
+void net_loop_free(net_loop_t **l);
+
+/* Waits until something happens, a deadline comes, or `timeout_ms` passed (-1: no limit, 0: do not wait), and handles
+ * it: accepts, reads, deadlines, watched descriptors. */
+void net_poll(net_loop_t *l, int timeout_ms);
+
+/* Sends what sessions wrote since the last call; what the socket does not take is sent when it can. Calls `drained`. */
+void net_flush(net_loop_t *l);
+
+/* The time taken at the start of this turn. */
+uint64_t net_now_ms(const net_loop_t *l);
+
+size_t net_connection_count(const net_loop_t *l);
+
+/* Calls `shutdown` of every session. */
+void net_shutdown_sessions(net_loop_t *l);
+
+/* Calls `ready` on this loop's thread whenever `fd` is readable (a wake-up, signals). The fd stays the caller's. */
+typedef void net_ready_t(void *context, int fd);
+int net_watch(net_loop_t *l, int fd, net_ready_t *ready, void *context, error_t *err);
+
+/* Where to listen. Accepted forms: "5672" and "0.0.0.0:5672", "[::1]:5672", "localhost:5672", "unix:/run/chaski.sock".
+ * RabbitMQ's "::1:5672" is "[::1]:5672". A name listens on all its addresses, on one port. A bare port means all
+ * addresses, IPv6 and IPv4 on one dual-stack socket ([::]), or IPv4 alone where there is no IPv6.
+ * Port 0: any free one. A Unix socket's file is replaced if nothing answers on it, and removed at the end. */
+typedef struct net_address {
+    char text[128];
+} net_address_t;
+
+/* False, with the reason, if `text` has none of these forms. */
+bool net_address_parse(const char *text, net_address_t *out, error_t *err);
+
+/* A connection was accepted: takes `fd` in every case. The usual one is net_adopt, here or on another loop. */
+typedef void net_accepted_t(void *context, int fd);
+
+/* Opens the listener. `bound` (may be NULL) gets the address in use, e.g. "[::]:40001". */
+net_listener_t *net_listen(net_loop_t *l, const net_address_t *address, net_accepted_t *accepted, void *context,
+                           char *bound, size_t bound_bytes, error_t *err);
+
+/* Stops listening: closes all listeners of the loop. */
+void net_stop_accepting(net_loop_t *l);
+
+/* Makes an accepted socket a connection of this loop, with a session of the factory. Takes `fd` in every case. */
+void net_adopt(net_loop_t *l, int fd, const session_factory_t *factory);
