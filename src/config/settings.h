@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * settings.h: every setting, once. From this table come the struct that the daemon reads, the parser, the bounds,
+ * `chaskid --help`, and the test that docs/configuration.md names them all.
+ *
+ * Keys that RabbitMQ has keep its names and meaning; the others are chaski's own. A row is
+ *   X(field of settings_t, key, kind, default as it would be written, least, most, when a change counts, help)
+ * with the kinds
+ *   NUMBER    a whole number                               TEXT      least to most octets
+ *   COUNT     the same, or `infinity` (0)                  FLAG      true, false
+ *   POWER     the same, a power of two                     LEVEL     a log level
+ *   SIZE      octets: 4096, 64k, 512MiB, 2GB               VERSION   three numbers: 1.2.3
+ *   FRAME     the same, or 0 for no limit                  FRACTION  0.4
+ *   BUDGET    the same, or `none` (SETTINGS_NONE)          THREADS   a number, or `auto` (SETTINGS_AUTO)
+ *   DURATION  milliseconds: 1500, 1500ms, 5s, 2m, or `infinity` (most)
+ *   VHOST     the one there is: /
+ * and RESTART or RELOAD (SIGHUP is enough). */
+#pragma once
+
+#define CHASKI_VERSION "0.1.0"
+
+#define KIB(n) ((n)*1024ULL)
+#define MIB(n) ((n)*1024ULL * 1024)
+#define GIB(n) ((n)*1024ULL * 1024 * 1024)
+
+/* clang-format off */
+#define SETTINGS(X)                                                                                                  \
+    X(heartbeat_s, "heartbeat", NUMBER, "60", 0, 65535, RESTART,                                                     \
+      "seconds between heartbeats that clients are offered; 0: none")                                                \
+    X(channel_max, "channel_max", NUMBER, "2047", 0, 65535, RESTART,                                                 \
+      "channels a connection may open; 0: no limit")                                                                 \
+    X(consumer_max_per_channel, "consumer_max_per_channel", COUNT, "infinity", 1, 4294967295, RESTART,               \
+      "consumers a channel may have")                                                                                \
+    X(frame_max, "frame_max", FRAME, "131072", 4096, GIB(1), RESTART,                                                \
+      "largest frame that clients are offered; 0: no limit")                                                         \
+    X(initial_frame_max, "initial_frame_max", SIZE, "8192", 4096, MIB(1), RESTART,                                   \
+      "largest frame taken before a connection is tuned")                                                            \
+    X(max_message_size, "max_message_size", SIZE, "134217728", 1, MIB(512), RESTART,                                 \
+      "largest body of a message; a larger one closes its channel")                                                  \
+    X(handshake_timeout_ms, "handshake_timeout", DURATION, "10s", 1, 86400000, RESTART,                              \
+      "time a client has from connecting to an open connection")                                                     \
+    X(backlog, "tcp_listen_options.backlog", NUMBER, "1024", 1, 65535, RESTART,                                      \
+      "connections that may wait to be accepted")                                                                    \
+    X(nodelay, "tcp_listen_options.nodelay", FLAG, "true", 0, 0, RESTART,                                            \
+      "send small writes at once (TCP_NODELAY)")                                                                     \
+    X(memory_relative, "vm_memory_high_watermark.relative", FRACTION, "0.4", 0, 10, RESTART,                         \
+      "share of the memory of the machine or cgroup at which publishers are held back")                              \
+    X(memory_absolute, "vm_memory_high_watermark.absolute", BUDGET, "none", 1, GIB(1048576), RESTART,                \
+      "the same as a size; has precedence over the relative one")                                                    \
+    X(default_user, "default_user", TEXT, "guest", 1, 255, RESTART,                                                  \
+      "name of the user")                                                                                            \
+    X(default_pass, "default_pass", TEXT, "guest", 0, 255, RESTART,                                                  \
+      "password of the user; a blank one is never accepted")                                                         \
+    X(default_vhost, "default_vhost", VHOST, "/", 1, 255, RESTART,                                                   \
+      "name of the virtual host")                                                                                    \
+    X(cluster_name, "cluster_name", TEXT, "", 0, 255, RESTART,                                                       \
+      "what clients are told in server-properties; empty: chaski@HOSTNAME")                                          \
+    X(log_level, "log.console.level", LEVEL, "info", 0, 0, RELOAD,                                                   \
+      "least level of log lines: debug, info, warning, error, none")                                                 \
+    X(io_threads, "io_threads", THREADS, "auto", 0, 64, RESTART,                                                     \
+      "threads for connections; 0: the engine's own; auto: by the number of cores")                                  \
+    X(product, "amqp.product", TEXT, "chaski", 1, 127, RESTART,                                                      \
+      "product that clients are told in server-properties")                                                          \
+    X(version, "amqp.version", VERSION, CHASKI_VERSION, 5, 63, RESTART,                                              \
+      "version that clients are told in server-properties")                                                          \
+    X(lend_bytes, "amqp.lend_bytes", SIZE, "4k", 0, GIB(1), RESTART,                                                 \
+      "bodies from this size on are sent from where they are, smaller ones copied")                                  \
+    X(close_timeout_ms, "close_timeout", DURATION, "30s", 1, 3600000, RESTART,                                       \
+      "longest wait for a client's close-ok")                                                                        \
+    X(refused_login_delay_ms, "login.refused_delay", DURATION, "3s", 0, 60000, RESTART,                              \
+      "silence before the connection of a failed login is closed")                                                   \
+    X(read_bytes, "net.read_bytes", SIZE, "256k", 64, MIB(64), RESTART,                                              \
+      "most that is read of one connection at a time")                                                               \
+    X(output_bytes, "net.output_bytes", SIZE, "1MiB", 1, GIB(1), RESTART,                                            \
+      "per connection: octets delivered but not sent at which deliveries to it stop")                                \
+    X(output_pause_bytes, "net.output_pause_bytes", SIZE, "4MiB", 1, GIB(1), RESTART,                                \
+      "per connection: octets waiting to be sent at which it is no longer read")                                     \
+    X(held_bytes, "flow.held_bytes", SIZE, "16MiB", 1, GIB(4), RESTART,                                              \
+      "per connection: publishes held back while memory is short, before it is no longer read")                      \
+    X(parked_commands, "limits.parked_commands", NUMBER, "4096", 1, 1000000, RESTART,                                \
+      "per connection: requests waiting behind an unfinished one before it is no longer read")                       \
+    X(unacked_per_channel, "limits.unacked_per_channel", NUMBER, "8000000", 1, 100000000, RESTART,                   \
+      "per channel: unacknowledged deliveries at which deliveries to it stop")                                       \
+    X(page_entries, "engine.page_entries", POWER, "128", 2, 65536, RESTART,                                          \
+      "entries in one page of a queue")                                                                              \
+    X(slice, "engine.slice", NUMBER, "512", 1, 1000000, RESTART,                                                     \
+      "units of work that a long job does before others get their turn")                                             \
+    X(ring_items, "engine.ring_items", POWER, "4096", 2, 1048576, RESTART,                                           \
+      "places in each ring between an I/O thread and the engine")
+
+/* Keys that name many things: X(key, setter, help); NAME is the user's choice. */
+#define SETTING_FAMILIES(X)                                                                                          \
+    X("listeners.tcp.NAME", listener,                                                                                \
+      "where to accept connections: PORT, HOST:PORT or unix:/PATH; port 0: any free one (default = 5672)")           \
+    X("listeners.tcp", no_listeners,                                                                                 \
+      "none: no TCP listener")                                                                                       \
+    X("listeners.ssl.NAME", tls_listener,                                                                            \
+      "refused: this version has no TLS")                                                                            \
+    X("listeners.ssl", no_tls_listeners,                                                                             \
+      "none: no TLS listener")                                                                                       \
+    X("loopback_users.NAME", loopback_user,                                                                          \
+      "true: this user may only connect from this machine (guest = true)")                                           \
+    X("loopback_users", no_loopback_users,                                                                           \
+      "none: every user may connect from anywhere")
+
+/* Second names: X(name, key it stands for, which is one of the rows above that a reload takes over). */
+#define SETTING_ALIASES(X)                                                                                           \
+    X("log.level", "log.console.level")
+/* clang-format on */
