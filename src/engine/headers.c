@@ -5,12 +5,25 @@
  * modes; a void value asks only that the header is there. */
 #include "engine/engine_internal.h"
 
+static bool is_text(const field_t *f)
+{
+    return f->tag == 'S' || f->tag == 'x';
+}
+
+/* Here a string and a byte array of the same octets are equal; inside tables and arrays their types count. */
+static bool values_match(const field_t *wanted, const field_t *value)
+{
+    if (is_text(wanted) && is_text(value))
+        return bytes_equal(wanted->octets, value->octets);
+    return field_equal(wanted, value);
+}
+
 static bool criterion_met(bytes_t headers, bytes_t key, const field_t *wanted)
 {
     field_t value;
     if (!table_find(headers, key, &value))
         return false;
-    return wanted->tag == 'V' || field_equal(wanted, &value);
+    return wanted->tag == 'V' || values_match(wanted, &value);
 }
 
 bool headers_match(bytes_t criteria, bytes_t headers)

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * deliver.c: messages on their way out: deliver, get-ok, return.
+ *
+ * A message is lent by the engine. A small body is copied between its frames in one piece of output; a large
+ * one is lent on to the output and leaves from the message itself. Either way the loan goes back when the
+ * output has been sent past the message: marks remember "at this offset, so many messages", one for a stretch
+ * of output. */
+#include <assert.h>
+
+#include "amqp/session_internal.h"
+#include "base/alloc.h"
+
+/* Upper bound of a deliver, get-ok or return frame: three short strings and some numbers. */
+#define METHOD_FRAME_MOST_BYTES (AMQP_FRAME_OVERHEAD + 4 + 3 * 256 + 32)
+/* Of a header frame, without its properties. */
+#define HEADER_FRAME_BYTES (AMQP_FRAME_OVERHEAD + 12)
+/* A mark covers messages of this much output: so many octets later than possible a loan goes back at most. */
+#define LOAN_MARK_BYTES (16u << 10)
+
+/* ---- loans ---- */
+
+static amqp_loan_mark_t *mark_at(const amqp_loans_t *l, size_t index)
+{
+    return &l->marks[(l->first + index) % l->capacity];
+}
+
+static void marks_grow(amqp_loans_t *l)
+{
+    size_t capacity = l->capacity ? l->capacity * 2 : 4;
+    amqp_loan_mark_t *marks = mem_alloc(capacity * sizeof *marks);
+    for (size_t i = 0; i < l->count; i++)
+        marks[i] = *mark_at(l, i);
+    mem_free(l->marks);
+    l->marks = marks;
+    l->first = 0;
+    l->capacity = capacity;
+}
+
+/* The message just written ends here. */
+static void loans_mark(amqp_session_t *s, uint64_t begin)
+{
+    amqp_loans_t *l = &s->loans;
+    uint64_t end = output_written(s->transport->output);
+    if (l->count == 0 || end - l->mark_start > LOAN_MARK_BYTES) {
+        if (l->count == l->capacity)
+            marks_grow(l);
+        l->count++;
+        l->mark_start = begin;
+    }
+    *mark_at(l, l->count - 1) = (amqp_loan_mark_t){.offset = end, .loans = l->taken};
+}
+
+void amqp_loans_return(amqp_session_t *s)
+{
+    amqp_loans_t *l = &s->loans;
+    uint64_t sent = output_sent(s->transport->output), back = 0;
+    while (l->count > 0 && mark_at(l, 0)->offset <= sent) {
+        back = mark_at(l, 0)->loans;
+        l->first = (l->first + 1) % l->capacity;
+        l->count--;
+    }
+    if (back == 0 || !amqp_session_may_push(s))
+        return;
+    command_t c = {.type = COMMAND_SENT, .number = back};
+    amqp_session_push(s, &c);
+}
+
+/* ---- content ---- */
+
+static size_t slice_bytes(const amqp_session_t *s, size_t body_bytes)
+{
+    size_t most = s->frame_max != 0 ? s->frame_max - AMQP_FRAME_OVERHEAD : UINT32_MAX;
+    return body_bytes < most ? body_bytes : most;
+}
+
+static size_t slice_count(const amqp_session_t *s, size_t body_bytes)
+{
+    size_t slice = slice_bytes(s, body_bytes);
+    return slice == 0 ? 0 : (body_bytes + slice - 1) / slice;
+}
+
+static void copy_body(amqp_session_t *s, buffer_t *b, uint16_t channel, bytes_t body)
+{
+    size_t slice = slice_bytes(s, body.len);
+    for (size_t at = 0; at < body.len; at += slice) {
+        size_t len = body.len - at < slice ? body.len - at : slice;
+        amqp_write_body_head(b, channel, (uint32_t)len);
+        write_bytes(b, bytes_make(body.data + at, len));
+        write_u8(b, AMQP_FRAME_END);
+    }
+}
+
+/* The end of one frame and the head of the next go in together. */
+static void lend_body(amqp_session_t *s, uint16_t channel, bytes_t body)
+{
+    buffer_t *b = &s->io->scratch;
+    size_t slice = slice_bytes(s, body.len);
+    buffer_clear(b);
+    for (size_t at = 0; at < body.len; at += slice) {
+        size_t len = body.len - at < slice ? body.len - at : slice;
+        amqp_write_body_head(b, channel, (uint32_t)len);
+        output_write(s->transport->output, buffer_bytes(b));
+        output_lend(s->transport->output, bytes_make(body.data + at, len));
+        buffer_clear(b);
+        write_u8(b, AMQP_FRAME_END);
+    }
+    output_write(s->transport->output, buffer_bytes(b));
+}
+
+static void send_content(amqp_session_t *s, const event_t *e, amqp_method_id id, const void *method)
+{
+    output_t *o = s->transport->output;
+    uint64_t begin = output_written(o);
+    bytes_t properties = message_properties(e->message), body = message_body(e->message);
+    bool lent = body.len > 0 && body.len >= s->io->options.lend_bytes;
+    size_t room = METHOD_FRAME_MOST_BYTES + HEADER_FRAME_BYTES + properties.len;
+    if (!lent)
+        room += body.len + slice_count(s, body.len) * AMQP_FRAME_OVERHEAD;
+
+    /* A buffer over the output's own memory: within its limit it never moves. */
+    buffer_t b = {.data = output_reserve(o, room), .capacity = room, .limit_bytes = room};
+    amqp_write_method(&b, e->channel, id, method);
+    amqp_write_header(&b, e->channel, body.len, properties);
+    if (!lent)
+        copy_body(s, &b, e->channel, body);
+    assert(!b.failed);
+    output_commit(o, b.len);
+    if (lent)
+        lend_body(s, e->channel, body);
+    loans_mark(s, begin);
+}
+
+/* ---- the three of them ---- */
+
+void amqp_on_deliver(amqp_session_t *s, event_t *e)
+{
+    const amqp_consumer_t *c = amqp_consumer_find(s, e->consumer);
+    assert(c);
+    amqp_basic_deliver_t m = {
+        .consumer_tag = amqp_consumer_tag(c),
+        .delivery_tag = e->delivery_tag,
+        .redelivered = e->flags & EVENT_REDELIVERED,
+        .exchange = message_exchange(e->message),
+        .routing_key = message_routing_key(e->message),
+    };
+    send_content(s, e, AMQP_basic_deliver, &m);
+}
+
+void amqp_on_get_ok(amqp_session_t *s, event_t *e)
+{
+    amqp_basic_get_ok_t m = {
+        .delivery_tag = e->delivery_tag,
+        .redelivered = e->flags & EVENT_REDELIVERED,
+        .exchange = message_exchange(e->message),
+        .routing_key = message_routing_key(e->message),
+        .message_count = e->message_count,
+    };
+    send_content(s, e, AMQP_basic_get_ok, &m);
+}
+
+void amqp_on_return(amqp_session_t *s, event_t *e)
+{
+    amqp_basic_return_t m = {
+        .reply_code = REFUSAL_NO_ROUTE,
+        .reply_text = BYTES("NO_ROUTE"),
+        .exchange = message_exchange(e->message),
+        .routing_key = message_routing_key(e->message),
+    };
+    send_content(s, e, AMQP_basic_return, &m);
+}
