@@ -201,10 +201,25 @@ void amqp_content_frame_end(amqp_session_t *s, amqp_channel_t *ch)
 
 /* ---- what is held ---- */
 
-/* The engine counts unfinished bodies too when it looks at memory; told in steps, so that small ones cost
+/* Many channels, each with a body that never ends: their sum is bounded for a connection. Two of the largest and some
+ * hundred large headers are more than any client has under way at once. */
+static bool hold_too_much(amqp_session_t *s)
+{
+    uint64_t most = 2 * size_limit(s) + AMQP_HELD_SPARE_BYTES;
+    if (s->held_bytes <= most)
+        return false;
+    amqp_refuse_connection(s, REFUSAL_RESOURCE_ERROR, AMQP_basic_publish,
+                           "unfinished messages hold %llu octets, more than %llu",
+                           (unsigned long long)s->held_bytes, (unsigned long long)most);
+    return true;
+}
+
+/* The engine counts unfinished bodies too while publishes are held back; told in steps, so that small ones cost
  * nothing. */
 void amqp_content_report_held(amqp_session_t *s)
 {
+    if (!s->close_pushed && hold_too_much(s))
+        return;
     bool stepped = s->held_bytes / AMQP_HELD_STEP_BYTES != s->held_reported / AMQP_HELD_STEP_BYTES;
     bool emptied = s->held_bytes == 0 && s->held_reported != 0;
     if ((!stepped && !emptied) || !amqp_session_may_push(s) || s->close_pushed)

@@ -30,6 +30,8 @@
 #define AMQP_BODY_LIMIT_BYTES (512ull << 20)
 /* Unfinished bodies are reported when they cross multiples of this. */
 #define AMQP_HELD_STEP_BYTES (64u << 10)
+/* Unfinished messages of a connection: this much beside two of the largest size. */
+#define AMQP_HELD_SPARE_BYTES (16u << 20)
 
 struct amqp_io {
     amqp_options_t options;

@@ -204,6 +204,42 @@ static void a_refused_channel_holds_nothing(void **state)
     expect_no_command(h);
 }
 
+static void one_mib(amqp_options_t *o)
+{
+    o->max_message_size = 1 << 20;
+}
+
+static void unfinished_bodies_are_bounded_for_a_connection(void **state)
+{
+    (void)state;
+    hands_t *h = hands_new(4096, one_mib);
+    open_publisher(h);
+    const uint32_t part = 131064;
+    bool refused = false;
+    uint64_t given = 0;
+    for (uint16_t channel = 1; channel <= 40 && !refused; channel++) {
+        if (channel > 1)
+            open_channel(h, channel);
+        give_publish(h, channel);
+        give_header(h, channel, 1 << 20);
+        for (int i = 0; i < 7 && !refused; i++, given += part) { /* the eighth never comes */
+            uint8_t head[] = {3, 0, (uint8_t)channel, 0, 1, 0xff, 0xf8};
+            give(h, bytes_make(head, sizeof head));
+            give_zeros(h, part);
+            give(h, BYTES("\xce"));
+            command_t *c = next_command(h);
+            assert_true(c->type == COMMAND_HELD || c->type == COMMAND_CONNECTION_CLOSE);
+            refused = c->type == COMMAND_CONNECTION_CLOSE;
+            if (refused)
+                assert_int_equal(c->refusal->code, 506);
+        }
+    }
+    assert_true(refused);
+    assert_true(given >= (18 << 20) - part && given <= (18 << 20) + part);
+    void *own = h;
+    tear_down(&own);
+}
+
 /* ---- refused in its turn ---- */
 
 static void expect_refuse(hands_t *h, uint16_t code, const char *text)
@@ -347,6 +383,7 @@ int main(void)
         CASE(a_socket_lost_in_the_middle_frees_what_arrived),
         CASE(unfinished_bodies_are_reported_in_steps_of_64_kib),
         CASE(a_refused_channel_holds_nothing),
+        cmocka_unit_test(unfinished_bodies_are_bounded_for_a_connection),
         CASE(immediate_is_540_once_its_body_was_skipped),
         cmocka_unit_test(a_body_over_the_limit_is_406_once_it_was_skipped),
         CASE(a_method_where_a_header_is_due_is_505),
