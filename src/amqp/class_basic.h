@@ -34,16 +34,16 @@
 #define AMQP_FIELDS_basic_cancel(F) F(SHORTSTR, consumer_tag) F(BIT, nowait)
 #define AMQP_FIELDS_basic_cancel_ok(F) F(SHORTSTR, consumer_tag)
 #define AMQP_FIELDS_basic_publish(F) \
-    F(SHORT, reserved_ticket) F(SHORTSTR, exchange) F(SHORTSTR, routing_key) F(BIT, mandatory) \
+    F(SHORT, reserved_ticket) F(SHORTSTR, exchange) F(SHORTBYTES, routing_key) F(BIT, mandatory) \
     F(BIT, immediate)
 #define AMQP_FIELDS_basic_return(F) \
-    F(SHORT, reply_code) F(SHORTSTR, reply_text) F(SHORTSTR, exchange) F(SHORTSTR, routing_key)
+    F(SHORT, reply_code) F(SHORTSTR, reply_text) F(SHORTSTR, exchange) F(SHORTBYTES, routing_key)
 #define AMQP_FIELDS_basic_deliver(F) \
     F(SHORTSTR, consumer_tag) F(LONGLONG, delivery_tag) F(BIT, redelivered) F(SHORTSTR, exchange) \
-    F(SHORTSTR, routing_key)
+    F(SHORTBYTES, routing_key)
 #define AMQP_FIELDS_basic_get(F) F(SHORT, reserved_ticket) F(SHORTSTR, queue) F(BIT, no_ack)
 #define AMQP_FIELDS_basic_get_ok(F) \
-    F(LONGLONG, delivery_tag) F(BIT, redelivered) F(SHORTSTR, exchange) F(SHORTSTR, routing_key) \
+    F(LONGLONG, delivery_tag) F(BIT, redelivered) F(SHORTSTR, exchange) F(SHORTBYTES, routing_key) \
     F(LONG, message_count)
 #define AMQP_FIELDS_basic_get_empty(F) F(SHORTSTR, reserved_cluster_id)
 #define AMQP_FIELDS_basic_ack(F) F(LONGLONG, delivery_tag) F(BIT, multiple)

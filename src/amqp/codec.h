@@ -45,6 +45,7 @@ typedef uint16_t amqp_type_SHORT;
 typedef uint32_t amqp_type_LONG;
 typedef uint64_t amqp_type_LONGLONG;
 typedef bytes_t amqp_type_SHORTSTR;
+typedef bytes_t amqp_type_SHORTBYTES; /* any octets */
 typedef bytes_t amqp_type_LONGSTR;
 typedef bytes_t amqp_type_TABLE;
 typedef bool amqp_type_BIT;

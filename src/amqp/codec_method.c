@@ -5,7 +5,7 @@
  *   payload    class-id:s method-id:s argument…
  *   OCTET o    SHORT s    LONG l    LONGLONG L      big-endian
  *   SHORTSTR   length:o octets, valid UTF-8         LONGSTR   length:l octets
- *   TABLE      length:l pairs (base/table.h)
+ *   SHORTBYTES length:o any octets                  TABLE     length:l pairs (base/table.h)
  *   BIT        consecutive bits share octets, the first in the lowest place, at most 8 in one; unused places
  * are written 0 and ignored when read
  *
@@ -68,6 +68,13 @@ static inline bytes_t decode_SHORTSTR(decoder_t *d, bits_t *bits)
     return v;
 }
 
+/* The routing key of a message: RabbitMQ does not look at it, and old publishers send what they like. */
+static inline bytes_t decode_SHORTBYTES(decoder_t *d, bits_t *bits)
+{
+    bits->count = 0;
+    return read_short_string(&d->reader);
+}
+
 static inline bytes_t decode_LONGSTR(decoder_t *d, bits_t *bits)
 {
     bits->count = 0;
@@ -128,6 +135,11 @@ static inline void encode_SHORTSTR(buffer_t *b, bits_t *bits, bytes_t v)
 {
     encode_bits(b, bits);
     write_short_string(b, v);
+}
+
+static inline void encode_SHORTBYTES(buffer_t *b, bits_t *bits, bytes_t v)
+{
+    encode_SHORTSTR(b, bits, v);
 }
 
 static inline void encode_LONGSTR(buffer_t *b, bits_t *bits, bytes_t v)

@@ -127,9 +127,9 @@ static amqp_channel_t *due_on(amqp_session_t *s, uint16_t number, amqp_stage_t s
 
 /* ---- header ---- */
 
-static bool header_fits(amqp_session_t *s, bytes_t payload, amqp_content_header_t *h)
+static bool header_fits(amqp_session_t *s, const amqp_content_header_t *h)
 {
-    if (!amqp_content_header_decode(payload, h) || h->weight != 0) {
+    if (h->weight != 0) {
         refuse_order(s, AMQP_basic_publish,
                      "expected content header for class 60, got non content header frame instead");
         return false;
@@ -150,23 +150,22 @@ static bool header_fits(amqp_session_t *s, bytes_t payload, amqp_content_header_
 }
 
 /* Room is taken for what is at hand; the rest when it comes. */
-void amqp_content_header(amqp_session_t *s, uint16_t channel, bytes_t payload)
+void amqp_content_header(amqp_session_t *s, uint16_t channel, const amqp_content_header_t *h)
 {
-    amqp_content_header_t h;
     amqp_channel_t *ch = due_on(s, channel, AMQP_STAGE_HEADER);
-    if (!ch || !header_fits(s, payload, &h))
+    if (!ch || !header_fits(s, h))
         return;
     amqp_publishing_t *p = &ch->publishing;
     p->stage = AMQP_STAGE_BODY;
-    p->body_bytes = h.body_bytes;
-    p->body_left = h.body_bytes;
-    p->skipped = p->immediate || h.body_bytes > size_limit(s);
+    p->body_bytes = h->body_bytes;
+    p->body_left = h->body_bytes;
+    p->skipped = p->immediate || h->body_bytes > size_limit(s);
     if (!p->skipped) {
-        uint64_t room = h.body_bytes < s->input_left ? h.body_bytes : s->input_left;
-        p->message = message_new(exchange_of(p), routing_key_of(p), h.properties, room);
+        uint64_t room = h->body_bytes < s->input_left ? h->body_bytes : s->input_left;
+        p->message = message_new(exchange_of(p), routing_key_of(p), h->properties, room);
         s->held_bytes += held_by(p->message);
     }
-    if (h.body_bytes == 0)
+    if (h->body_bytes == 0)
         complete(s, ch);
 }
 

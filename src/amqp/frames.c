@@ -75,14 +75,17 @@ static void method_frame(amqp_session_t *s, uint16_t channel, bytes_t payload)
 
 static void content_frame(amqp_session_t *s, const amqp_frame_head_t *head, bytes_t payload)
 {
+    amqp_content_header_t header;
     if (s->state == AMQP_STATE_CLOSING)
         return;
     if (s->state != AMQP_STATE_RUNNING)
         amqp_drop(s, "a content frame while %s", amqp_state_name(s->state));
     else if (head->channel == 0)
         amqp_refuse_unexpected_frame(s, head->type, payload);
+    else if (!amqp_content_header_decode(payload, &header))
+        amqp_refuse_frame(s, head->type, payload, "unknown_frame");
     else
-        amqp_content_header(s, head->channel, payload);
+        amqp_content_header(s, head->channel, &header);
 }
 
 static void heartbeat_frame(amqp_session_t *s, const amqp_frame_head_t *head, bytes_t payload)

@@ -265,7 +265,7 @@ bytes_t amqp_consumer_tag(const amqp_consumer_t *c);
 /* ---- content.c: publish, header, body → COMMAND_PUBLISH ---- */
 
 void amqp_content_method(amqp_session_t *s, amqp_channel_t *ch, const amqp_basic_publish_t *m);
-void amqp_content_header(amqp_session_t *s, uint16_t channel, bytes_t payload);
+void amqp_content_header(amqp_session_t *s, uint16_t channel, const amqp_content_header_t *h);
 
 /* A body frame of this size begins: the channel that takes it, or NULL if its payload is to be skipped. */
 amqp_channel_t *amqp_content_body_frame(amqp_session_t *s, uint16_t channel, uint32_t payload_bytes);

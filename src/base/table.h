@@ -57,8 +57,8 @@ double field_number(const field_t *f);
  * its error texts; "unknown" for a tag outside the table. 'L' is "long" too. */
 const char *field_type_name(uint8_t tag);
 
-/* Same value as RabbitMQ's equivalence checks see it: integers of any width by value, longstr and binary by octets,
- * bool only with bool, tables and arrays item by item (tables regardless of the order of keys). */
+/* Same value as RabbitMQ's equivalence checks see it: integers of any width by value, floats of both widths by value,
+ * bool only with bool, everything else (tables and arrays too) with the same type and octets. */
 bool field_equal(const field_t *a, const field_t *b);
 
 /* The value as a person reads it in an error text: 1000, abc, true, 1.5; tables and arrays as {…} and […]; cut to

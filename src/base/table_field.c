@@ -70,42 +70,8 @@ double field_number(const field_t *f)
 
 /* ---- comparing ---- */
 
-static bool equal_at(const field_t *a, const field_t *b, int depth);
-
-static bool arrays_equal(bytes_t a, bytes_t b, int depth)
+bool field_equal(const field_t *a, const field_t *b)
 {
-    table_iterator_t of_a = table_iterate(a);
-    table_iterator_t of_b = table_iterate(b);
-    field_t value_a, value_b;
-    for (;;) {
-        bool more_a = array_next(&of_a, &value_a);
-        bool more_b = array_next(&of_b, &value_b);
-        if (!more_a || !more_b)
-            return more_a == more_b;
-        if (!equal_at(&value_a, &value_b, depth))
-            return false;
-    }
-}
-
-/* Sorted first, so that a large table from a peer costs no square of its pairs. */
-static bool tables_equal(bytes_t a, bytes_t b, int depth)
-{
-    size_t count_a, count_b;
-    table_pair_t *pairs_a = table_sorted(a, &count_a);
-    table_pair_t *pairs_b = table_sorted(b, &count_b);
-    bool equal = count_a == count_b;
-    for (size_t i = 0; equal && i < count_a; i++)
-        equal = bytes_equal(pairs_a[i].key, pairs_b[i].key) &&
-                equal_at(&pairs_a[i].value, &pairs_b[i].value, depth);
-    mem_free(pairs_a);
-    mem_free(pairs_b);
-    return equal;
-}
-
-static bool equal_at(const field_t *a, const field_t *b, int depth)
-{
-    if (depth > TABLE_MAX_DEPTH)
-        return false;
     if (field_is_integer(a) && field_is_integer(b))
         return field_integer(a) == field_integer(b);
     if (is_float(a) && is_float(b) && field_number(a) == field_number(b))
@@ -114,16 +80,7 @@ static bool equal_at(const field_t *a, const field_t *b, int depth)
         return false;
     if (a->tag == 't')
         return field_integer(a) == field_integer(b);
-    if (a->tag == 'A')
-        return arrays_equal(a->octets, b->octets, depth + 1);
-    if (a->tag == 'F')
-        return tables_equal(a->octets, b->octets, depth + 1);
     return bytes_equal(a->octets, b->octets);
-}
-
-bool field_equal(const field_t *a, const field_t *b)
-{
-    return equal_at(a, b, 1);
 }
 
 /* ---- for people ---- */

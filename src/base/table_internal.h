@@ -14,11 +14,3 @@ typedef struct field_type {
 
 /* The type of a tag, or NULL if it is outside the table. */
 const field_type_t *field_type(uint8_t tag);
-
-typedef struct table_pair {
-    bytes_t key;
-    field_t value;
-} table_pair_t;
-
-/* The pairs of a table sorted by key, the first of equal keys only, in one allocation (mem_free). */
-table_pair_t *table_sorted(bytes_t table, size_t *count);

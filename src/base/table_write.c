@@ -66,6 +66,11 @@ void table_end(buffer_t *b, size_t mark)
 
 /* ---- sorted ---- */
 
+typedef struct table_pair {
+    bytes_t key;
+    field_t value;
+} table_pair_t;
+
 /* By key; equal keys as they were written, which their place in the octets tells. */
 static int compare_pairs(const void *left, const void *right)
 {
@@ -75,7 +80,8 @@ static int compare_pairs(const void *left, const void *right)
     return order != 0 ? order : (a->key.data > b->key.data) - (a->key.data < b->key.data);
 }
 
-table_pair_t *table_sorted(bytes_t table, size_t *count)
+/* The pairs sorted by key, the first of equal keys only; in one allocation. */
+static table_pair_t *table_sorted(bytes_t table, size_t *count)
 {
     size_t all = table_count(table);
     table_pair_t *pairs = mem_alloc(all * sizeof *pairs);

@@ -137,12 +137,6 @@ static bool check_strategy(const field_t *f, bytes_t all, char *reason, size_t n
     return check_word(f, "at-most-once at-least-once", "invalid_dlx_strategy", reason, n);
 }
 
-static bool check_mode(const field_t *f, bytes_t all, char *reason, size_t n)
-{
-    (void)all;
-    return check_word(f, "default lazy", "unsupported queue mode '%s'", reason, n);
-}
-
 static bool check_version(const field_t *f, bytes_t all, char *reason, size_t n)
 {
     if (!check_not_negative(f, all, reason, n))
@@ -223,7 +217,7 @@ static const struct argument {
     {"x-max-in-memory-bytes", Q, check_not_negative, WORKS},
     {"x-max-priority", C, check_priority, MISSING_UNLESS_OFF},
     {"x-overflow", C | Q, check_overflow, MISSING},
-    {"x-queue-mode", C, check_mode, WORKS},
+    {"x-queue-mode", C, check_anything, WORKS},
     {"x-queue-version", C, check_version, WORKS},
     {"x-single-active-consumer", C | Q, check_bool, MISSING_UNLESS_OFF},
     {"x-queue-type", C | Q | S, check_type, WORKS},
@@ -314,15 +308,19 @@ refusal_t *queue_arguments_check(const command_t *cmd, vhost_t *v, queue_type_t 
     return why;
 }
 
-static void describe(bool present, const field_t *f, char *out, size_t n)
+/* "'1000'"; where one of the two is absent "none" or "the value '1000' of type 'signedint'". */
+static void describe(const field_t *f, const field_t *other, char *out, size_t n)
 {
     char value[256];
-    if (!present) {
+    if (f == NULL) {
         text_format(out, n, "none");
         return;
     }
     field_text(f, value, sizeof value);
-    text_format(out, n, "the value '%s' of type '%s'", value, field_type_name(f->tag));
+    if (other)
+        text_format(out, n, "'%s'", value);
+    else
+        text_format(out, n, "the value '%s' of type '%s'", value, field_type_name(f->tag));
 }
 
 refusal_t *queue_arguments_compare(const command_t *cmd, const queue_t *q)
@@ -343,8 +341,10 @@ refusal_t *queue_arguments_compare(const command_t *cmd, const queue_t *q)
         if (has_received == has_current && (!has_received || field_equal(&received, &current)))
             continue;
         char a[512], b[512];
-        describe(has_received, &received, a, sizeof a);
-        describe(has_current, &current, b, sizeof b);
+        const field_t *ours = has_current ? &current : NULL;
+        const field_t *theirs = has_received ? &received : NULL;
+        describe(theirs, ours, a, sizeof a);
+        describe(ours, theirs, b, sizeof b);
         return refusal_new(REFUSAL_PRECONDITION_FAILED, cmd->cause,
                            "inequivalent arg '%s' for " QUEUE_FORMAT ": received %s but current is %s",
                            arguments[i].name, NAMED_ARG(q->name, q->vhost), a, b);

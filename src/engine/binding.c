@@ -105,15 +105,13 @@ binding_t *binding_add(exchange_t *source, queue_t *queue, exchange_t *exchange,
         hash_init(&source->keys, key_of_group);
         hash_init(&source->bindings, identity_of);
     }
-    binding_t *b = binding_find(source, queue, exchange, key, arguments);
-    if (b && (b->queue ? b->queue == queue : b->exchange == exchange))
-        return b;
-    if (b) /* of a deleted thing of that name, not swept yet */
-        binding_remove(b);
+    binding_t *old = binding_find(source, queue, exchange, key, arguments);
+    if (old && (old->queue ? old->queue == queue : old->exchange == exchange))
+        return old;
 
     engine_t *e = source->vhost->engine;
     write_identity(&e->scratch, queue, exchange, key, arguments);
-    b = binding_new(source, queue, exchange, buffer_bytes(&e->scratch));
+    binding_t *b = binding_new(source, queue, exchange, buffer_bytes(&e->scratch));
     hash_insert(&source->bindings, &b->node);
     list_append(&source->out, &b->in_source);
     list_append(queue ? &queue->bindings : &exchange->in, &b->in_destination);
@@ -122,6 +120,9 @@ binding_t *binding_add(exchange_t *source, queue_t *queue, exchange_t *exchange,
     if (exchange)
         exchange->holds++;
     e->counts.bindings++;
+    if (old) /* of a deleted thing of that name, not swept yet; only now, as an auto-delete source goes with
+                it */
+        binding_remove(old);
     return b;
 }
 

@@ -288,7 +288,7 @@ static uint32_t resume_step(engine_t *e, job_t *job, uint32_t budget, bool *done
     ch->executing = false;
     *done = blocked || c->state != CONNECTION_OPEN || ch->parked.length == 0;
     connection_check_reading(c);
-    if (*done && !free_if_over(ch) && ch->parked.length == 0)
+    if (*done && (free_if_over(ch) || ch->parked.length == 0))
         connection_check_pending(c);
     return used;
 }
@@ -296,12 +296,12 @@ static uint32_t resume_step(engine_t *e, job_t *job, uint32_t budget, bool *done
 void channel_unpark(channel_t *ch)
 {
     connection_t *c = ch->connection;
-    if (ch->executing || ch->awaited || c->state != CONNECTION_OPEN || free_if_over(ch))
+    if (ch->executing || ch->awaited || c->state != CONNECTION_OPEN)
         return;
-    if (ch->parked.length > 0 && !job_running(&ch->resume))
-        job_start(c->engine, &ch->resume, resume_step, NULL, NULL);
-    else if (ch->parked.length == 0)
+    if (free_if_over(ch) || ch->parked.length == 0)
         connection_check_pending(c);
+    else if (!job_running(&ch->resume))
+        job_start(c->engine, &ch->resume, resume_step, NULL, NULL);
 }
 
 void channel_command(connection_t *c, command_t *cmd)

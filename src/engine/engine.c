@@ -132,11 +132,12 @@ static void connection_command(connection_t *c, command_t *cmd)
     }
 }
 
-/* Commands are taken only while their answers have room: so what overflows stays small (base/lane.h). */
+/* Commands are taken only while their answers have room: so what overflows stays small (base/lane.h); and no
+ * more of them than the step has work left for. */
 static void take_commands(engine_t *e, engine_port_t *p)
 {
     lane_t *commands = p->port->commands;
-    for (uint32_t n = 0; n < e->options.slice && lane_room(p->port->events) > 0; n++) {
+    for (uint32_t n = 0; n < e->options.slice && e->work_left > 0 && lane_room(p->port->events) > 0; n++) {
         const command_t *next = lane_peek(commands);
         if (next == NULL)
             return;
@@ -175,12 +176,15 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
     e->now_ms = now_ms;
     e->wall_ms = wall_ms;
     for (size_t i = 0; i < e->port_count; i++) {
-        lane_flush(e->ports[i].port->events);
+        if (lane_flush(e->ports[i].port->events))
+            e->ports[i].wake = true;
         if (lane_room(e->ports[i].port->events) > 0)
             consumers_wake(&e->ports[i].stalled);
     }
+    e->work_left = e->options.slice * 4;
     for (size_t i = 0; i < e->port_count; i++)
-        take_commands(e, &e->ports[i]);
+        take_commands(e, &e->ports[(e->next_port + i) % e->port_count]);
+    e->next_port = e->port_count > 0 ? (e->next_port + 1) % e->port_count : 0;
     run_timers(e);
     jobs_run(e);
     dispatch_run(e);

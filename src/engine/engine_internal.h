@@ -58,9 +58,9 @@ struct job {
 void job_init(job_t *job);
 bool job_running(const job_t *job);
 
-/* Does a first slice at once; what is left is done in later steps. A channel that waits is parked until then;
- * `reply` (may be NULL) is sent to it at the end. `job` is embedded in what it works on; the last step may
- * free it. */
+/* Does a first slice at once if the step has work left for it; what is left is done in its turn. A channel
+ * that waits is parked until then; `reply` (may be NULL) is sent to it at the end. `job` is embedded in what
+ * it works on; the last step may free it. */
 void job_start(engine_t *e, job_t *job, job_step_t *step, channel_t *waiter, const event_t *reply);
 
 /* The waiter goes away: the job runs on without one. */
@@ -68,6 +68,9 @@ void job_forget_waiter(job_t *job);
 
 /* A slice of each running job, as many jobs as fit into a step. */
 void jobs_run(engine_t *e);
+
+/* Takes `units` off what this step may still do on account of commands. */
+void work_spend(engine_t *e, size_t units);
 
 /* ---- messages (loan.c): the one place where they are counted and die ---- */
 
@@ -167,6 +170,7 @@ typedef struct route {
     exchange_t **exchanges; /* to visit */
     size_t exchange_count, exchange_capacity;
     uint64_t serial; /* marks what this route visited */
+    size_t work;     /* bindings and trie nodes looked at */
     trie_walk_t walk;
 } route_t;
 
@@ -366,9 +370,11 @@ struct engine {
     uint64_t now_ms, wall_ms;
     vhost_t *vhost; /* "/" */
     engine_port_t *ports;
-    size_t port_count, next_port;
+    size_t port_count, next_port; /* the one that is served first in the next step */
     list_t connections;
     list_t jobs;
+    uint32_t jobs_nested; /* slices that are being done, one inside the other */
+    uint32_t work_left;   /* units that commands and timers may still cost in this step */
     list_t dirty_queues;
     list_t confirming;
     list_t blocked;      /* connections told of the alarm */

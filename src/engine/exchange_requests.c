@@ -159,9 +159,10 @@ bool binding_arguments_allowed(channel_t *ch, const command_t *cmd, const exchan
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
         if (bytes_equal(mode.octets, bytes_string(modes[i])))
             return true;
+    const char *quote = mode.octets.len > 0 ? "\"" : ""; /* an Erlang binary, printed */
     channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED,
-                   "Invalid x-match field value <<\"%s\">>; expected all, any, all-with-x, or any-with-x",
-                   value);
+                   "Invalid x-match field value <<%s%s%s>>; expected all, any, all-with-x, or any-with-x", quote, value,
+                   quote);
     return false;
 }
 

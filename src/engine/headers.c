@@ -10,12 +10,12 @@ static bool is_text(const field_t *f)
     return f->tag == 'S' || f->tag == 'x';
 }
 
-/* Here a string and a byte array of the same octets are equal; inside tables and arrays their types count. */
-static bool values_match(const field_t *wanted, const field_t *value)
+/* Text is text, as longstr or as binary; everything else as field_equal has it. */
+static bool same_value(const field_t *a, const field_t *b)
 {
-    if (is_text(wanted) && is_text(value))
-        return bytes_equal(wanted->octets, value->octets);
-    return field_equal(wanted, value);
+    if (is_text(a) && is_text(b))
+        return bytes_equal(a->octets, b->octets);
+    return field_equal(a, b);
 }
 
 static bool criterion_met(bytes_t headers, bytes_t key, const field_t *wanted)
@@ -23,7 +23,7 @@ static bool criterion_met(bytes_t headers, bytes_t key, const field_t *wanted)
     field_t value;
     if (!table_find(headers, key, &value))
         return false;
-    return wanted->tag == 'V' || values_match(wanted, &value);
+    return wanted->tag == 'V' || same_value(wanted, &value);
 }
 
 bool headers_match(bytes_t criteria, bytes_t headers)

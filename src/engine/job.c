@@ -15,15 +15,25 @@ bool job_running(const job_t *job)
     return list_linked(&job->link);
 }
 
-/* One slice; returns the work done. The job may be gone afterwards. */
-static uint32_t run_slice(engine_t *e, job_t *job)
+/* A job that starts another one inside its slice goes no deeper than this: the rest takes its turn. */
+#define NESTED_MOST 8
+
+void work_spend(engine_t *e, size_t units)
+{
+    e->work_left -= units < e->work_left ? (uint32_t)units : e->work_left;
+}
+
+/* One slice of at most `budget` units; returns the work done. The job may be gone afterwards. */
+static uint32_t run_slice(engine_t *e, job_t *job, uint32_t budget)
 {
     bool done = false;
     list_remove(&job->link);
     channel_t *waiter = job->waiter;
     event_t reply = job->reply;
     bool has_reply = job->has_reply;
-    uint32_t used = job->step(e, job, e->options.slice, &done);
+    e->jobs_nested++;
+    uint32_t used = job->step(e, job, budget, &done);
+    e->jobs_nested--;
     if (!done) {
         list_append(&e->jobs, &job->link);
         return used;
@@ -49,7 +59,11 @@ void job_start(engine_t *e, job_t *job, job_step_t *step, channel_t *waiter, con
         assert(waiter->awaited == NULL);
         waiter->awaited = job;
     }
-    (void)run_slice(e, job);
+    uint32_t budget = e->options.slice < e->work_left ? e->options.slice : e->work_left;
+    if (budget == 0 || e->jobs_nested >= NESTED_MOST)
+        list_append(&e->jobs, &job->link);
+    else
+        work_spend(e, run_slice(e, job, budget));
 }
 
 void job_forget_waiter(job_t *job)
@@ -65,7 +79,7 @@ void jobs_run(engine_t *e)
     list_init(&round);
     list_splice(&round, &e->jobs);
     for (list_t *node; budget > 0 && (node = list_first(&round));) {
-        uint32_t used = run_slice(e, LIST_OF(node, job_t, link)) + 1;
+        uint32_t used = run_slice(e, LIST_OF(node, job_t, link), e->options.slice) + 1;
         budget -= used < budget ? used : budget;
     }
     list_splice(&round, &e->jobs); /* those not reached come first next time */

@@ -142,6 +142,7 @@ static void route(engine_t *e, exchange_t *x, const message_t *m, bytes_t header
     bytes_t *keys = max <= 16 ? few : mem_alloc(max * sizeof(bytes_t));
     size_t count = collect_keys(m, headers, keys, max);
     route_message(e, x, keys, count, headers);
+    work_spend(e, e->route.work + count);
     if (keys != few)
         mem_free(keys);
 }

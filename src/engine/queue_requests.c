@@ -101,10 +101,10 @@ static bool queue_equivalent(channel_t *ch, const command_t *cmd, const queue_t 
 /* Quorum queues are durable, shared and named. */
 static bool quorum_allowed(channel_t *ch, const command_t *cmd)
 {
-    const char *property = !(cmd->flags & COMMAND_DURABLE)    ? "non-durable"
-                           : cmd->flags & COMMAND_EXCLUSIVE   ? "exclusive-owner"
-                           : cmd->flags & COMMAND_AUTO_DELETE ? "auto-delete"
-                                                              : NULL;
+    const char *property = cmd->flags & COMMAND_AUTO_DELETE  ? "auto-delete"
+                           : cmd->flags & COMMAND_EXCLUSIVE  ? "exclusive-owner"
+                           : !(cmd->flags & COMMAND_DURABLE) ? "non-durable"
+                                                             : NULL;
     if (cmd->flags & COMMAND_SERVER_NAMED)
         channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED,
                        "Cannot declare a server-named queue for type rabbit_quorum_queue");

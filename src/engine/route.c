@@ -30,6 +30,7 @@ static void add_exchange(route_t *r, exchange_t *x)
 
 void route_add(route_t *r, const binding_t *b)
 {
+    r->work++;
     if (b->queue)
         add_queue(r, b->queue);
     else
@@ -59,6 +60,7 @@ static void visit_direct(route_t *r, exchange_t *x, bytes_t key)
 static void visit_topic(route_t *r, exchange_t *x, bytes_t key)
 {
     trie_match(&x->trie, &r->walk, key);
+    r->work += r->walk.entered;
     for (size_t i = 0; i < r->walk.now_count; i++)
         add_index(r, &r->walk.now[i]->bindings);
 }
@@ -76,6 +78,8 @@ static void visit_headers(route_t *r, exchange_t *x, bytes_t headers)
         binding_t *b = LIST_OF(node, binding_t, in_source);
         if (headers_match(b->arguments, headers))
             route_add(r, b);
+        else
+            r->work++;
     }
 }
 
@@ -94,6 +98,7 @@ void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_c
     route_t *r = &e->route;
     r->count = 0;
     r->exchange_count = 0;
+    r->work = 0;
     r->serial++;
     add_exchange(r, x);
     for (size_t i = 0; i < r->exchange_count; i++) {

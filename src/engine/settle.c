@@ -55,22 +55,19 @@ static void refuse_tag(channel_t *ch, const command_t *cmd)
                    (unsigned long long)cmd->number);
 }
 
-/* With MULTIPLE, tag 0 means all and is never wrong; another must not lie behind everything outstanding. */
+/* With MULTIPLE, tag 0 means all and is never wrong; any other must be outstanding itself. */
 static void settle(channel_t *ch, const command_t *cmd, bool requeue)
 {
-    if (cmd->flags & COMMAND_MULTIPLE) {
-        uint64_t last = unacked_last_tag(&ch->unacked);
-        if (cmd->number > last)
-            refuse_tag(ch, cmd);
-        else
-            settle_through(ch, cmd->number == 0 ? last : cmd->number, requeue, NULL);
-        return;
-    }
+    bool multiple = cmd->flags & COMMAND_MULTIPLE;
     unacked_t *u = unacked_find(&ch->unacked, cmd->number);
-    if (u)
-        settle_one(ch, u, requeue);
-    else
+    if (multiple && cmd->number == 0)
+        settle_through(ch, unacked_last_tag(&ch->unacked), requeue, NULL);
+    else if (u == NULL)
         refuse_tag(ch, cmd);
+    else if (multiple)
+        settle_through(ch, cmd->number, requeue, NULL);
+    else
+        settle_one(ch, u, requeue);
 }
 
 void on_ack(channel_t *ch, command_t *cmd)

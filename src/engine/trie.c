@@ -111,6 +111,7 @@ static void enter(trie_walk_t *w, trie_node_t *n)
             w->next = mem_resize(w->next, w->next_capacity * sizeof *w->next);
         }
         w->next[w->next_count++] = n;
+        w->entered++;
     }
 }
 
@@ -130,6 +131,7 @@ static void next_set(trie_walk_t *w)
 void trie_match(const trie_t *t, trie_walk_t *w, bytes_t routing_key)
 {
     w->next_count = 0;
+    w->entered = 0;
     w->mark++;
     if (t->root)
         enter(w, t->root);

@@ -37,6 +37,7 @@ typedef struct trie_walk {
     trie_node_t **now, **next;
     size_t now_count, next_count, now_capacity, next_capacity;
     uint64_t mark;
+    size_t entered; /* nodes let into sets by the last walk: what it cost */
 } trie_walk_t;
 
 /* The node where this binding key ends, made if need be. */

@@ -13,6 +13,7 @@
 #define same_LONGLONG(a, b) ((a) == (b))
 #define same_BIT(a, b)      ((a) == (b))
 #define same_SHORTSTR       bytes_equal
+#define same_SHORTBYTES     bytes_equal
 #define same_LONGSTR        bytes_equal
 #define same_TABLE          bytes_equal
 

@@ -99,6 +99,7 @@ static bytes_t roll_table(dice_t *d)
 #define roll_LONGLONG roll
 #define roll_BIT      1 & roll
 #define roll_SHORTSTR roll_short_string
+#define roll_SHORTBYTES roll_short_string
 #define roll_LONGSTR  roll_long_string
 #define roll_TABLE    roll_table
 

@@ -340,7 +340,6 @@ static void headers_that_cannot_be_are_refused(void **state)
     } cases[] = {
         {"\0\x32\0\0\0\0\0\0\0\0\0\0\0\0", 14, 505, HEADER_EXPECTED "one for class 50 instead"},
         {"\0\x3c\0\1\0\0\0\0\0\0\0\0\0\0", 14, 505, NO_HEADER},
-        {"\0\x3c\0\0\0\0\0\0\0\0\0", 11, 505, NO_HEADER},
         {"\0\x3c\0\0\0\0\0\0\x20\0\0\1\0\0", 14, 501,
          "FRAME_ERROR - content body size 536870913 exceeds maximum allowed size 536870912"},
         {"\0\x3c\0\0\xff\xff\xff\xff\xff\xff\xff\xff\0\0", 14, 501,
@@ -354,6 +353,15 @@ static void headers_that_cannot_be_are_refused(void **state)
         expect_refused(h, cases[i].code, cases[i].text, AMQP_basic_publish);
         end(h);
     }
+}
+
+static void half_a_header_is_501(void **state)
+{
+    hands_t *h = *state;
+    open_publisher(h);
+    give_publish(h, 1);
+    give_frame(h, AMQP_FRAME_HEADER, 1, BYTES("\0\x3c\0\0\0\0\0\0\0\0\0"));
+    expect_refused(h, 501, "FRAME_ERROR - type 2, all octets = <<0,60,0,0,0,0,0,0,0,0,0>>: unknown_frame", 0);
 }
 
 static void more_body_than_was_announced_is_501(void **state)
@@ -390,6 +398,7 @@ int main(void)
         CASE(a_body_where_a_header_is_due_is_505),
         CASE(a_header_or_method_where_a_body_is_due_is_505),
         CASE(headers_that_cannot_be_are_refused),
+        CASE(half_a_header_is_501),
         CASE(more_body_than_was_announced_is_501),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -342,17 +342,19 @@ static void frames_where_they_do_not_belong_are_505(void **state)
         uint8_t type;
         uint16_t channel;
         const char *text;
+        bytes_t payload;
     } cases[] = {
-        {AMQP_FRAME_HEARTBEAT, 1, "UNEXPECTED_FRAME - type 8, all octets = <<>>"},
-        {AMQP_FRAME_HEADER, 0, "UNEXPECTED_FRAME - type 2, all octets = <<>>"},
-        {AMQP_FRAME_BODY, 0, "UNEXPECTED_FRAME - type 3, all octets = <<>>"},
-        {AMQP_FRAME_HEADER, 1, "UNEXPECTED_FRAME - expected method frame, got non method frame instead"},
-        {AMQP_FRAME_BODY, 1, "UNEXPECTED_FRAME - expected method frame, got non method frame instead"},
+        {AMQP_FRAME_HEARTBEAT, 1, "UNEXPECTED_FRAME - type 8, all octets = <<>>", {NULL, 0}},
+        {AMQP_FRAME_HEADER, 0, "UNEXPECTED_FRAME - type 2, all octets = <<>>", {NULL, 0}},
+        {AMQP_FRAME_BODY, 0, "UNEXPECTED_FRAME - type 3, all octets = <<>>", {NULL, 0}},
+        {AMQP_FRAME_HEADER, 1, "UNEXPECTED_FRAME - expected method frame, got non method frame instead",
+         BYTES("\0\x3c\0\0\0\0\0\0\0\0\0\0\0\0")},
+        {AMQP_FRAME_BODY, 1, "UNEXPECTED_FRAME - expected method frame, got non method frame instead", {NULL, 0}},
     };
     hands_t *h = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         open_connection(h);
-        give_frame(h, cases[i].type, cases[i].channel, BYTES(""));
+        give_frame(h, cases[i].type, cases[i].channel, cases[i].payload);
         expect_refused(h, 505, cases[i].text, 0);
         hang_up(h, "closed by peer");
         expect_command(h, COMMAND_CONNECTION_RELEASE);
