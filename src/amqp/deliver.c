@@ -48,7 +48,7 @@ static void loans_mark(amqp_session_t *s, uint64_t begin)
         l->count++;
         l->mark_start = begin;
     }
-    *mark_at(l, l->count - 1) = (amqp_loan_mark_t){.offset = end, .loans = l->taken};
+    *mark_at(l, l->count - 1) = (amqp_loan_mark_t){.offset = end, .loans = l->taken, .delivered_bytes = l->delivered_bytes};
 }
 
 void amqp_loans_return(amqp_session_t *s)
@@ -57,9 +57,11 @@ void amqp_loans_return(amqp_session_t *s)
     uint64_t sent = output_sent(s->transport->output), back = 0;
     while (l->count > 0 && mark_at(l, 0)->offset <= sent) {
         back = mark_at(l, 0)->loans;
+        l->delivered_back = mark_at(l, 0)->delivered_bytes;
         l->first = (l->first + 1) % l->capacity;
         l->count--;
     }
+    s->transport->bounded_bytes = l->delivered_bytes - l->delivered_back;
     if (back == 0 || !amqp_session_may_push(s))
         return;
     command_t c = {.type = COMMAND_SENT, .number = back};
@@ -128,6 +130,9 @@ static void send_content(amqp_session_t *s, const event_t *e, amqp_method_id id,
     output_commit(o, b.len);
     if (lent)
         lend_body(s, e->channel, body);
+    if (id == AMQP_basic_deliver) /* the engine stops these by itself when the peer does not read */
+        s->loans.delivered_bytes += output_written(o) - begin;
+    s->transport->bounded_bytes = s->loans.delivered_bytes - s->loans.delivered_back;
     loans_mark(s, begin);
 }
 

@@ -131,12 +131,14 @@ typedef struct amqp_stream {
 typedef struct amqp_loan_mark {
     uint64_t offset;
     uint64_t loans;
+    uint64_t delivered_bytes; /* of the output so far, octets of deliveries */
 } amqp_loan_mark_t;
 
 typedef struct amqp_loans {
     amqp_loan_mark_t *marks;
     size_t first, count, capacity;
     uint64_t taken;      /* messages lent to this connection, ever */
+    uint64_t delivered_bytes, delivered_back; /* octets of deliveries written, and of them sent */
     uint64_t mark_start; /* output offset at which the newest mark began to cover */
 } amqp_loans_t;
 

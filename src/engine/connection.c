@@ -112,7 +112,7 @@ static uint32_t closing_step(engine_t *e, job_t *job, uint32_t budget, bool *don
     }
     for (; used < budget && (owned = list_first(&c->exclusive_queues)); used++)
         queue_remove(LIST_OF(owned, queue_t, owned), NULL, NULL);
-    if (!list_empty(&c->exclusive_queues))
+    if (!list_empty(&c->exclusive_queues) || c->queues_leaving > 0)
         return used;
     list_remove(&c->blocked_link);
     event_t closed = {.type = EVENT_CONNECTION_CLOSED, .refusal = c->why};

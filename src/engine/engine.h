@@ -49,7 +49,8 @@ void engine_attach(engine_t *e, port_t *port);
  * more to do at once. */
 bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms);
 
-/* After a step: true, once, if its I/O thread should look: events were made visible, or room for commands given back. */
+/* After a step: true, once, if its I/O thread should look: events were made visible, or room for commands
+ * given back. */
 bool engine_port_wants_wake(engine_t *e, const port_t *port);
 
 /* When the next timer is due (engine time), or UINT64_MAX. */

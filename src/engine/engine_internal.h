@@ -195,7 +195,7 @@ struct queue {
     queue_type_t type;
     bool durable, auto_delete, exclusive, deleted;
     bool consumed_exclusively;
-    connection_t *owner; /* exclusive: whose; NULL else */
+    connection_t *owner; /* exclusive: whose, until its bindings are gone; NULL else */
     list_t owned;        /* connection.exclusive_queues */
     bytes_t arguments;   /* owned */
     fifo_t fifo;
@@ -339,6 +339,7 @@ struct connection {
     hash_table_t channels;
     channel_t *last_channel; /* the one looked up last */
     list_t exclusive_queues;
+    uint32_t queues_leaving; /* exclusive queues whose consumers and bindings are still going */
 
     /* Loans, oldest first; returned by number. */
     message_t **loans; /* circular */

@@ -161,8 +161,8 @@ bool binding_arguments_allowed(channel_t *ch, const command_t *cmd, const exchan
             return true;
     const char *quote = mode.octets.len > 0 ? "\"" : ""; /* an Erlang binary, printed */
     channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED,
-                   "Invalid x-match field value <<%s%s%s>>; expected all, any, all-with-x, or any-with-x", quote, value,
-                   quote);
+                   "Invalid x-match field value <<%s%s%s>>; expected all, any, all-with-x, or any-with-x",
+                   quote, value, quote);
     return false;
 }
 

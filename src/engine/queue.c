@@ -133,8 +133,12 @@ static uint32_t removal_step(engine_t *e, job_t *job, uint32_t budget, bool *don
     for (; used < budget && (node = list_first(&q->bindings)); used++)
         binding_remove(LIST_OF(node, binding_t, in_destination));
     *done = list_empty(&q->consumers) && list_empty(&q->bindings);
-    if (*done)
-        job_start(e, &q->cleaning, drain_step, NULL, NULL);
+    if (!*done)
+        return used;
+    if (q->owner)
+        q->owner->queues_leaving--;
+    q->owner = NULL;
+    job_start(e, &q->cleaning, drain_step, NULL, NULL);
     return used;
 }
 
@@ -147,7 +151,8 @@ void queue_remove(queue_t *q, channel_t *waiter, const event_t *reply)
     heap_cancel(&e->timers, &q->expiry);
     list_remove(&q->owned);
     list_remove(&q->dirty);
-    q->owner = NULL;
+    if (q->owner)
+        q->owner->queues_leaving++;
     e->counts.queues--;
     (void)fifo_purge(&q->fifo);
     q->fifo.swept_below = q->fifo.first_page * q->fifo.page_entries; /* draining starts at the front */

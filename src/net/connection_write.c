@@ -82,9 +82,17 @@ static void finish_closing(connection_t *c)
         connection_move(c, CONNECTION_LINGERING);
 }
 
+/* What waits beside what the session bounds by itself: a client that publishes while it has deliveries to read must
+ * be read, or neither side would ever go on. */
+static uint64_t waiting_unbounded(const transport_t *t)
+{
+    uint64_t waiting = output_waiting(t->output);
+    return waiting > t->bounded_bytes ? waiting - t->bounded_bytes : 0;
+}
+
 static void update_pause(connection_t *c)
 {
-    uint64_t waiting = output_waiting(c->transport.output);
+    uint64_t waiting = waiting_unbounded(&c->transport);
     uint64_t limit = c->source.loop->options.output_pause_bytes;
     if (waiting > limit) {
         c->paused = true;

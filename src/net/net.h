@@ -21,7 +21,8 @@ typedef struct net_listener net_listener_t;
 
 typedef struct net_options {
     size_t read_bytes;          /* read at most this much of one connection in one turn (256 KiB) */
-    size_t output_pause_bytes;  /* with more waiting to be sent, a connection is not read until half is gone */
+    size_t output_pause_bytes;  /* with more waiting to be sent (beside what its session bounds by itself), a
+                                 * connection is not read until half is gone */
     uint64_t accept_backoff_ms; /* pause after accept fails for want of descriptors or memory (100) */
     bool nodelay;               /* TCP_NODELAY on accepted connections */
     int backlog;                /* listen(2) */

@@ -184,6 +184,21 @@ static void leftover_waits_for_the_output_pause_too(void **state)
     close(fd);
 }
 
+static void output_that_the_session_bounds_does_not_pause_reading(void **state)
+{
+    enum { PIECE_BYTES = 16384 };
+    fixture_t *f = *state;
+    int fd = narrow_client(f);
+    uint8_t *piece = pattern(PIECE_BYTES);
+    f->probe->transport->bounded_bytes = UINT64_MAX;
+    fill_output(f, piece, PIECE_BYTES, 2 * PAUSE_BYTES);
+    send_text(f, fd, "hello");
+    TURN_UNTIL(f, f->probe->inputs == 1);
+    assert_true(output_waiting(f->probe->transport->output) > PAUSE_BYTES);
+    mem_free(piece);
+    close(fd);
+}
+
 static void peer_that_does_not_read_costs_no_cpu(void **state)
 {
     enum { PIECE_BYTES = 16384 };
@@ -210,6 +225,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(connection_with_much_output_is_not_read_until_half_is_gone, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(leftover_waits_for_the_output_pause_too, setup, teardown),
+        cmocka_unit_test_setup_teardown(output_that_the_session_bounds_does_not_pause_reading, setup, teardown),
         cmocka_unit_test_setup_teardown(peer_that_does_not_read_costs_no_cpu, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
