@@ -20,15 +20,15 @@ typedef struct amqp_options {
     const char *product; /* server-properties.product: "chaski" */
     const char *version; /* three numbers: clients parse it */
     const char *cluster_name;
-    uint16_t heartbeat_s;           /* offered in tune (60); 0: none */
-    uint16_t channel_max;           /* offered in tune (2047); 0: no limit */
-    uint32_t frame_max;             /* offered in tune (131072); 0: no limit */
-    uint32_t initial_frame_max;     /* before tuning (8192) */
-    uint64_t handshake_timeout_ms;  /* header to open-ok (10 000) */
-    uint64_t max_message_size;      /* body octets (128 MiB) */
+    uint16_t heartbeat_s;            /* offered in tune (60); 0: none */
+    uint16_t channel_max;            /* offered in tune (2047); 0: no limit */
+    uint32_t frame_max;              /* offered in tune (131072); 0: no limit */
+    uint32_t initial_frame_max;      /* before tuning (8192) */
+    uint64_t handshake_timeout_ms;   /* header to open-ok (10 000) */
+    uint64_t max_message_size;       /* body octets (128 MiB) */
     uint64_t refused_login_delay_ms; /* silence before the socket of a failed login closes (3000) */
-    uint64_t close_timeout_ms;      /* upper bound of waiting for close-ok (30 000) */
-    uint64_t lend_bytes;            /* bodies from here on are sent from the message, not copied (4096) */
+    uint64_t close_timeout_ms;       /* upper bound of waiting for close-ok (30 000) */
+    uint64_t lend_bytes;             /* bodies from here on are sent from the message, not copied (4096) */
     const auth_t *auth;
     const log_t *log;
     random_source_t random;

@@ -38,8 +38,7 @@ amqp_channel_t *amqp_channel_find(amqp_session_t *s, uint16_t number)
 /* The oldest closing life of this number, or NULL. */
 static amqp_channel_t *closing_find(const amqp_session_t *s, uint16_t number)
 {
-    LIST_EACH(node, &s->closing_channels)
-    {
+    LIST_EACH (node, &s->closing_channels) {
         amqp_channel_t *ch = LIST_OF(node, amqp_channel_t, closing_node);
         if (ch->number == number)
             return ch;
@@ -49,8 +48,7 @@ static amqp_channel_t *closing_find(const amqp_session_t *s, uint16_t number)
 
 static void drop_consumers(amqp_session_t *s, amqp_channel_t *ch)
 {
-    LIST_EACH(node, &ch->consumers)
-    {
+    LIST_EACH (node, &ch->consumers) {
         amqp_consumer_remove(s, LIST_OF(node, amqp_consumer_t, in_channel));
     }
 }
@@ -85,8 +83,7 @@ void amqp_channels_free(amqp_session_t *s)
 {
     for (hash_node_t *node = hash_any(&s->channels); node; node = hash_any(&s->channels))
         channel_free(s, HASH_OF(node, amqp_channel_t, node));
-    LIST_EACH(node, &s->closing_channels)
-    {
+    LIST_EACH (node, &s->closing_channels) {
         channel_free(s, LIST_OF(node, amqp_channel_t, closing_node));
     }
     hash_deinit(&s->channels);

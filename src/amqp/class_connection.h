@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * class_connection.h: class connection (10): its methods and their arguments, as tables that codec.h makes structs, decoder
- * and encoder from. Names as in the AMQP 0-9-1 XML, `-` written `_`; `reserved_` ones are sent empty and ignored. */
+ * class_connection.h: class connection (10): its methods and their arguments, as tables that codec.h makes
+ * structs, decoder and encoder from. Names as in the AMQP 0-9-1 XML, `-` written `_`; `reserved_` ones are
+ * sent empty and ignored. */
 #pragma once
+
+/* clang-format off */
 
 /* class, method, id, who sends it, bears content */
 #define AMQP_CLASS_connection(M) \

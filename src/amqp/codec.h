@@ -20,19 +20,22 @@
 #include "amqp/class_tx.h"
 #include "base/bytes.h"
 
+/* clang-format off */
 #define AMQP_METHODS(M)                                                                                       \
     AMQP_CLASS_connection(M) AMQP_CLASS_channel(M) AMQP_CLASS_access(M) AMQP_CLASS_exchange(M)                \
     AMQP_CLASS_queue(M) AMQP_CLASS_basic(M) AMQP_CLASS_confirm(M) AMQP_CLASS_tx(M)
 
+/* clang-format on */
+
 /* Both ids of a method in one number: class << 16 | method. */
 typedef uint32_t amqp_method_id;
 #define AMQP_METHOD_ID(class_id, method_id) ((amqp_method_id)(class_id) << 16 | (method_id))
-#define AMQP_CLASS_OF(id) ((uint16_t)((id) >> 16))
-#define AMQP_METHOD_OF(id) ((uint16_t)((id)&0xffff))
+#define AMQP_CLASS_OF(id)                   ((uint16_t)((id) >> 16))
+#define AMQP_METHOD_OF(id)                  ((uint16_t)((id)&0xffff))
 
 /* AMQP_queue_declare, AMQP_basic_publish, … */
 enum amqp_method_ids {
-#define M(class, class_id, method, id, sender, content)                                                       \
+#define M(class, class_id, method, id, sender, content)                                                      \
     AMQP_##class##_##method = AMQP_METHOD_ID(class_id, id),
     AMQP_METHODS(M)
 #undef M
@@ -49,6 +52,7 @@ typedef bytes_t amqp_type_SHORTBYTES; /* any octets */
 typedef bytes_t amqp_type_LONGSTR;
 typedef bytes_t amqp_type_TABLE;
 typedef bool amqp_type_BIT;
+/* clang-format off */
 #define F(type, name) amqp_type_##type name;
 #define M(class, class_id, method, id, sender, content)                                                       \
     typedef struct amqp_##class##_##method {                                                                  \
@@ -57,6 +61,7 @@ typedef bool amqp_type_BIT;
 AMQP_METHODS(M)
 #undef M
 #undef F
+/* clang-format on */
 
 /* Large enough for any of them. */
 typedef union amqp_method {
@@ -91,12 +96,17 @@ void amqp_method_encode(buffer_t *b, amqp_method_id id, const void *method);
 
 /* ---- frames: type:o channel:s size:l payload end:0xCE ---- */
 
-enum amqp_frame_type { AMQP_FRAME_METHOD = 1, AMQP_FRAME_HEADER = 2, AMQP_FRAME_BODY = 3, AMQP_FRAME_HEARTBEAT = 8 };
+enum amqp_frame_type {
+    AMQP_FRAME_METHOD = 1,
+    AMQP_FRAME_HEADER = 2,
+    AMQP_FRAME_BODY = 3,
+    AMQP_FRAME_HEARTBEAT = 8
+};
 
-#define AMQP_FRAME_END 0xce
+#define AMQP_FRAME_END        0xce
 #define AMQP_FRAME_HEAD_BYTES 7 /* before the payload */
-#define AMQP_FRAME_OVERHEAD 8   /* head and end octet */
-#define AMQP_FRAME_MIN_SIZE 4096
+#define AMQP_FRAME_OVERHEAD   8 /* head and end octet */
+#define AMQP_FRAME_MIN_SIZE   4096
 
 typedef struct amqp_frame_head {
     uint8_t type;

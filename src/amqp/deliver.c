@@ -48,7 +48,8 @@ static void loans_mark(amqp_session_t *s, uint64_t begin)
         l->count++;
         l->mark_start = begin;
     }
-    *mark_at(l, l->count - 1) = (amqp_loan_mark_t){.offset = end, .loans = l->taken, .delivered_bytes = l->delivered_bytes};
+    *mark_at(l, l->count - 1) =
+        (amqp_loan_mark_t){.offset = end, .loans = l->taken, .delivered_bytes = l->delivered_bytes};
 }
 
 void amqp_loans_return(amqp_session_t *s)

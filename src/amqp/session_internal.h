@@ -137,9 +137,9 @@ typedef struct amqp_loan_mark {
 typedef struct amqp_loans {
     amqp_loan_mark_t *marks;
     size_t first, count, capacity;
-    uint64_t taken;      /* messages lent to this connection, ever */
+    uint64_t taken;                           /* messages lent to this connection, ever */
     uint64_t delivered_bytes, delivered_back; /* octets of deliveries written, and of them sent */
-    uint64_t mark_start; /* output offset at which the newest mark began to cover */
+    uint64_t mark_start;                      /* output offset at which the newest mark began to cover */
 } amqp_loans_t;
 
 typedef struct amqp_session {

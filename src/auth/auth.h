@@ -10,9 +10,10 @@
 typedef struct auth auth_t;
 
 typedef struct auth_options {
-    const char *user;           /* default_user */
-    const char *password;       /* default_pass */
-    const char *loopback_users; /* names separated by commas that may only connect from this machine; "" for none */
+    const char *user;     /* default_user */
+    const char *password; /* default_pass */
+    const char
+        *loopback_users; /* names separated by commas that may only connect from this machine; "" for none */
 } auth_options_t;
 
 typedef enum auth_verdict {

@@ -55,4 +55,4 @@ hash_node_t *hash_next(const hash_table_t *t, const hash_node_t *after);
 /* Any node, or NULL: for emptying a table node by node (amortised O(1) a node when each is removed). */
 hash_node_t *hash_any(const hash_table_t *t);
 
-#define HASH_OF(node, T, member) ((T *)(void *)((char *)(node) - offsetof(T, member)))
+#define HASH_OF(node, T, member) ((T *)(void *)((char *)(node)-offsetof(T, member)))

@@ -33,4 +33,4 @@ heap_timer_t *heap_first(const timer_heap_t *h);
 /* Takes out and returns the earliest timer whose deadline is ≤ now_ms, or NULL. */
 heap_timer_t *heap_pop_due(timer_heap_t *h, uint64_t now_ms);
 
-#define HEAP_OF(timer, T, member) ((T *)(void *)((char *)(timer) - offsetof(T, member)))
+#define HEAP_OF(timer, T, member) ((T *)(void *)((char *)(timer)-offsetof(T, member)))

@@ -13,11 +13,11 @@ typedef struct list {
 } list_t;
 
 /* The struct of type T whose member `member` is `node`. */
-#define LIST_OF(node, T, member) ((T *)(void *)((char *)(node) - offsetof(T, member)))
+#define LIST_OF(node, T, member) ((T *)(void *)((char *)(node)-offsetof(T, member)))
 
 /* Walks `head`; the body may remove `node` (not its follower). */
 #define LIST_EACH(node, head)                                                                                \
-    for (list_t *node = (head)->next, *node##_next = node->next; node != (head);                              \
+    for (list_t *node = (head)->next, *node##_next = node->next; node != (head);                             \
          node = node##_next, node##_next = node->next)
 
 static inline void list_init(list_t *l)

@@ -19,4 +19,5 @@ typedef struct log {
 const char *log_level_name(log_level_t level);
 
 /* Control characters in what a peer chose are replaced by '?', so that a name cannot forge a line. */
-void log_line(const log_t *log, log_level_t level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void log_line(const log_t *log, log_level_t level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));

@@ -41,10 +41,11 @@ struct transport {
     const transport_kind_t *kind;
     output_t *output;
     session_t *session;
-    char peer[64];     /* "127.0.0.1:40112", "[::1]:40112", "unix" */
-    char local[64];    /* the same of our end */
-    bool loopback;     /* the peer is on this machine */
-    uint64_t bounded_bytes; /* the session's: octets in `output` that it bounds by itself (deliveries, by credit) */
+    char peer[64];  /* "127.0.0.1:40112", "[::1]:40112", "unix" */
+    char local[64]; /* the same of our end */
+    bool loopback;  /* the peer is on this machine */
+    uint64_t
+        bounded_bytes; /* the session's: octets in `output` that it bounds by itself (deliveries, by credit) */
 };
 
 /* What a session does. */

@@ -17,8 +17,8 @@
 #define TABLE_MAX_DEPTH 64
 
 typedef struct field {
-    uint8_t tag;      /* the type tag as it was written */
-    bytes_t octets;   /* the value without its tag: for S, x, A, F the content without the length */
+    uint8_t tag;    /* the type tag as it was written */
+    bytes_t octets; /* the value without its tag: for S, x, A, F the content without the length */
 } field_t;
 
 typedef struct table_iterator {

@@ -14,7 +14,8 @@
 #define TEXT_ARG(b) (int)(b).len, (const char *)((b).data ? (b).data : (const uint8_t *)"")
 
 /* Returns the number of characters written, without the NUL. */
-size_t text_format(char *out, size_t out_bytes, const char *format, ...) __attribute__((format(printf, 3, 4)));
+size_t text_format(char *out, size_t out_bytes, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 size_t text_format_list(char *out, size_t out_bytes, const char *format, va_list args);
 
 /* Parses all of `b` as a decimal number without sign or spaces; false if it is not one or too large. */

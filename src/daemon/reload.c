@@ -23,7 +23,8 @@ void broker_reload(broker_t *b)
         return;
     }
     if (new->log_level < b->options.settings->log_level)
-        console_set_level(b->options.console, new->log_level); /* what follows is worth a line at the new level */
+        console_set_level(b->options.console,
+                          new->log_level); /* what follows is worth a line at the new level */
     log_line(b->options.log, LOG_INFO, "configuration reloaded");
     settings_compare(b->options.settings, new, report, b);
     console_set_level(b->options.console, new->log_level);

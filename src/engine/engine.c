@@ -70,11 +70,11 @@ void engine_free(engine_t **ep)
 {
     engine_t *e = *ep;
     e->freeing = true;
-    LIST_EACH(node, &e->connections)
-    connection_close(LIST_OF(node, connection_t, link), NULL, true);
+    LIST_EACH (node, &e->connections)
+        connection_close(LIST_OF(node, connection_t, link), NULL, true);
     finish_jobs(e);
-    LIST_EACH(node, &e->connections)
-    connection_release(LIST_OF(node, connection_t, link));
+    LIST_EACH (node, &e->connections)
+        connection_release(LIST_OF(node, connection_t, link));
     remove_queues(e);
     remove_exchanges(e);
     finish_jobs(e);
@@ -93,8 +93,8 @@ void engine_free(engine_t **ep)
 void engine_shutdown(engine_t *e)
 {
     e->shutting_down = true;
-    LIST_EACH(node, &e->connections)
-    connection_shutdown(LIST_OF(node, connection_t, link));
+    LIST_EACH (node, &e->connections)
+        connection_shutdown(LIST_OF(node, connection_t, link));
 }
 
 /* ---- the step ---- */

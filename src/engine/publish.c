@@ -30,8 +30,7 @@ void confirm_flush(channel_t *ch)
  */
 void confirms_run(engine_t *e)
 {
-    LIST_EACH(node, &e->confirming)
-    {
+    LIST_EACH (node, &e->confirming) {
         channel_t *ch = LIST_OF(node, channel_t, confirming);
         connection_t *c = ch->connection;
         if (c->state != CONNECTION_OPEN)

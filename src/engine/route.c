@@ -39,8 +39,8 @@ void route_add(route_t *r, const binding_t *b)
 
 static void add_index(route_t *r, const list_t *bindings)
 {
-    LIST_EACH(node, bindings)
-    route_add(r, LIST_OF(node, binding_t, in_index));
+    LIST_EACH (node, bindings)
+        route_add(r, LIST_OF(node, binding_t, in_index));
 }
 
 static void visit_default(route_t *r, exchange_t *x, bytes_t key)
@@ -67,14 +67,13 @@ static void visit_topic(route_t *r, exchange_t *x, bytes_t key)
 
 static void visit_fanout(route_t *r, exchange_t *x)
 {
-    LIST_EACH(node, &x->out)
-    route_add(r, LIST_OF(node, binding_t, in_source));
+    LIST_EACH (node, &x->out)
+        route_add(r, LIST_OF(node, binding_t, in_source));
 }
 
 static void visit_headers(route_t *r, exchange_t *x, bytes_t headers)
 {
-    LIST_EACH(node, &x->out)
-    {
+    LIST_EACH (node, &x->out) {
         binding_t *b = LIST_OF(node, binding_t, in_source);
         if (headers_match(b->arguments, headers))
             route_add(r, b);

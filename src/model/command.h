@@ -43,7 +43,7 @@ typedef enum command_type {
     /* .name, .arguments; PASSIVE DURABLE EXCLUSIVE AUTO_DELETE NOWAIT; SERVER_NAMED: the wire room made the name up
      * because the client gave none. Answer EVENT_QUEUE_DECLARED. */
     COMMAND_QUEUE_DECLARE,
-    COMMAND_QUEUE_BIND,   /* .name = queue, .source = exchange, .routing_key, .arguments; NOWAIT */
+    COMMAND_QUEUE_BIND, /* .name = queue, .source = exchange, .routing_key, .arguments; NOWAIT */
     COMMAND_QUEUE_UNBIND,
     COMMAND_QUEUE_PURGE,  /* .name; NOWAIT; answer EVENT_QUEUE_COUNTED */
     COMMAND_QUEUE_DELETE, /* .name; IF_UNUSED IF_EMPTY NOWAIT; answer EVENT_QUEUE_COUNTED */

@@ -2,9 +2,9 @@
  *
  * event.h: everything the engine says to a client, as plain structs that travel through a lane.
  *
- * `request` and `refusal` change hands with the event (freed by the receiver, mem_free). `message` is lent, never given:
- * the receiver returns loans by number with COMMAND_SENT, one for every event of a connection that bears a message, in
- * the order they came. */
+ * `request` and `refusal` change hands with the event (freed by the receiver, mem_free). `message` is lent, never
+ * given: the receiver returns loans by number with COMMAND_SENT, one for every event of a connection that bears a
+ * message, in the order they came. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,26 +19,26 @@ typedef enum event_type {
     /* The last event of a connection. refusal: why (the wire says so to the peer), or NULL: the client asked or is
      * gone. */
     EVENT_CONNECTION_CLOSED,
-    EVENT_CONNECTION_BLOCKED,   /* alarm: tell the client, if it wants to know: "low on memory" */
+    EVENT_CONNECTION_BLOCKED, /* alarm: tell the client, if it wants to know: "low on memory" */
     EVENT_CONNECTION_UNBLOCKED,
-    EVENT_READING_PAUSED,  /* too much is held back for this connection: stop reading its socket */
+    EVENT_READING_PAUSED, /* too much is held back for this connection: stop reading its socket */
     EVENT_READING_RESUMED,
     EVENT_CHANNEL_OPENED,
-    EVENT_CHANNEL_CLOSED,  /* answers COMMAND_CHANNEL_CLOSE */
+    EVENT_CHANNEL_CLOSED, /* answers COMMAND_CHANNEL_CLOSE */
     EVENT_CHANNEL_REFUSED, /* refusal: the channel is ended; nothing on it counts until COMMAND_CHANNEL_RELEASE */
 
-    EVENT_OK,              /* the -ok of `cause`, without data */
-    EVENT_QUEUE_DECLARED,  /* request.name, message_count, consumer_count */
-    EVENT_QUEUE_COUNTED,   /* purge-ok, delete-ok: message_count */
-    EVENT_CONSUMER_STARTED,   /* consumer */
+    EVENT_OK,               /* the -ok of `cause`, without data */
+    EVENT_QUEUE_DECLARED,   /* request.name, message_count, consumer_count */
+    EVENT_QUEUE_COUNTED,    /* purge-ok, delete-ok: message_count */
+    EVENT_CONSUMER_STARTED, /* consumer */
     EVENT_CONSUMER_CANCELLED, /* request.tag: answers COMMAND_CANCEL; consumer = its number, 0 if there was none */
-    EVENT_CONSUMER_GONE,      /* consumer: cancelled by the engine (its queue is gone); NOTIFY: tell the client.
+    EVENT_CONSUMER_GONE, /* consumer: cancelled by the engine (its queue is gone); NOTIFY: tell the client.
                                  Also ends a cancel that wanted no answer (without NOTIFY). */
-    EVENT_DELIVER,         /* message (lent), consumer, delivery_tag, REDELIVERED */
-    EVENT_GET_OK,          /* message (lent), delivery_tag, message_count, REDELIVERED */
+    EVENT_DELIVER,       /* message (lent), consumer, delivery_tag, REDELIVERED */
+    EVENT_GET_OK,        /* message (lent), delivery_tag, message_count, REDELIVERED */
     EVENT_GET_EMPTY,
-    EVENT_RETURN,          /* message (lent): 312 NO_ROUTE */
-    EVENT_CONFIRM,         /* delivery_tag = sequence number, MULTIPLE, NEGATIVE */
+    EVENT_RETURN,  /* message (lent): 312 NO_ROUTE */
+    EVENT_CONFIRM, /* delivery_tag = sequence number, MULTIPLE, NEGATIVE */
 } event_type_t;
 
 enum event_flag {

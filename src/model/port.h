@@ -30,8 +30,8 @@ typedef struct port {
     port_client_t **clients; /* by number; a free place is NULL */
     uint32_t clients_capacity;
     uint32_t clients_count;
-    uint32_t unused_number;  /* from here up never given to anyone */
-    uint32_t *free_numbers;  /* given back; room for clients_capacity of them */
+    uint32_t unused_number; /* from here up never given to anyone */
+    uint32_t *free_numbers; /* given back; room for clients_capacity of them */
     uint32_t free_count;
 } port_t;
 

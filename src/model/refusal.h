@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 /*         code, name, hard: ends the connection, not only the channel */
+/* clang-format off */
 #define REFUSAL_CODES(X)                 \
     X(311, CONTENT_TOO_LARGE, false)     \
     X(312, NO_ROUTE, false)              \
@@ -26,6 +27,7 @@
     X(530, NOT_ALLOWED, true)            \
     X(540, NOT_IMPLEMENTED, true)        \
     X(541, INTERNAL_ERROR, true)
+/* clang-format on */
 
 typedef enum refusal_code {
 #define X(code, name, hard) REFUSAL_##name = code,

@@ -159,8 +159,7 @@ size_t net_connection_count(const net_loop_t *l)
 
 void net_shutdown_sessions(net_loop_t *l)
 {
-    LIST_EACH(node, &l->connections)
-    {
+    LIST_EACH (node, &l->connections) {
         connection_t *c = LIST_OF(node, connection_t, node);
         if (c->state == CONNECTION_OPEN)
             c->transport.session->kind->shutdown(c->transport.session);

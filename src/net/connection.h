@@ -39,9 +39,9 @@ typedef struct connection {
     const char *reason; /* DEAD: why */
     uint32_t armed;     /* the events epoll waits for */
     uint8_t state;      /* connection_state_t */
-    bool detached;      /* not in epoll: nothing is wanted, and the hang-up it would tell all the time is known */
-    bool reading;       /* the session wants input */
-    bool paused;        /* too much output waits */
+    bool detached; /* not in epoll: nothing is wanted, and the hang-up it would tell all the time is known */
+    bool reading;  /* the session wants input */
+    bool paused;   /* too much output waits */
     bool resume_wanted; /* the leftover is to be given again once `paused` ends */
     bool blocked;       /* the socket took not all: wait until it is writable */
     bool input_ended;   /* the peer shut its end while we were CLOSING */

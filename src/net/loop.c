@@ -63,8 +63,7 @@ void net_loop_free(net_loop_t **loop)
     net_stop_accepting(l);
     connections_end_all(l);
     reap(l);
-    LIST_EACH(node, &l->watches)
-    {
+    LIST_EACH (node, &l->watches) {
         watch_t *w = LIST_OF(node, watch_t, node);
         loop_remove(&w->source);
         mem_free(w);

@@ -69,8 +69,8 @@ bool net_address_parse(const char *text, net_address_t *out, error_t *err);
 typedef void net_accepted_t(void *context, int fd);
 
 /* Opens the listener. `bound` (may be NULL) gets the address in use, e.g. "[::]:40001". */
-net_listener_t *net_listen(net_loop_t *l, const net_address_t *address, net_accepted_t *accepted, void *context,
-                           char *bound, size_t bound_bytes, error_t *err);
+net_listener_t *net_listen(net_loop_t *l, const net_address_t *address, net_accepted_t *accepted,
+                           void *context, char *bound, size_t bound_bytes, error_t *err);
 
 /* Stops listening: closes all listeners of the loop. */
 void net_stop_accepting(net_loop_t *l);

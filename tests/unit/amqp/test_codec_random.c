@@ -93,15 +93,15 @@ static bytes_t roll_table(dice_t *d)
     return since(d, start);
 }
 
-#define roll_OCTET    (uint8_t) roll
-#define roll_SHORT    (uint16_t) roll
-#define roll_LONG     (uint32_t) roll
-#define roll_LONGLONG roll
-#define roll_BIT      1 & roll
-#define roll_SHORTSTR roll_short_string
+#define roll_OCTET      (uint8_t) roll
+#define roll_SHORT      (uint16_t) roll
+#define roll_LONG       (uint32_t) roll
+#define roll_LONGLONG   roll
+#define roll_BIT        1 & roll
+#define roll_SHORTSTR   roll_short_string
 #define roll_SHORTBYTES roll_short_string
-#define roll_LONGSTR  roll_long_string
-#define roll_TABLE    roll_table
+#define roll_LONGSTR    roll_long_string
+#define roll_TABLE      roll_table
 
 static void survives_the_wire(amqp_method_id id, const amqp_method_t *method)
 {

@@ -349,7 +349,10 @@ static void frames_where_they_do_not_belong_are_505(void **state)
         {AMQP_FRAME_BODY, 0, "UNEXPECTED_FRAME - type 3, all octets = <<>>", {NULL, 0}},
         {AMQP_FRAME_HEADER, 1, "UNEXPECTED_FRAME - expected method frame, got non method frame instead",
          BYTES("\0\x3c\0\0\0\0\0\0\0\0\0\0\0\0")},
-        {AMQP_FRAME_BODY, 1, "UNEXPECTED_FRAME - expected method frame, got non method frame instead", {NULL, 0}},
+        {AMQP_FRAME_BODY,
+         1,
+         "UNEXPECTED_FRAME - expected method frame, got non method frame instead",
+         {NULL, 0}},
     };
     hands_t *h = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

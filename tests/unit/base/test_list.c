@@ -67,8 +67,7 @@ static void the_body_of_a_walk_may_remove_its_node(void **state)
         list_append(&head, &items[i].node);
     }
     int seen = 0;
-    LIST_EACH(node, &head)
-    {
+    LIST_EACH (node, &head) {
         seen++;
         if (LIST_OF(node, item_t, node)->number % 2 == 1)
             list_remove(node);

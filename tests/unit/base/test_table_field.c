@@ -98,8 +98,10 @@ static void equality_is_rabbitmqs(void **state)
 static void arrays_and_tables_are_equal_with_their_types(void **state)
 {
     (void)state;
-    field_t a = field('A', BYTES("b\1t\1")), same = field('A', BYTES("b\1t\1")), wider = field('A', BYTES("s\0\1t\1"));
-    field_t table = field('F', BYTES("\1xb\1")), other = field('F', BYTES("\1xb\2")), as_array = field('A', BYTES("\1xb\1"));
+    field_t a = field('A', BYTES("b\1t\1")), same = field('A', BYTES("b\1t\1")),
+            wider = field('A', BYTES("s\0\1t\1"));
+    field_t table = field('F', BYTES("\1xb\1")), other = field('F', BYTES("\1xb\2")),
+            as_array = field('A', BYTES("\1xb\1"));
     assert_true(field_equal(&a, &same));
     assert_false(field_equal(&a, &wider));
     assert_true(field_equal(&table, &table));

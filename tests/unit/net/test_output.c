@@ -225,7 +225,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(connection_with_much_output_is_not_read_until_half_is_gone, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(leftover_waits_for_the_output_pause_too, setup, teardown),
-        cmocka_unit_test_setup_teardown(output_that_the_session_bounds_does_not_pause_reading, setup, teardown),
+        cmocka_unit_test_setup_teardown(output_that_the_session_bounds_does_not_pause_reading, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(peer_that_does_not_read_costs_no_cpu, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
