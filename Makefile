@@ -1,0 +1,142 @@
+# GNU make, no configure step. `make` builds the daemon, `make run` starts a broker, `make check` proves it.
+#   make BUILD=release|debug|asan|tsan|fuzz    into build/, build-debug/, build-asan/, …
+#   make CC=clang                              with another compiler (gcc 12 and clang 14 are kept clean)
+# SPDX-License-Identifier: Apache-2.0
+BUILD ?= release
+CC := $(if $(filter default,$(origin CC)),$(if $(filter fuzz,$(BUILD)),clang,gcc),$(CC))
+OUT ?= $(if $(filter release,$(BUILD)),build,build-$(BUILD))
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
+OPT_release := -O2 -g
+OPT_debug := -O0 -g3
+OPT_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+OPT_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+OPT_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+ifndef OPT_$(BUILD)
+$(error BUILD=$(BUILD): use release, debug, asan, tsan or fuzz)
+endif
+
+# xxHash is used by its header alone. scripts/setup installs it; before that the compiler says that it is missing.
+CFLAGS += -std=c17 -D_GNU_SOURCE $(WARN) $(OPT_$(BUILD)) -fno-strict-aliasing -pthread -Isrc
+CFLAGS += $(shell pkg-config --cflags libxxhash 2>/dev/null)
+LDFLAGS += $(OPT_$(BUILD)) -pthread
+CFLAGS := $(CFLAGS)
+
+# Everything is found by its folder: a new .c file is registered nowhere.
+SRC := $(wildcard src/*/*.c)
+ROOMS := $(filter-out src/daemon/main.c,$(SRC))
+LIB := $(OUT)/libchaski.a
+UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
+UNIT := $(UNIT_SRC:tests/unit/%.c=$(OUT)/unit/%)
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$(OUT)/fuzz/%)
+OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(SRC) $(UNIT_SRC) $(FUZZ_SRC))
+
+.PHONY: all run unit objects clean help check fuzz fuzz-programs conformance compile_commands.json
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: $(OUT)/chaskid ## builds the daemon (the default)
+
+$(OUT)/chaskid: $(OUT)/src/daemon/main.o $(LIB)
+	@echo "link    $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(LIB): $(ROOMS:%.c=$(OUT)/%.o)
+	@echo "archive $@"
+	@rm -f $@ && ar rcs $@ $^
+
+$(OUT)/%.o: %.c
+	@echo "compile $@"
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(OBJECTS:.o=.d)
+
+$(OUT)/unit/%: $(OUT)/tests/unit/%.o $(LIB)
+	@echo "link    $@"
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+$(OUT)/tests/unit/%.o: CFLAGS += -Itests/unit -Wno-missing-prototypes
+
+$(OUT)/fuzz/%: $(OUT)/tests/fuzz/%.o $(LIB)
+	@echo "link    $@"
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+$(OUT)/tests/fuzz/%.o: CFLAGS += -Wno-missing-prototypes
+
+objects: $(OBJECTS)
+unit-programs: $(UNIT)
+fuzz-programs: $(FUZZ)
+
+run: ## installs what building needs, builds and starts a broker in the foreground: make run ARGS="-c FILE"
+	@scripts/setup
+	@$(MAKE) --no-print-directory all
+	@$(OUT)/chaskid $(ARGS)
+
+clean: ## removes everything built
+	rm -rf build build-debug build-asan build-tsan build-fuzz compile_commands.json
+
+compile_commands.json: ## for editors and clang-tidy
+	@$(MAKE) -Bnk objects | scripts/compile-commands >$@
+
+help: ## this list
+	@sed -nE 's/^([a-z0-9_.-]+):[^#]*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
+
+# ---- checks: `make check` runs all of them through scripts/check; each can be run alone ----
+
+PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
+PYTEST := PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest
+RESULTS ?= build/results
+JOBS ?= $(shell nproc)
+# libFuzzer's time for each target
+SECONDS ?= 60
+unexport SECONDS
+
+check: ## installs what the tests need, runs every check, ends with a line "N passed, N failed"
+	@scripts/setup --tests
+	@scripts/check $(RESULTS)
+
+check-warnings: ## the whole tree compiles without a warning, with gcc and with clang
+	@code=0; $(MAKE) --no-print-directory -k CC=gcc OUT=build objects || code=1; \
+	$(MAKE) --no-print-directory -k CC=clang OUT=build/clang objects || code=1; exit $$code
+
+check-format: ## clang-format would change nothing
+	@clang-format --dry-run -Werror $(shell find src tests examples -name node_modules -prune -o -name '*.[ch]' -print)
+
+check-includes: ## arrows between the rooms point down only, and the engine stays pure
+	@$(PYTHON) scripts/check-includes .
+
+check-house: ## the checks themselves notice what they are for
+	$(PYTEST) -c tests/house/pytest.ini tests/house --junitxml=$(RESULTS)/house/house.xml
+
+check-status: ## every line of docs/status.md is proven by tests that ran and passed (after the other checks)
+	@$(PYTHON) scripts/check-status docs/status.md $(RESULTS)
+
+unit: $(UNIT) ## builds and runs the unit tests of this BUILD
+	@scripts/run-unit $(RESULTS)/unit-$(BUILD) $(OUT)/unit $(UNIT)
+
+# What runs in several threads, under the thread sanitizer.
+unit-threads: $(filter $(OUT)/unit/os/% $(addprefix $(OUT)/unit/base/test_,ring% lane% port%) \
+	$(OUT)/unit/model/test_port%,$(UNIT))
+	@scripts/run-unit $(RESULTS)/unit-$(BUILD) $(OUT)/unit $^
+
+E2E = $(PYTEST) -c tests/e2e/pytest.ini tests/e2e -n $(JOBS) --junitxml=$(RESULTS)/$@/$@.xml $(PYTEST_ARGS)
+E2E_ENV = CHASKI_PASS=$(@:e2e-%=%) CHASKI_RESULTS=$(abspath $(RESULTS))/$@/logs
+e2e-release: ## end-to-end tests, release build, normal bounds
+	@$(MAKE) --no-print-directory BUILD=release all
+	$(E2E_ENV) CHASKID=$(CURDIR)/build/chaskid $(E2E)
+e2e-tiny: ## the same under address and undefined-behaviour sanitizers, all bounds tiny
+	@$(MAKE) --no-print-directory BUILD=asan all
+	$(E2E_ENV) CHASKID=$(CURDIR)/build-asan/chaskid $(E2E)
+e2e-tsan: ## those marked `threads` under the thread sanitizer, bounds tiny, two I/O threads
+	@$(MAKE) --no-print-directory BUILD=tsan all
+	$(E2E_ENV) CHASKID=$(CURDIR)/build-tsan/chaskid $(E2E)
+
+fuzz: ## runs each fuzz target for SECONDS (60) on top of its corpus
+	@$(MAKE) --no-print-directory BUILD=fuzz fuzz-programs
+	@scripts/run-fuzz $(RESULTS)/fuzz build-fuzz/fuzz $(SECONDS)
+
+conformance: conformance-pika conformance-py-amqp ## client authors' own tests against a broker of this build
+conformance-%: $(OUT)/chaskid
+	tests/conformance/run $* --results $(RESULTS)/$@

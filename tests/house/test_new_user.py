@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the README tells a new user to do works as it stands there: `make run`, then its two programs."""
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.fixture
+def make_run():
+    """`make run` on a free port, ended as Ctrl-C in a terminal would; gives the port."""
+    process = subprocess.Popen(["make", "run", "ARGS=listeners.tcp.default=127.0.0.1:0"], cwd=ROOT, text=True,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True,
+                               env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")})
+    too_long = threading.Timer(80, os.killpg, (process.pid, signal.SIGKILL))
+    too_long.start()
+    lines = []
+    try:
+        for line in process.stdout:
+            lines.append(line)
+            if "Server startup complete" in line:
+                break
+        else:
+            pytest.fail("make run ended without a broker:\n" + "".join(lines))
+        yield re.search(r"listening for AMQP on 127\.0\.0\.1:(\d+)", "".join(lines)).group(1)
+        os.killpg(process.pid, signal.SIGINT)
+        process.stdout.read()
+        process.wait()
+    finally:
+        too_long.cancel()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def run_python(program, port):
+    assert program.count('("localhost")') == 1
+    program = program.replace('("localhost")', f'("localhost", {port})')
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_first_message_of_the_readme_arrives(make_run):
+    send, receive = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert run_python(send, make_run) == "sent\n"
+    assert run_python(receive, make_run) == "received Hello, chaski!\n"
+
+
+def links():
+    return sorted({target for target in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in target})
+
+
+@pytest.mark.parametrize("target", links())
+def test_a_link_of_the_readme_leads_somewhere(target):
+    assert (ROOT / target).exists()
+
+
+def test_every_room_is_in_the_readme():
+    rooms = {path.name for path in (ROOT / "src").iterdir()}
+    assert rooms == set(re.findall(r"`src/(\w+)/`", README))
+
+
+def test_every_package_that_setup_installs_has_its_reason():
+    setup = (ROOT / "scripts" / "setup").read_text()
+    packages = set(re.search(r"build_packages=\((.*?)\)", setup, re.S).group(1).split())
+    packages |= set(re.search(r"test_packages=\((.*?)\)", setup, re.S).group(1).split())
+    ground = {"libc6-dev", "ca-certificates", "debian-archive-keyring", "util-linux"}
+    explained = set(re.findall(r"`([^`]+)`", (ROOT / "docs" / "dependencies.md").read_text()))
+    assert packages - ground <= explained
