@@ -211,8 +211,6 @@ static void park(channel_t *ch, command_t *cmd)
     command_queue_push(&ch->parked, cmd);
     c->parked_count++;
     c->held_bytes += held_bytes_of(cmd);
-    if (cmd->type != COMMAND_PUBLISH)
-        ch->parked_others++;
     connection_check_reading(c);
 }
 
@@ -223,8 +221,6 @@ static bool pop_parked(channel_t *ch, command_t *cmd)
         return false;
     c->parked_count--;
     c->held_bytes -= held_bytes_of(cmd);
-    if (cmd->type != COMMAND_PUBLISH)
-        ch->parked_others--;
     return true;
 }
 
@@ -250,11 +246,16 @@ static bool must_hold(channel_t *ch, const command_t *cmd)
     return true;
 }
 
-/* Acks pass publishes that are held back: they are what ends the alarm. */
+/* Acks pass what is held back at the alarm: they are what ends it. One that is wrong waits for its turn, so that the
+ * publishes before it are not lost by it. */
+static bool may_pass(channel_t *ch, const command_t *cmd)
+{
+    return ch->held && (cmd->type == COMMAND_ACK || cmd->type == COMMAND_NACK) && settle_is_valid(ch, cmd);
+}
+
 static bool must_wait(channel_t *ch, const command_t *cmd)
 {
-    bool ack = cmd->type == COMMAND_ACK || cmd->type == COMMAND_NACK;
-    if (ch->awaited || (ch->parked.length > 0 && !(ack && ch->parked_others == 0)))
+    if (ch->awaited || (ch->parked.length > 0 && !may_pass(ch, cmd)))
         return true;
     return must_hold(ch, cmd);
 }

@@ -64,7 +64,7 @@ void engine_shutdown(engine_t *e);
 typedef struct engine_counts {
     uint64_t connections, channels, exchanges, queues, bindings, consumers;
     uint64_t messages_ready, messages_unacked;
-    uint64_t memory_bytes; /* of messages and held bodies */
+    uint64_t memory_bytes; /* of messages in queues and on their way to clients */
     bool memory_alarm;
 } engine_counts_t;
 

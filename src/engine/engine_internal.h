@@ -309,12 +309,11 @@ struct channel {
 
     /* Parking: while a job of the channel runs or publishes are held back, commands wait here in order. */
     command_queue_t parked;
-    size_t parked_others; /* of them, not publishes */
-    job_t *awaited;       /* the job it waits for, or NULL */
-    bool held;            /* at the memory alarm */
-    list_t held_link;     /* engine.held */
-    bool executing;       /* a command of it is being carried out: it must not be freed underneath */
-    job_t resume;         /* carries out what was parked */
+    job_t *awaited;   /* the job it waits for, or NULL */
+    bool held;        /* at the memory alarm */
+    list_t held_link; /* engine.held */
+    bool executing;   /* a command of it is being carried out: it must not be freed underneath */
+    job_t resume;     /* carries out what was parked */
 
     /* The settling that runs (settle.c), or the channel's end (channel.c). */
     job_t settling;
@@ -440,6 +439,8 @@ void dispatch_run(engine_t *e);
 message_t *deliver_take(channel_t *ch, queue_t *q, consumer_t *consumer, bool no_ack, event_t *e);
 
 /* settle.c */
+/* True if this ack or nack names what is outstanding. */
+bool settle_is_valid(channel_t *ch, const command_t *cmd);
 void settle_one(channel_t *ch, unacked_t *u, bool requeue);
 /* Settles all up to a tag, in slices; the channel is parked meanwhile, then gets `reply` (may be NULL). */
 void settle_through(channel_t *ch, uint64_t tag, bool requeue, const event_t *reply);

@@ -56,18 +56,20 @@ static void refuse_tag(channel_t *ch, const command_t *cmd)
 }
 
 /* With MULTIPLE, tag 0 means all and is never wrong; any other must be outstanding itself. */
+bool settle_is_valid(channel_t *ch, const command_t *cmd)
+{
+    return ((cmd->flags & COMMAND_MULTIPLE) && cmd->number == 0) || unacked_find(&ch->unacked, cmd->number);
+}
+
 static void settle(channel_t *ch, const command_t *cmd, bool requeue)
 {
     bool multiple = cmd->flags & COMMAND_MULTIPLE;
-    unacked_t *u = unacked_find(&ch->unacked, cmd->number);
-    if (multiple && cmd->number == 0)
-        settle_through(ch, unacked_last_tag(&ch->unacked), requeue, NULL);
-    else if (u == NULL)
+    if (!settle_is_valid(ch, cmd))
         refuse_tag(ch, cmd);
     else if (multiple)
-        settle_through(ch, cmd->number, requeue, NULL);
+        settle_through(ch, cmd->number ? cmd->number : unacked_last_tag(&ch->unacked), requeue, NULL);
     else
-        settle_one(ch, u, requeue);
+        settle_one(ch, unacked_find(&ch->unacked, cmd->number), requeue);
 }
 
 void on_ack(channel_t *ch, command_t *cmd)

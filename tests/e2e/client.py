@@ -6,8 +6,8 @@ texts, deliveries in the order in which they came.
 
     def test_something(channel, queue):
         q = queue(durable=True)
-        with refused(406, f"inequivalent arg 'durable' for queue '{q}' in vhost '/': received 'false' but current is 'true'"):
-            channel.queue_declare(q)
+        with refused(405, f"cannot obtain exclusive access to locked {queue_text(q)}. It could …"):
+            channel.queue_declare(q, exclusive=True)
 """
 import contextlib
 import os
@@ -20,8 +20,9 @@ import pika
 import pytest
 from pika import spec
 
-__all__ = ["Confirms", "Inbox", "Typed", "bodies", "channel", "connect", "connection", "counts", "drain", "exchange",
-           "name", "pump", "put", "queue", "queue_text", "exchange_text", "raw", "refused", "send", "sync"]
+__all__ = ["Confirms", "Inbox", "Typed", "bodies", "channel", "connect", "connection", "counts", "drain",
+           "exchange", "exchange_text", "name", "pump", "put", "queue", "queue_exists", "queue_text",
+           "raw", "refused", "send", "sync"]
 
 LIMIT_S = 10.0
 
@@ -197,6 +198,18 @@ def put(channel_, exchange_, key, *bodies_, **properties):
     for body in bodies_:
         send(confirming, exchange_, key, body, **properties)
     confirming.close()
+
+
+def queue_exists(connection_, called):
+    """Whether there is such a queue, asked on a channel of its own."""
+    asking = connection_.channel()
+    try:
+        asking.queue_declare(called, passive=True)
+    except Exception as error:  # pylint: disable=broad-except
+        assert getattr(error, "reply_code", None) == 404, error
+        return False
+    asking.close()
+    return True
 
 
 def counts(channel_, called):

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * engine_world.h: the clients of fuzz_engine.c as their wire rooms see them, and what must hold of every
+ * event that reaches them. */
+#pragma once
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/properties.h"
+#include "base/table.h"
+#include "base/text.h"
+#include "engine/engine.h"
+
+#define PORTS      2
+#define CLIENTS    5
+#define CHANNELS   3
+#define CONSUMERS  64
+#define CLOSINGS   8
+#define LOANS      4096
+#define STEPS_MOST 200000
+#define ACTS_MOST  3000
+
+typedef enum life { LIFE_ABSENT, LIFE_OPEN, LIFE_REFUSED } life_t;
+
+/* A channel number as its wire room sees it. */
+typedef struct channel {
+    life_t life;
+    uint32_t closing[CLOSINGS]; /* causes of closes that are not answered yet */
+    size_t closing_count;
+    uint32_t last_cause;
+    uint64_t last_tag;
+} channel_t;
+
+typedef enum stage { STAGE_NONE, STAGE_OPEN, STAGE_LEAVING, STAGE_CLOSED } stage_t;
+
+typedef struct client {
+    port_client_t port_client; /* first */
+    port_t *port;
+    stage_t stage;
+    bool gone; /* said so */
+    channel_t channels[CHANNELS + 1];
+    uint32_t consumer_count;
+    uint8_t consumer_channel[CONSUMERS]; /* by number; 0: gone or never there */
+    const message_t *loans[LOANS];
+    uint64_t lent, returned;
+} client_t;
+
+typedef struct world {
+    engine_t *engine;
+    port_t ports[PORTS];
+    client_t clients[CLIENTS];
+    bytes_reader_t input;
+    uint32_t causes;
+    uint64_t now_ms;
+    log_t log;
+} world_t;
+
+static inline uint8_t choice(world_t *w, uint8_t below)
+{
+    return reader_left(&w->input) > 0 ? read_u8(&w->input) % below : 0;
+}
+
+/* ---- events ---- */
+
+static inline void consumers_end(client_t *c, uint16_t channel)
+{
+    for (size_t i = 0; i < CONSUMERS; i++)
+        if (c->consumer_channel[i] == channel)
+            c->consumer_channel[i] = 0;
+}
+
+/* Answers come in order; a return is one too. Those of the closing lives of a number have their own causes.
+ */
+static inline void check_cause(channel_t *ch, const event_t *e)
+{
+    if (e->cause == 0)
+        return;
+    assert(e->cause >= ch->last_cause);
+    assert(e->cause > ch->last_cause || e->type == EVENT_RETURN);
+    ch->last_cause = e->cause;
+}
+
+static inline void check_message(client_t *c, channel_t *ch, const event_t *e)
+{
+    assert(c->lent - c->returned < LOANS);
+    c->loans[c->lent++ % LOANS] = e->message;
+    if (e->type == EVENT_RETURN)
+        return;
+    assert(e->delivery_tag == ch->last_tag + 1);
+    ch->last_tag = e->delivery_tag;
+    if (e->type == EVENT_DELIVER) {
+        assert(e->consumer > 0 && e->consumer < CONSUMERS);
+        assert(c->consumer_channel[e->consumer] == e->channel);
+    }
+}
+
+static inline void on_channel_closed(client_t *c, channel_t *ch, const event_t *e)
+{
+    if (ch->closing_count == 0 || ch->closing[0] != e->cause)
+        return; /* it crossed a refusal */
+    memmove(ch->closing, ch->closing + 1, --ch->closing_count * sizeof ch->closing[0]);
+    if (ch->life != LIFE_OPEN && ch->closing_count == 0) /* else there are later lives, with consumers */
+        consumers_end(c, e->channel);
+}
+
+static inline void on_channel_refused(client_t *c, channel_t *ch, const event_t *e)
+{
+    assert(e->refusal && !refusal_is_hard(e->refusal->code));
+    if (ch->closing_count > 0) {
+        memmove(ch->closing, ch->closing + 1, --ch->closing_count * sizeof ch->closing[0]);
+        if (ch->life == LIFE_OPEN)
+            return; /* opened anew before it could know: the engine ends the connection */
+    } else {
+        assert(ch->life == LIFE_OPEN);
+    }
+    consumers_end(c, e->channel);
+    ch->life = LIFE_REFUSED;
+}
+
+static inline void on_channel_event(client_t *c, const event_t *e)
+{
+    assert(e->channel >= 1 && e->channel <= CHANNELS);
+    channel_t *ch = &c->channels[e->channel];
+    check_cause(ch, e);
+    if (e->type == EVENT_CHANNEL_OPENED)
+        ch->last_tag = 0;
+    else if (event_has_message(e->type))
+        check_message(c, ch, e);
+    else if (e->type == EVENT_CHANNEL_CLOSED)
+        on_channel_closed(c, ch, e);
+    else if (e->type == EVENT_CHANNEL_REFUSED)
+        on_channel_refused(c, ch, e);
+    else if (e->type == EVENT_CONSUMER_GONE || e->type == EVENT_CONSUMER_CANCELLED)
+        c->consumer_channel[e->consumer < CONSUMERS ? e->consumer : 0] = 0;
+}
+
+static inline void on_event(port_client_t *port_client, event_t *e)
+{
+    client_t *c = (client_t *)(void *)port_client;
+    assert(c->stage == STAGE_OPEN || c->stage == STAGE_LEAVING);
+    if (e->type == EVENT_CONNECTION_CLOSED)
+        c->stage = STAGE_CLOSED;
+    else if (e->channel > 0)
+        on_channel_event(c, e);
+    event_discard(e);
+}

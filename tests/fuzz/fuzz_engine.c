@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fuzz_engine.c: octets as a history: what a few clients on two ports say, when the engine steps, when events
+ * are taken, when loans come back. The clients keep the wire rooms' side of the contract and nothing more.
+ *
+ * What must hold, whatever happens: answers come in the order of their requests, delivery tags rise by one, a
+ * consumer that is gone gets nothing, a lent message stays readable until it is given back, every goodbye is
+ * answered once nothing is held back, and when all have left nothing of theirs is left (engine_free asserts
+ * that no message is). */
+#include "engine_world.h"
+
+/* ---- commands ---- */
+
+static void push(world_t *w, client_t *c, command_t cmd)
+{
+    cmd.cause = ++w->causes;
+    port_push(c->port, &c->port_client, &cmd);
+}
+
+static bytes_t name_of(uint8_t n)
+{
+    static const char *const names[] = {"a",   "b", "c",          "",          "a.b",        "a.#",
+                                        "*.b", "#", "amq.direct", "amq.topic", "amq.fanout", "amq.match"};
+    return bytes_string(names[n % (sizeof names / sizeof *names)]);
+}
+
+static bytes_t some_name(world_t *w)
+{
+    return name_of(choice(w, 12));
+}
+
+/* Mostly a queue or exchange that was declared. */
+static bytes_t usual_name(world_t *w)
+{
+    return name_of(choice(w, 3));
+}
+
+static bytes_t some_arguments(world_t *w, buffer_t *b)
+{
+    switch (choice(w, 8)) {
+    case 0:
+        table_put_long(b, "x-expires", 1 + choice(w, 4));
+        break;
+    case 1:
+        table_put_string(b, "x-match", choice(w, 2) ? BYTES("any") : BYTES("all"));
+        table_put_string(b, "a", BYTES("1"));
+        break;
+    case 2:
+        table_put_string(b, "x-queue-type", choice(w, 2) ? BYTES("quorum") : BYTES("classic"));
+        break;
+    default:
+        break;
+    }
+    return buffer_bytes(b);
+}
+
+static void push_request(world_t *w, client_t *c, uint16_t channel, uint8_t type)
+{
+    static const char *const kinds[] = {"direct", "fanout", "topic", "headers"};
+    buffer_t b = {0};
+    request_t view = {.name = usual_name(w), .kind = bytes_string(kinds[choice(w, 4)])};
+    uint16_t flags = choice(w, 4) ? (uint16_t)(choice(w, 16) & COMMAND_NOWAIT)
+                                  : (uint16_t)(choice(w, 255) | choice(w, 4) << 8);
+    flags &= COMMAND_NOWAIT | COMMAND_PASSIVE | COMMAND_DURABLE | COMMAND_EXCLUSIVE | COMMAND_AUTO_DELETE |
+             COMMAND_INTERNAL | COMMAND_IF_UNUSED | COMMAND_IF_EMPTY | COMMAND_NO_ACK;
+    view.source = usual_name(w);
+    if (choice(w, 4) == 0)
+        view.source = some_name(w);
+    view.routing_key = choice(w, 2) ? usual_name(w) : some_name(w);
+    view.tag = some_name(w);
+    view.arguments = some_arguments(w, &b);
+    command_t cmd = {.type = type, .flags = flags, .channel = channel};
+    if (type == COMMAND_CONSUME) {
+        cmd.count = ++c->consumer_count;
+        c->consumer_channel[cmd.count] = (uint8_t)channel;
+    }
+    cmd.request = request_new(&view);
+    push(w, c, cmd);
+    buffer_free(&b);
+}
+
+static void push_publish(world_t *w, client_t *c, uint16_t channel)
+{
+    static const uint8_t body[300] = {1};
+    buffer_t table = {0}, properties = {0};
+    uint8_t copies = choice(w, 4) ? 0 : choice(w, 4);
+    write_u16(&properties, copies ? PROPERTY_FLAG(PROPERTY_HEADERS) : 0);
+    if (copies) {
+        buffer_t items = {0};
+        for (uint8_t i = 0; i < copies; i++)
+            write_u8(&items, 'S'), write_long_string(&items, some_name(w));
+        field_t field = {'A', buffer_bytes(&items)};
+        table_put_field(&table, choice(w, 2) ? BYTES("CC") : BYTES("BCC"), &field);
+        write_long_string(&properties, buffer_bytes(&table));
+        buffer_free(&items);
+    }
+    bytes_t exchange = choice(w, 2) ? usual_name(w) : BYTES("");
+    size_t len = choice(w, 4) ? 10 : sizeof body;
+    message_t *m =
+        message_new(exchange, choice(w, 2) ? usual_name(w) : some_name(w), buffer_bytes(&properties), len);
+    m = message_append(m, bytes_make(body, len), len);
+    push(w, c,
+         (command_t){.type = COMMAND_PUBLISH,
+                     .channel = channel,
+                     .flags = choice(w, 2) ? COMMAND_MANDATORY : 0,
+                     .message = m});
+    buffer_free(&table);
+    buffer_free(&properties);
+}
+
+static void push_settle(world_t *w, client_t *c, uint16_t channel)
+{
+    const channel_t *ch = &c->channels[channel];
+    uint64_t back = choice(w, 8);
+    uint64_t tag = ch->last_tag > back ? ch->last_tag - back : 0;
+    uint16_t flags = choice(w, 3) ? 0 : COMMAND_MULTIPLE;
+    if (tag == 0)
+        flags |= COMMAND_MULTIPLE; /* mostly not an error */
+    if (choice(w, 2))
+        flags |= COMMAND_REQUEUE;
+    uint8_t type = choice(w, 2) ? COMMAND_ACK : COMMAND_NACK;
+    push(w, c, (command_t){.type = type, .channel = channel, .flags = flags, .number = tag});
+}
+
+static void push_plain(world_t *w, client_t *c, uint16_t channel)
+{
+    static const uint8_t types[] = {COMMAND_QOS, COMMAND_RECOVER, COMMAND_CONFIRM_SELECT, COMMAND_ECHO};
+    uint8_t type = types[choice(w, 4)];
+    uint16_t flags = choice(w, 2) ? COMMAND_GLOBAL : COMMAND_NOWAIT;
+    if (type == COMMAND_QOS)
+        flags &= COMMAND_GLOBAL;
+    push(w, c, (command_t){.type = type, .channel = channel, .flags = flags, .count = choice(w, 4)});
+}
+
+static void open_command(world_t *w, client_t *c, uint16_t channel)
+{
+    channel_t *ch = &c->channels[channel];
+    uint8_t what = choice(w, 40);
+    if (what < 12) {
+        push_publish(w, c, channel);
+    } else if (what < 20) {
+        push_settle(w, c, channel);
+    } else if (what < 23) {
+        push_plain(w, c, channel);
+    } else if (what < 26 && c->consumer_count + 1 < CONSUMERS) {
+        push_request(w, c, channel, COMMAND_CONSUME);
+    } else if (what == 26 && ch->closing_count < CLOSINGS) {
+        ch->life = LIFE_ABSENT;
+        ch->closing[ch->closing_count++] = w->causes + 1;
+        push(w, c, (command_t){.type = COMMAND_CHANNEL_CLOSE, .channel = channel});
+    } else if (what == 27) {
+        uint16_t code = choice(w, 30) ? 406 : 540;
+        push(w, c,
+             (command_t){
+                 .type = COMMAND_REFUSE, .channel = channel, .refusal = refusal_new(code, 0, "so it is")});
+    } else {
+        static const uint8_t requests[] = {
+            COMMAND_EXCHANGE_DECLARE, COMMAND_EXCHANGE_DELETE, COMMAND_EXCHANGE_BIND, COMMAND_EXCHANGE_UNBIND,
+            COMMAND_QUEUE_DECLARE,    COMMAND_QUEUE_BIND,      COMMAND_QUEUE_UNBIND,  COMMAND_QUEUE_PURGE,
+            COMMAND_QUEUE_DELETE,     COMMAND_CANCEL,          COMMAND_GET,
+        };
+        push_request(w, c, channel, requests[what % 11]);
+    }
+}
+
+/* The consumers of an earlier life of the number are over once it is opened anew. */
+static void channel_command(world_t *w, client_t *c)
+{
+    uint16_t channel = (uint16_t)(1 + choice(w, CHANNELS));
+    channel_t *ch = &c->channels[channel];
+    if (ch->life == LIFE_OPEN) {
+        open_command(w, c, channel);
+    } else if (ch->life == LIFE_REFUSED) {
+        ch->life = LIFE_ABSENT;
+        push(w, c, (command_t){.type = COMMAND_CHANNEL_RELEASE, .channel = channel});
+    } else {
+        ch->life = LIFE_OPEN;
+        push(w, c, (command_t){.type = COMMAND_CHANNEL_OPEN, .channel = channel});
+    }
+}
+
+/* Reads what was lent: the sanitizer sees it if it is gone already. */
+static void return_loans(world_t *w, client_t *c, uint64_t count)
+{
+    for (; count > 0 && c->returned < c->lent; count--) {
+        bytes_t body = message_body(c->loans[c->returned++ % LOANS]);
+        assert(body.data[0] == 1 && body.data[body.len - 1] <= 1);
+    }
+    push(w, c, (command_t){.type = COMMAND_SENT, .number = c->returned});
+}
+
+static void enter(world_t *w, client_t *c, size_t port)
+{
+    *c = (client_t){.port = &w->ports[port], .stage = STAGE_OPEN};
+    c->port_client.on_event = on_event;
+    port_register(c->port, &c->port_client);
+    opening_t view = {.vhost = choice(w, 30) == 29 ? BYTES("nowhere") : BYTES("/"),
+                      .wants_cancel_notify = choice(w, 2)};
+    push(w, c, (command_t){.type = COMMAND_CONNECTION_OPEN, .opening = opening_new(&view)});
+}
+
+static void leave(world_t *w, client_t *c, uint8_t how)
+{
+    refusal_t *why = how == 2 ? refusal_new(501, 0, "frame") : NULL;
+    c->stage = STAGE_LEAVING;
+    c->gone = how == 1;
+    push(w, c,
+         (command_t){.type = COMMAND_CONNECTION_CLOSE, .flags = how == 1 ? COMMAND_GONE : 0, .refusal = why});
+}
+
+static bool step(world_t *w)
+{
+    for (size_t i = 0; i < PORTS; i++)
+        (void)port_flush(&w->ports[i]);
+    return engine_step(w->engine, w->now_ms, w->now_ms);
+}
+
+static void push_named(world_t *w, client_t *c, uint16_t channel, uint8_t type, uint16_t flags,
+                       request_t view)
+{
+    push(w, c,
+         (command_t){.type = type,
+                     .flags = (uint16_t)(flags | COMMAND_NOWAIT),
+                     .channel = channel,
+                     .request = request_new(&view)});
+}
+
+/* Somebody deletes a queue that takes a while to go; somebody else declares and binds it as it was. */
+static void rebirth(world_t *w, client_t *a, client_t *b)
+{
+    bytes_t name = usual_name(w), exchange = usual_name(w), key = usual_name(w);
+    if (a->channels[1].life != LIFE_OPEN || b->channels[2].life != LIFE_OPEN)
+        return;
+    push_named(w, a, 1, COMMAND_QUEUE_BIND, 0,
+               (request_t){.name = name, .source = exchange, .routing_key = key});
+    for (uint8_t n = choice(w, 8); n > 0 && a->consumer_count + 1 < CONSUMERS; n--)
+        push_request(w, a, 1, COMMAND_CONSUME);
+    push_named(w, a, 1, COMMAND_QUEUE_DELETE, 0, (request_t){.name = name});
+    (void)step(w);
+    push_named(w, b, 2, COMMAND_QUEUE_DECLARE, 0, (request_t){.name = name});
+    push_named(w, b, 2, COMMAND_QUEUE_BIND, 0,
+               (request_t){.name = name, .source = exchange, .routing_key = key});
+}
+
+static void client_command(world_t *w)
+{
+    size_t n = choice(w, CLIENTS);
+    client_t *c = &w->clients[n];
+    uint8_t what = choice(w, 64);
+    if (c->stage == STAGE_NONE)
+        enter(w, c, n % PORTS);
+    else if (c->stage == STAGE_CLOSED)
+        port_unregister(c->port, &c->port_client), c->stage = STAGE_NONE;
+    else if (what < 8)
+        return_loans(w, c, what);
+    else if (c->stage == STAGE_LEAVING && what < 12 && !c->gone)
+        leave(w, c, 1); /* the socket dies while the goodbye waits */
+    else if (c->stage == STAGE_LEAVING)
+        return;
+    else if (what == 63)
+        leave(w, c, choice(w, 3));
+    else if (what == 61 && w->clients[(n + 1) % CLIENTS].stage == STAGE_OPEN)
+        rebirth(w, c, &w->clients[(n + 1) % CLIENTS]);
+    else if (what == 62)
+        push(w, c, (command_t){.type = COMMAND_HELD, .number = choice(w, 3) * 500u});
+    else
+        channel_command(w, c);
+}
+
+/* What every history begins with, so that octets are not spent on it: queues, exchanges, some bindings. */
+static void prologue(world_t *w)
+{
+    static const struct {
+        uint8_t type;
+        uint16_t flags;
+        const char *name, *source, *key, *kind;
+    } table[] = {
+        {COMMAND_QUEUE_DECLARE, 0, "a", "", "", ""},
+        {COMMAND_QUEUE_DECLARE, COMMAND_AUTO_DELETE, "b", "", "", ""},
+        {COMMAND_QUEUE_DECLARE, COMMAND_EXCLUSIVE, "c", "", "", ""},
+        {COMMAND_EXCHANGE_DECLARE, 0, "a", "", "", "topic"},
+        {COMMAND_EXCHANGE_DECLARE, COMMAND_AUTO_DELETE, "b", "", "", "fanout"},
+        {COMMAND_EXCHANGE_DECLARE, COMMAND_AUTO_DELETE, "c", "", "", "direct"},
+        {COMMAND_EXCHANGE_BIND, 0, "b", "a", "a.#", ""},
+        {COMMAND_EXCHANGE_BIND, 0, "c", "b", "", ""},
+        {COMMAND_QUEUE_BIND, 0, "a", "b", "", ""},
+        {COMMAND_QUEUE_BIND, 0, "b", "c", "a.b", ""},
+        {COMMAND_QUEUE_BIND, 0, "c", "a", "#", ""},
+    };
+    client_t *c = &w->clients[0];
+    enter(w, c, 0);
+    c->channels[1].life = LIFE_OPEN;
+    push(w, c, (command_t){.type = COMMAND_CHANNEL_OPEN, .channel = 1});
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        request_t view = {.name = bytes_string(table[i].name),
+                          .source = bytes_string(table[i].source),
+                          .routing_key = bytes_string(table[i].key),
+                          .kind = bytes_string(table[i].kind)};
+        push_named(w, c, 1, table[i].type, table[i].flags, view);
+    }
+}
+
+/* ---- time ---- */
+
+/* Everybody takes all events and gives everything back, until nothing happens any more. */
+static void settle_down(world_t *w)
+{
+    bool busy = true;
+    for (int steps = 0; busy; steps++) {
+        assert(steps < STEPS_MOST);
+        busy = step(w);
+        for (size_t i = 0; i < PORTS; i++) {
+            busy |= port_dispatch(&w->ports[i], SIZE_MAX) > 0;
+            busy |= port_flush(&w->ports[i]);
+        }
+        for (size_t i = 0; i < CLIENTS; i++) {
+            client_t *c = &w->clients[i];
+            if (c->stage != STAGE_NONE && c->returned < c->lent)
+                return_loans(w, c, UINT64_MAX), busy = true;
+        }
+    }
+}
+
+static void act(world_t *w)
+{
+    uint8_t what = choice(w, 16);
+    if (what < 11) {
+        client_command(w);
+    } else if (what < 13) {
+        (void)step(w);
+    } else if (what < 15) {
+        (void)port_dispatch(&w->ports[choice(w, PORTS)], 1u + choice(w, 8));
+    } else {
+        w->now_ms += choice(w, 4);
+    }
+    for (size_t i = 0; i < CLIENTS; i++) /* more than a wire room would ever leave unreturned */
+        if (w->clients[i].lent - w->clients[i].returned > LOANS - ACTS_MOST)
+            settle_down(w);
+}
+
+/* ---- the end of a history ---- */
+
+static void everybody_leaves(world_t *w, bool politely)
+{
+    engine_counts_t n;
+    for (size_t i = 0; i < CLIENTS; i++)
+        if (w->clients[i].stage == STAGE_OPEN)
+            leave(w, &w->clients[i], politely ? 0 : 1);
+    settle_down(w);
+    engine_count(w->engine, &n);
+    if (n.memory_alarm) /* publishes are held back, and goodbyes behind them: only the dead go now */
+        for (size_t i = 0; i < CLIENTS; i++)
+            if (w->clients[i].stage == STAGE_LEAVING && !w->clients[i].gone)
+                leave(w, &w->clients[i], 1);
+    settle_down(w);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        client_t *c = &w->clients[i];
+        assert(c->stage == STAGE_NONE || c->stage == STAGE_CLOSED);
+        if (c->stage == STAGE_CLOSED)
+            port_unregister(c->port, &c->port_client), c->stage = STAGE_NONE;
+    }
+    settle_down(w);
+    engine_count(w->engine, &n);
+    assert(n.connections == 0 && n.channels == 0 && n.consumers == 0 && n.messages_unacked == 0);
+}
+
+static void world_init(world_t *w, bytes_t input)
+{
+    w->input = bytes_reader(input);
+    w->log = (log_t){.least = LOG_ERROR};
+    engine_options_t options = {
+        .memory_high_bytes = choice(w, 2) ? 4000u + 100u * choice(w, 255) : 0,
+        .held_bytes = 500u + 10u * choice(w, 255),
+        .output_bytes = 300u + 10u * choice(w, 255),
+        .parked_commands = 4u + choice(w, 16),
+        .unacked_max = 4u + choice(w, 64),
+        .page_entries = choice(w, 2) ? 2 : 4,
+        .slice = 1u + choice(w, 6),
+        .log = &w->log,
+    };
+    w->engine = engine_new(&options);
+    for (size_t i = 0; i < PORTS; i++) {
+        port_init(&w->ports[i], 2u << choice(w, 6));
+        engine_attach(w->engine, &w->ports[i]);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    world_t *w = MEM_NEW(world_t);
+    world_init(w, bytes_make(data, len));
+    uint8_t end = choice(w, 4);
+    prologue(w);
+    for (int n = 0; n < ACTS_MOST && reader_left(&w->input) > 0; n++)
+        act(w);
+    if (end > 0)
+        everybody_leaves(w, end > 1);
+    if (end == 2)
+        engine_shutdown(w->engine);
+    engine_free(&w->engine);
+    for (size_t i = 0; i < PORTS; i++)
+        port_deinit(&w->ports[i]);
+    mem_free(w);
+    return 0;
+}

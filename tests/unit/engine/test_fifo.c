@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_fifo.c: the order of a queue, beside a plain model: an array of entries with their states. */
+#include "engine/fifo.h"
+
+#include "engine/fixture.h"
+
+#define ENTRIES 4000
+
+typedef enum model_state { GONE, READY, OUT, DEAD } model_state_t;
+
+/* Position p is entry p; what the fifo should say of it. */
+typedef struct model {
+    fifo_t fifo;
+    message_t *messages[ENTRIES + 1];
+    model_state_t states[ENTRIES + 1];
+    bool redelivered[ENTRIES + 1];
+    uint64_t last; /* position */
+    uint64_t present;
+} model_t;
+
+static message_t *some_message(void)
+{
+    return message_new(bytes_string("x"), bytes_string("k"), bytes_make("\0\0", 2), 0);
+}
+
+static model_t *model_new(uint32_t page_entries)
+{
+    model_t *m = MEM_NEW(model_t);
+    fifo_init(&m->fifo, page_entries);
+    return m;
+}
+
+static void model_free(model_t *m)
+{
+    fifo_deinit(&m->fifo);
+    for (uint64_t p = 1; p <= m->last; p++)
+        message_free(m->messages[p]);
+    mem_free(m);
+}
+
+static uint64_t first_in(const model_t *m, model_state_t state)
+{
+    uint64_t p = 1;
+    while (p <= m->last && m->states[p] != state)
+        p++;
+    return p <= m->last ? p : 0;
+}
+
+static uint64_t count_in(const model_t *m, model_state_t state)
+{
+    uint64_t count = 0;
+    for (uint64_t p = 1; p <= m->last; p++)
+        count += m->states[p] == state;
+    return count;
+}
+
+static void append(model_t *m)
+{
+    if (m->last == ENTRIES)
+        return;
+    uint64_t position = ++m->last;
+    m->messages[position] = some_message();
+    m->states[position] = READY;
+    m->present++;
+    assert_int_equal(fifo_append(&m->fifo, m->messages[position]), position);
+}
+
+static void take(model_t *m)
+{
+    uint64_t wanted = first_in(m, READY), position = 0;
+    bool redelivered = false;
+    message_t *taken = fifo_take(&m->fifo, &position, &redelivered);
+    if (wanted == 0) {
+        assert_null(taken);
+        return;
+    }
+    assert_int_equal(position, wanted);
+    assert_ptr_equal(taken, m->messages[wanted]);
+    assert_int_equal(redelivered, m->redelivered[wanted]);
+    m->states[wanted] = OUT;
+}
+
+/* Some entry that is out, or 0. */
+static uint64_t some_out(const model_t *m, uint64_t *seed)
+{
+    uint64_t count = count_in(m, OUT);
+    uint64_t skip = count ? chance(seed, (uint32_t)count) : 0;
+    for (uint64_t p = 1; p <= m->last; p++)
+        if (m->states[p] == OUT && skip-- == 0)
+            return p;
+    return 0;
+}
+
+static void put_back(model_t *m, uint64_t position)
+{
+    if (position == 0)
+        return;
+    fifo_return(&m->fifo, position);
+    m->states[position] = READY;
+    m->redelivered[position] = true;
+}
+
+static void settle(model_t *m, uint64_t position)
+{
+    if (position == 0)
+        return;
+    assert_ptr_equal(fifo_remove(&m->fifo, position), m->messages[position]);
+    m->states[position] = GONE;
+    m->present--;
+}
+
+static void purge_all(model_t *m)
+{
+    assert_int_equal(fifo_purge(&m->fifo), count_in(m, READY));
+    for (uint64_t p = 1; p <= m->last; p++)
+        if (m->states[p] == READY)
+            m->states[p] = DEAD;
+}
+
+static void sweep(model_t *m, uint32_t budget)
+{
+    uint64_t wanted = first_in(m, DEAD);
+    uint32_t left = budget;
+    message_t *swept = fifo_sweep(&m->fifo, &left);
+    assert_true(left <= budget);
+    if (swept == NULL) {
+        assert_true(left == 0 || wanted == 0);
+        return;
+    }
+    assert_ptr_equal(swept, m->messages[wanted]);
+    m->states[wanted] = GONE;
+    m->present--;
+}
+
+static void sweep_all(model_t *m)
+{
+    while (fifo_needs_sweep(&m->fifo))
+        sweep(m, 3);
+    assert_int_equal(count_in(m, DEAD), 0);
+}
+
+static void drain_all(model_t *m)
+{
+    purge_all(m);
+    m->fifo.swept_below = 0;
+    for (uint32_t left = 1; m->present > 0;) {
+        left = 2;
+        message_t *drained = fifo_drain(&m->fifo, &left);
+        if (drained == NULL)
+            continue;
+        uint64_t p = 1;
+        while (m->messages[p] != drained)
+            p++;
+        assert_true(m->states[p] == OUT || m->states[p] == DEAD);
+        m->states[p] = GONE;
+        m->present--;
+    }
+    uint32_t left = UINT32_MAX;
+    assert_null(fifo_drain(&m->fifo, &left));
+}
+
+static size_t pages_held(const fifo_t *f)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < f->slots_length; i++)
+        count += f->slots[(f->slots_head + i) & (f->slots_capacity - 1)].page != NULL;
+    return count;
+}
+
+static void act(model_t *m, uint64_t *seed)
+{
+    uint32_t what = chance(seed, 100);
+    if (what < 35)
+        append(m);
+    else if (what < 60)
+        take(m);
+    else if (what < 75)
+        put_back(m, some_out(m, seed));
+    else if (what < 92)
+        settle(m, some_out(m, seed));
+    else if (what < 98)
+        sweep(m, 1 + chance(seed, 8));
+    else
+        purge_all(m);
+    assert_int_equal(m->fifo.ready, count_in(m, READY));
+    assert_int_equal(m->fifo.out, count_in(m, OUT));
+}
+
+static void behaves_as_a_plain_array_whatever_happens(void **state)
+{
+    (void)state;
+    static const uint32_t pages[] = {2, 4, 128};
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        for (uint64_t run = 1; run <= 8; run++) {
+            uint64_t seed = run * 0x9e3779b97f4a7c15u;
+            model_t *m = model_new(pages[i]);
+            for (int n = 0; n < 1500; n++)
+                act(m, &seed);
+            sweep_all(m);
+            drain_all(m);
+            assert_true(pages_held(&m->fifo) <= 1);
+            model_free(m);
+        }
+    }
+}
+
+static void entries_go_out_in_the_order_they_came(void **state)
+{
+    (void)state;
+    model_t *m = model_new(2);
+    for (int i = 0; i < 100; i++)
+        append(m);
+    for (int i = 0; i < 101; i++)
+        take(m); /* compares with the model: positions 1, 2, … and then none */
+    drain_all(m);
+    model_free(m);
+}
+
+static void a_returned_entry_is_the_next_one_at_its_old_place(void **state)
+{
+    (void)state;
+    model_t *m = model_new(4);
+    for (int i = 0; i < 10; i++)
+        append(m);
+    for (int i = 0; i < 8; i++)
+        take(m);
+    put_back(m, 6);
+    put_back(m, 2);
+    take(m);
+    assert_int_equal(m->states[2], OUT);
+    take(m);
+    assert_int_equal(m->states[6], OUT);
+    take(m);
+    assert_int_equal(m->states[9], OUT);
+    drain_all(m);
+    model_free(m);
+}
+
+static void a_purge_spares_what_is_out_also_when_it_comes_back_before_the_sweep(void **state)
+{
+    (void)state;
+    model_t *m = model_new(4);
+    for (int i = 0; i < 20; i++)
+        append(m);
+    for (int i = 0; i < 5; i++)
+        take(m);
+    purge_all(m);
+    put_back(m, 3);
+    put_back(m, 5);
+    assert_int_equal(m->fifo.ready, 2);
+    sweep_all(m);
+    take(m);
+    assert_int_equal(m->states[3], OUT);
+    take(m);
+    assert_int_equal(m->states[5], OUT);
+    drain_all(m);
+    model_free(m);
+}
+
+static void a_second_purge_takes_the_survivors_of_the_first(void **state)
+{
+    (void)state;
+    model_t *m = model_new(4);
+    for (int i = 0; i < 9; i++)
+        append(m);
+    take(m);
+    purge_all(m);
+    sweep(m, 2);
+    put_back(m, 1);
+    append(m);
+    purge_all(m);
+    assert_int_equal(m->fifo.ready, 0);
+    sweep_all(m);
+    assert_int_equal(m->present, 0);
+    assert_false(fifo_needs_sweep(&m->fifo));
+    model_free(m);
+}
+
+static void an_empty_purge_needs_no_sweep(void **state)
+{
+    (void)state;
+    model_t *m = model_new(4);
+    append(m);
+    take(m);
+    assert_int_equal(fifo_purge(&m->fifo), 0);
+    assert_false(fifo_needs_sweep(&m->fifo));
+    settle(m, 1);
+    model_free(m);
+}
+
+static void pages_are_given_back_wherever_they_run_empty(void **state)
+{
+    (void)state;
+    model_t *m = model_new(4);
+    for (int i = 0; i < 40; i++)
+        append(m);
+    for (int i = 0; i < 40; i++)
+        take(m);
+    assert_int_equal(pages_held(&m->fifo), 11); /* positions 0 … 40, four a page, 41 … in the last one */
+    for (uint64_t p = 12; p < 20; p++)
+        settle(m, p); /* two whole pages in the middle */
+    assert_int_equal(pages_held(&m->fifo), 9);
+    for (uint64_t p = 1; p < 12; p++)
+        settle(m, p);
+    assert_int_equal(pages_held(&m->fifo), 6);
+    assert_int_equal(m->fifo.first_page, 5); /* the directory has let go of both */
+    for (uint64_t p = 20; p <= 40; p++)
+        settle(m, p);
+    assert_true(pages_held(&m->fifo) <= 1);
+    model_free(m);
+}
+
+static void a_long_life_with_few_messages_keeps_few_pages(void **state)
+{
+    (void)state;
+    model_t *m = model_new(2);
+    for (int i = 0; i < ENTRIES; i++) {
+        append(m);
+        take(m);
+        settle(m, m->last);
+        assert_true(pages_held(&m->fifo) <= 1);
+        assert_true(m->fifo.slots_capacity <= 4);
+    }
+    model_free(m);
+}
+
+static void sweeping_looks_at_no_more_entries_than_it_may(void **state)
+{
+    (void)state;
+    model_t *m = model_new(128);
+    for (int i = 0; i < 100; i++)
+        append(m);
+    for (int i = 0; i < 50; i++)
+        take(m); /* sweeping has to pass these */
+    purge_all(m);
+    uint32_t budget = 10;
+    assert_null(fifo_sweep(&m->fifo, &budget));
+    assert_int_equal(budget, 0);
+    sweep_all(m);
+    drain_all(m);
+    model_free(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(behaves_as_a_plain_array_whatever_happens),
+        cmocka_unit_test(entries_go_out_in_the_order_they_came),
+        cmocka_unit_test(a_returned_entry_is_the_next_one_at_its_old_place),
+        cmocka_unit_test(a_purge_spares_what_is_out_also_when_it_comes_back_before_the_sweep),
+        cmocka_unit_test(a_second_purge_takes_the_survivors_of_the_first),
+        cmocka_unit_test(an_empty_purge_needs_no_sweep),
+        cmocka_unit_test(pages_are_given_back_wherever_they_run_empty),
+        cmocka_unit_test(a_long_life_with_few_messages_keeps_few_pages),
+        cmocka_unit_test(sweeping_looks_at_no_more_entries_than_it_may),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_flow.c: the memory alarm: publishes are held back, acks are not, and all goes on in order afterwards.
+ */
+#include "engine/expect.h"
+
+#define HIGH 10000
+
+static fixture_t *small(void)
+{
+    return fixture_new((fixture_options_t){
+        .memory_high_bytes = HIGH, .held_bytes = 3000, .parked_commands = 40, .slice = 8});
+}
+
+static const char long_body[] =
+    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789";
+
+/* Fills queue "full" until the alarm is set; returns the channel that did it, with confirms on. */
+static chan_t until_alarm(fixture_t *f)
+{
+    chan_t ch = new_channel(f);
+    new_queue(ch, "full");
+    for (int n = 0; !counts(f).memory_alarm; n++) {
+        assert_true(n < HIGH);
+        put(ch, "full", long_body);
+        run(f);
+    }
+    return ch;
+}
+
+static chan_t whole(chan_t ch)
+{
+    return (chan_t){ch.client, 0};
+}
+
+static void relieve(chan_t ch)
+{
+    purge(ch, "full");
+    expect(ch, EVENT_QUEUE_COUNTED);
+    run(ch.client->f);
+    assert_false(counts(ch.client->f).memory_alarm);
+}
+
+static void publishes_are_held_back_and_done_in_order_afterwards(void **state)
+{
+    (void)state;
+    fixture_t *f = small();
+    chan_t ch = until_alarm(f), other = new_channel(f);
+    assert_non_null(strstr(f->last_line, "warning: memory alarm set: messages take "));
+    assert_non_null(strstr(f->last_line, " octets of 10000, publishers are held back"));
+    new_queue(other, "q");
+    confirm_select(ch), expect_ok(ch);
+    put(ch, "q", "1"), put(ch, "q", "2"), declare(ch, "q", COMMAND_PASSIVE), put(ch, "q", "3");
+    expect(whole(ch), EVENT_CONNECTION_BLOCKED); /* once */
+    expect_nothing(whole(ch));
+    expect_nothing(ch);
+    relieve(other);
+    expect(whole(ch), EVENT_CONNECTION_UNBLOCKED);
+    expect_declared(ch, "q", 2, 0);
+    expect_confirm(ch, 3, true);
+    assert_queue_is(other, "q", "1", "2", "3");
+    assert_non_null(strstr(f->last_line, "memory alarm cleared"));
+    fixture_free(f);
+}
+
+static void who_does_not_publish_is_not_told(void **state)
+{
+    (void)state;
+    fixture_t *f = small();
+    chan_t ch = until_alarm(f), other = new_channel(f); /* a new connection opens as ever */
+    new_queue(other, "q");
+    get(other, "full", COMMAND_NO_ACK), expect(other, EVENT_GET_OK);
+    expect_nothing(whole(other));
+    expect_nothing(whole(ch)); /* it did not publish since */
+    fixture_free(f);
+}
+
+static void acks_pass_publishes_that_are_held_back(void **state)
+{
+    (void)state;
+    fixture_t *f = small();
+    chan_t ch = until_alarm(f);
+    new_queue(ch, "q");
+    uint64_t taken = counts(f).messages_ready;
+    for (uint64_t i = 0; i < taken; i++)
+        get(ch, "full", 0), expect(ch, EVENT_GET_OK);
+    put(ch, "q", "held");
+    expect(whole(ch), EVENT_CONNECTION_BLOCKED);
+    ack(ch, taken, COMMAND_MULTIPLE); /* ends the alarm */
+    expect(whole(ch), EVENT_CONNECTION_UNBLOCKED);
+    assert_queue_is(ch, "q", "held");
+    fixture_free(f);
+}
+
+static void other_channels_of_a_blocked_connection_go_on(void **state)
+{
+    (void)state;
+    fixture_t *f = small();
+    chan_t ch = until_alarm(f), second = channel_of(ch.client, 2);
+    put(ch, "full", "held");
+    declare(second, "q", 0);
+    expect_declared(second, "q", 0, 0);
+    expect(whole(ch), EVENT_CONNECTION_BLOCKED);
+    put(second, "q", "held too");
+    expect_nothing(whole(ch));
+    relieve(channel_of(ch.client, 3));
+    assert_queue_is(second, "q", "held too");
+    fixture_free(f);
+}
+
+static void reading_pauses_when_too_many_octets_are_held_and_resumes_afterwards(void **state)
+{
+    (void)state;
+    fixture_t *f = small();
+    chan_t ch = until_alarm(f), other = new_channel(f);
+    for (int i = 0; i < 20; i++) /* more than 3000 octets */
+        put(ch, "full", long_body);
+    run(f);
+    assert_true(ch.client->paused && ch.client->blocked);
+    relieve(other);
+    assert_false(ch.client->paused || ch.client->blocked);
+    assert_int_equal(counts(f).messages_ready, 20);
+    fixture_free(f);
+}
+
+static void reading_pauses_when_too_many_commands_wait(void **state)
+{
+    (void)state;
+    fixture_t *f = small();
+    chan_t ch = until_alarm(f), other = new_channel(f);
+    put(ch, "full", "1");
+    for (int i = 0; i < 45; i++)
+        echo(ch);
+    run(f);
+    assert_true(ch.client->paused);
+    relieve(other);
+    assert_false(ch.client->paused);
+    for (int i = 0; i < 45; i++)
+        expect_ok(ch);
+    fixture_free(f);
+}
+
+static void bodies_on_their_way_count_while_publishes_are_held_back(void **state)
+{
+    (void)state;
+    fixture_t *f = small();
+    chan_t ch = until_alarm(f), other = new_channel(f);
+    push_number(whole(ch), COMMAND_HELD, 0, 2000);
+    expect(whole(ch), EVENT_CONNECTION_BLOCKED);
+    assert_false(ch.client->paused);
+    push_number(whole(ch), COMMAND_HELD, 0, 3001);
+    expect(whole(ch), EVENT_READING_PAUSED);
+    relieve(other);
+    assert_false(ch.client->paused || ch.client->blocked);
+    push_number(whole(ch), COMMAND_HELD, 0, 500000); /* without an alarm it is the wire room's own matter */
+    run(f);
+    assert_false(ch.client->paused);
+    fixture_free(f);
+}
+
+static void a_goodbye_waits_for_held_publishes(void **state)
+{
+    (void)state;
+    fixture_t *f = small();
+    chan_t ch = until_alarm(f), other = new_channel(f);
+    new_queue(other, "q");
+    put(ch, "q", "1"), put(ch, "q", "2");
+    goodbye(ch.client);
+    expect(whole(ch), EVENT_CONNECTION_BLOCKED);
+    expect_nothing(whole(ch));
+    relieve(other);
+    expect(whole(ch), EVENT_CONNECTION_UNBLOCKED);
+    expect_goodbye(ch.client);
+    assert_queue_is(other, "q", "1", "2");
+    fixture_free(f);
+}
+
+static void a_dead_socket_does_not_wait(void **state)
+{
+    (void)state;
+    fixture_t *f = small();
+    chan_t ch = until_alarm(f), other = new_channel(f);
+    new_queue(other, "q");
+    put(ch, "q", "1");
+    goodbye(ch.client);
+    expect(whole(ch), EVENT_CONNECTION_BLOCKED);
+    hang_up(ch.client);
+    expect_goodbye(ch.client);
+    relieve(other);
+    assert_queue_is_empty(other, "q");
+    fixture_free(f);
+}
+
+static void a_channel_that_closes_behind_held_publishes_closes_in_its_turn(void **state)
+{
+    (void)state;
+    fixture_t *f = small();
+    chan_t ch = until_alarm(f), other = new_channel(f);
+    put(ch, "full", "1"), close_channel(ch), open_channel(ch), echo(ch);
+    expect_nothing(ch);
+    relieve(other);
+    expect(ch, EVENT_CHANNEL_CLOSED);
+    expect(ch, EVENT_CHANNEL_OPENED);
+    expect_ok(ch);
+    assert_queue_is(other, "full", "1");
+    fixture_free(f);
+}
+
+static void a_wrong_ack_waits_for_its_turn_and_loses_nothing(void **state)
+{
+    (void)state;
+    fixture_t *f = small();
+    chan_t ch = until_alarm(f), other = new_channel(f);
+    put(ch, "full", "1");
+    ack(ch, 77, 0);
+    expect(whole(ch), EVENT_CONNECTION_BLOCKED);
+    expect_nothing(whole(ch));
+    relieve(other);
+    expect(whole(ch), EVENT_CONNECTION_UNBLOCKED);
+    expect_refusal(ch, 406, "unknown delivery tag 77");
+    assert_queue_is(other, "full", "1");
+    fixture_free(f);
+}
+
+static void acks_pass_whatever_waits_behind_a_held_publish(void **state)
+{
+    (void)state;
+    fixture_t *f = small();
+    chan_t ch = until_alarm(f);
+    new_queue(ch, "q");
+    uint64_t taken = counts(f).messages_ready;
+    for (uint64_t i = 0; i < taken; i++)
+        get(ch, "full", 0), expect(ch, EVENT_GET_OK);
+    put(ch, "q", "held");
+    get(ch, "q", COMMAND_NO_ACK);
+    expect(whole(ch), EVENT_CONNECTION_BLOCKED);
+    ack(ch, taken, COMMAND_MULTIPLE); /* ends the alarm */
+    expect(whole(ch), EVENT_CONNECTION_UNBLOCKED);
+    expect(ch, EVENT_GET_OK);
+    fixture_free(f);
+}
+
+static void the_alarm_comes_again_when_what_was_held_fills_the_memory(void **state)
+{
+    (void)state;
+    fixture_t *f = small();
+    chan_t a = until_alarm(f), b = new_channel(f), other = new_channel(f);
+    char body[16];
+    new_queue(other, "q");
+    for (unsigned i = 0; i < 400; i++)
+        put(i % 2 ? a : b, "q", numbered(body, i));
+    run(f);
+    unsigned seen_of_a = 0, seen_of_b = 0;
+    purge(other, "full"), expect(other, EVENT_QUEUE_COUNTED);
+    run(f);
+    assert_true(counts(f).memory_alarm); /* what fits was done, the rest is held again */
+    assert_in_range(counts(f).messages_ready, 50, 350);
+    for (unsigned turns = 0; seen_of_a + seen_of_b < 400; turns++) {
+        assert_true(turns < 1000);
+        get(other, "q", COMMAND_NO_ACK);
+        run(f);
+        const seen_t *s = next_event(other);
+        assert_non_null(s);
+        if (s->event.type == EVENT_GET_EMPTY)
+            continue;
+        unsigned n = (unsigned)strtoul(s->body + 1, NULL, 10);
+        assert_int_equal(n / 2, n % 2 ? seen_of_a : seen_of_b); /* each channel's in order, none missing */
+        seen_of_a += n % 2;
+        seen_of_b += 1 - n % 2;
+    }
+    run(f);
+    assert_false(counts(f).memory_alarm);
+    assert_false(a.client->blocked || b.client->blocked || a.client->paused || b.client->paused);
+    fixture_free(f);
+}
+
+static void ending_a_step_with_many_held_channels_does_not_do_all_their_work(void **state)
+{
+    (void)state;
+    enum { CHANNELS = 100, EACH = 8 };
+    fixture_t *f = fixture_new((fixture_options_t){.memory_high_bytes = 300000, .slice = 8});
+    chan_t ch = new_channel(f), other = new_channel(f);
+    new_queue(other, "full"), new_queue(other, "q");
+    while (!counts(f).memory_alarm)
+        put(ch, "full", long_body), run(f);
+    for (uint16_t i = 0; i < CHANNELS; i++) {
+        chan_t held = channel_of(ch.client, (uint16_t)(i + 2));
+        for (int n = 0; n < EACH; n++)
+            put(held, "q", "1");
+    }
+    run(f);
+    purge(other, "full");
+    while (counts(f).memory_alarm)
+        (void)step(f);
+    declare(other, "q", COMMAND_PASSIVE);
+    for (int n = 0; n < 3; n++)
+        (void)step(f);
+    expect(other, EVENT_QUEUE_COUNTED);
+    const seen_t *s = expect(other, EVENT_QUEUE_DECLARED);
+    assert_in_range(s->event.message_count, 0, CHANNELS * EACH / 2); /* it is under way */
+    run(f);
+    assert_int_equal(counts(f).messages_ready, CHANNELS * EACH);
+    fixture_free(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(publishes_are_held_back_and_done_in_order_afterwards),
+        cmocka_unit_test(who_does_not_publish_is_not_told),
+        cmocka_unit_test(acks_pass_publishes_that_are_held_back),
+        cmocka_unit_test(other_channels_of_a_blocked_connection_go_on),
+        cmocka_unit_test(reading_pauses_when_too_many_octets_are_held_and_resumes_afterwards),
+        cmocka_unit_test(reading_pauses_when_too_many_commands_wait),
+        cmocka_unit_test(bodies_on_their_way_count_while_publishes_are_held_back),
+        cmocka_unit_test(a_goodbye_waits_for_held_publishes),
+        cmocka_unit_test(a_dead_socket_does_not_wait),
+        cmocka_unit_test(a_channel_that_closes_behind_held_publishes_closes_in_its_turn),
+        cmocka_unit_test(a_wrong_ack_waits_for_its_turn_and_loses_nothing),
+        cmocka_unit_test(acks_pass_whatever_waits_behind_a_held_publish),
+        cmocka_unit_test(the_alarm_comes_again_when_what_was_held_fills_the_memory),
+        cmocka_unit_test(ending_a_step_with_many_held_channels_does_not_do_all_their_work),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
