@@ -108,7 +108,7 @@ check-includes: ## arrows between the rooms point down only, and the engine stay
 	@$(PYTHON) scripts/check-includes .
 
 check-house: ## the checks themselves notice what they are for
-	$(PYTEST) -c tests/house/pytest.ini tests/house --junitxml=$(RESULTS)/house/house.xml
+	$(PYTEST) -c tests/house/pytest.ini tests/house --junitxml=$(RESULTS)/$@/$@.xml
 
 check-status: ## every line of docs/status.md is proven by tests that ran and passed (after the other checks)
 	@$(PYTHON) scripts/check-status docs/status.md $(RESULTS)

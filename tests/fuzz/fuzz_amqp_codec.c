@@ -65,7 +65,7 @@ static void try_content_header(bytes_t payload, uint16_t channel)
 /* Into every room up to TEXT_BYTES, the length taken from the octets themselves. */
 static void try_texts(bytes_t payload)
 {
-    size_t room = 1 + (payload.len > 0 ? payload.data[payload.len - 1] : 0) % TEXT_BYTES;
+    size_t room = 1 + (payload.len > 0 ? payload.data[payload.len - 1] : 0u) % TEXT_BYTES;
     char *text = malloc(room);
     assert(text);
     amqp_describe_octets(payload, text, room);
