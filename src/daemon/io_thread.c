@@ -32,10 +32,15 @@ int io_side_prepare_thread(io_side_t *io, os_wakeup_t *engine_wakeup, os_wakeup_
     return net_watch(io->loop, os_wakeup_fd(io->wakeup), woken, io, err);
 }
 
+/* What had no room in the hand-over ring may come behind the shutdown: nobody would tell it to end any more. */
 static void adopt_accepted(io_side_t *io)
 {
-    for (const int *fd; (fd = lane_peek(io->accepted)) != NULL; lane_pop(io->accepted))
-        net_adopt(io->loop, *fd, &io->factory);
+    for (const int *fd; (fd = lane_peek(io->accepted)) != NULL; lane_pop(io->accepted)) {
+        if (io->shutting_down)
+            close(*fd);
+        else
+            net_adopt(io->loop, *fd, &io->factory);
+    }
     lane_release(io->accepted);
 }
 

@@ -233,9 +233,8 @@ static void back_off(net_listener_t *n, int number)
     if (l->now_ms < l->accept_log_at_ms)
         return;
     l->accept_log_at_ms = l->now_ms + ACCEPT_LOG_EVERY_MS;
-    log_line(l->options.log, LOG_ERROR,
-             "listener %s: cannot accept connections: %s (%zu are open); trying again", n->bound,
-             strerror(number), l->connection_count);
+    log_line(l->options.log, LOG_ERROR, "listener %s: cannot accept connections: %s; trying again", n->bound,
+             strerror(number));
 }
 
 static void listener_ready(net_source_t *source, uint32_t events)

@@ -9,6 +9,9 @@
  * whose file is not there are passed over, and the root of the mount, which then is our own group, is always
  * asked. */
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +23,8 @@
 #include "os/os_internal.h"
 
 enum { PATH_BYTES = 4096, LINE_BYTES = 4096 };
+
+_Static_assert(LINE_BYTES <= PIPE_BUF, "a line goes into a pipe in one piece");
 
 uint64_t os_raise_file_limit(void)
 {
@@ -125,16 +130,34 @@ unsigned os_cpu_count(void)
     return online > 0 ? (unsigned)online : 1;
 }
 
-void os_write_line(int fd, const char *line)
+/* True if a write of one line would not wait. A pipe that poll(2) calls writable has room for PIPE_BUF octets, which is
+ * no less than a line. */
+static bool wait_writable(int fd, int wait_ms)
 {
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    int n;
+    do
+        n = poll(&p, 1, wait_ms);
+    while (n < 0 && errno == EINTR);
+    return n > 0;
+}
+
+bool os_write_line(int fd, const char *line, int wait_ms)
+{
+    /* Between a thread's look and its write no other may take the room. */
+    static pthread_mutex_t one_writer = PTHREAD_MUTEX_INITIALIZER;
     char out[LINE_BYTES];
     size_t len = strnlen(line, sizeof out - 1);
     memcpy(out, line, len);
     out[len] = '\n';
-    ssize_t n;
-    do
-        n = write(fd, out, len + 1);
-    while (n < 0 && errno == EINTR);
-    /* A full pipe or a closed terminal loses the line: there is nowhere else to say so. */
-    (void)n;
+
+    pthread_mutex_lock(&one_writer);
+    ssize_t n = -1;
+    if (wait_writable(fd, wait_ms)) {
+        do
+            n = write(fd, out, len + 1);
+        while (n < 0 && errno == EINTR);
+    }
+    pthread_mutex_unlock(&one_writer);
+    return n > 0;
 }

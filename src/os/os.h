@@ -55,5 +55,6 @@ uint64_t os_memory_total(void);
 
 unsigned os_cpu_count(void);
 
-/* Writes one line to fd in one write(2) call (cut at 4 KiB). */
-void os_write_line(int fd, const char *line);
+/* Writes one line to fd in one write(2) call (cut at 4 KiB). Waits at most `wait_ms` for a reader that is behind: false if
+ * the line was not written. Several threads may write to one fd. */
+bool os_write_line(int fd, const char *line, int wait_ms);

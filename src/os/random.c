@@ -18,7 +18,7 @@ static void fill(void *context, void *out, size_t len)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
-            os_write_line(2, "getrandom(2) failed: no randomness on this machine");
+            os_write_line(2, "getrandom(2) failed: no randomness on this machine", 1000);
             abort();
         }
         at += n;

@@ -177,10 +177,10 @@ def test_health_checks_leave_no_line_in_the_log(broker):
 @pytest.mark.broker(fresh=True)
 @pytest.mark.release_only
 def test_thousand_idle_connections_cost_little(broker):
-    """An idle connection holds no buffers."""
+    """An idle connection holds no buffers: with a channel it takes 4 KiB at most, in whole pages of the C library's."""
     with peers.Bystander(broker):
         clients = [peers.opened(broker) for _ in range(100)]
-        with peers.memory_grows_at_most(broker, 16 * MIB):
+        with peers.memory_grows_at_most(broker, 5 * MIB):
             clients += [peers.opened(broker) for _ in range(1000)]
         for w in clients:
             w.abort()

@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -56,6 +57,42 @@ static void numbers_are_taken_within_their_bounds(void **state)
     assert_refused("heartbeat=", "a whole number");
     assert_refused("heartbeat=18446744073709551616", "a whole number");
     assert_refused("tcp_listen_options.backlog=0", "from 1 to 65535");
+}
+
+/* Kinds that are a number within bounds, in its plain form. */
+enum { NUMBER = 1, COUNT = 1, POWER = 1, SIZE = 1, FRAME = 1, BUDGET = 1, DURATION = 1, THREADS = 1 };
+enum { FRACTION = 0, FLAG = 0, LEVEL = 0, TEXT = 0, VERSION = 0, VHOST = 0 };
+
+static void assert_bounds(const char *key, unsigned long long least, unsigned long long most, bool power)
+{
+    char assignment[128];
+    settings_t *s;
+    const unsigned long long good[] = {least, most};
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(assignment, sizeof assignment, "%s=%llu", key, good[i]);
+        s = set(assignment);
+        settings_free(&s);
+    }
+    snprintf(assignment, sizeof assignment, "%s=%llu", key, power ? most * 2 : most + 1);
+    assert_refused(assignment, key);
+    if (least <= 1) /* 0 may have a meaning of its own */
+        return;
+    snprintf(assignment, sizeof assignment, "%s=%llu", key, power ? least / 2 : least - 1);
+    assert_refused(assignment, key);
+}
+
+static void every_number_of_the_table_has_bounds_that_hold(void **state)
+{
+    (void)state;
+    size_t checked = 0;
+#define X(field, key, kind, value, least, most, reload, help)                                                \
+    if (kind) {                                                                                              \
+        assert_bounds(key, least, most, strstr(#kind, "POWER") != NULL);                                     \
+        checked++;                                                                                           \
+    }
+    SETTINGS(X)
+#undef X
+    assert_true(checked >= 20);
 }
 
 static void sizes_have_rabbitmqs_units(void **state)
@@ -225,6 +262,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_taken_within_their_bounds),
+        cmocka_unit_test(every_number_of_the_table_has_bounds_that_hold),
         cmocka_unit_test(sizes_have_rabbitmqs_units),
         cmocka_unit_test(frame_max_is_no_limit_or_large_enough),
         cmocka_unit_test(a_time_without_unit_is_milliseconds),

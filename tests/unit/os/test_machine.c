@@ -224,7 +224,7 @@ static size_t written(const char *line, char *out, size_t out_bytes)
 {
     int ends[2];
     assert_int_equal(pipe(ends), 0);
-    os_write_line(ends[1], line);
+    assert_true(os_write_line(ends[1], line, 0));
     close(ends[1]);
     ssize_t n = read(ends[0], out, out_bytes);
     close(ends[0]);
@@ -251,6 +251,39 @@ static void long_line_is_cut_at_4_kib(void **state)
     assert_int_equal(out[4094], 'x');
 }
 
+static void line_that_nobody_reads_is_given_up_in_time(void **state)
+{
+    (void)state;
+    int ends[2];
+    char out[4096];
+    assert_int_equal(pipe(ends), 0);
+    size_t lines = 0;
+    while (os_write_line(ends[1], "nobody reads this", 0))
+        assert_true(++lines < 1000000);
+    assert_true(lines > 0);
+    clock_source_t c = os_clock();
+    uint64_t before_ms = c.now_ms(c.context);
+    assert_false(os_write_line(ends[1], "nor this", 30));
+    uint64_t waited_ms = c.now_ms(c.context) - before_ms;
+    assert_true(waited_ms >= 29 && waited_ms < 10000);
+    assert_int_equal(read(ends[0], out, sizeof out), sizeof out);
+    assert_true(os_write_line(ends[1], "but this", 0));
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void line_to_nowhere_is_lost_without_harm(void **state)
+{
+    (void)state;
+    int ends[2];
+    signal(SIGPIPE, SIG_IGN);
+    assert_int_equal(pipe(ends), 0);
+    close(ends[0]);
+    assert_false(os_write_line(ends[1], "nobody is there", 1000));
+    close(ends[1]);
+    assert_false(os_write_line(ends[1], "nothing is there", 1000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +303,8 @@ int main(void)
         cmocka_unit_test(file_limit_is_raised_to_the_hard_one),
         cmocka_unit_test(line_is_written_whole_with_its_end),
         cmocka_unit_test(long_line_is_cut_at_4_kib),
+        cmocka_unit_test(line_that_nobody_reads_is_given_up_in_time),
+        cmocka_unit_test(line_to_nowhere_is_lost_without_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
