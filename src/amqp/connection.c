@@ -29,9 +29,12 @@ void amqp_connection_say_goodbye(amqp_session_t *s)
     amqp_session_finish(s, amqp_session_patience_ms(s));
 }
 
+/* Nothing counts behind a goodbye. It is not read either: a peer that sends it and closes is not gone as long as what
+ * it had sent before waits, and its descriptor bounds how much of that there can be. */
 static void running_close(amqp_session_t *s)
 {
     amqp_session_move(s, AMQP_STATE_ENDING);
+    amqp_session_pause(s, AMQP_PAUSE_ANSWER);
     amqp_session_push_close(s, 0, NULL);
 }
 

@@ -79,7 +79,7 @@ void amqp_session_push(amqp_session_t *s, command_t *c)
 
 void amqp_session_push_close(amqp_session_t *s, uint16_t flags, refusal_t *r)
 {
-    assert(!s->close_pushed);
+    assert(!s->close_pushed || (flags & COMMAND_GONE));
     s->close_pushed = true;
     command_t close = {
         .type = COMMAND_CONNECTION_CLOSE,
@@ -202,20 +202,24 @@ static void log_end(const amqp_session_t *s, const char *reason)
 {
     if (s->explained || !s->heard_anything)
         return;
-    if (s->opened)
+    if (s->state == AMQP_STATE_ENDING)
+        amqp_session_log(s, LOG_WARNING, "closed before its goodbye was answered: %s", reason);
+    else if (s->opened)
         amqp_session_log(s, LOG_WARNING, "closed without a goodbye: %s", reason);
     else
         amqp_session_log(s, LOG_WARNING, "closed during the handshake (%s): %s", amqp_state_name(s->state),
                          reason);
 }
 
+/* The engine is told, also behind a goodbye: that one may be waiting for publishes that are held back, and nothing
+ * may be held for peers that are gone. */
 static void session_ended(session_t *base, const char *reason)
 {
     amqp_session_t *s = (amqp_session_t *)(void *)base;
     log_end(s, reason);
     s->transport = NULL;
     list_remove(&s->stalled);
-    if (amqp_session_may_push(s) && !s->close_pushed)
+    if (amqp_session_may_push(s) && (!s->close_pushed || s->state == AMQP_STATE_ENDING))
         amqp_session_push_close(s, COMMAND_GONE, NULL);
     s->state = AMQP_STATE_DONE;
     free_if_over(s);

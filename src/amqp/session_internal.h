@@ -211,7 +211,7 @@ void amqp_session_resume(amqp_session_t *s, uint8_t why);
 /* True while the engine's side is open: commands may be pushed. */
 bool amqp_session_may_push(const amqp_session_t *s);
 void amqp_session_push(amqp_session_t *s, command_t *c);
-/* COMMAND_CONNECTION_CLOSE, once. Takes `r`, which may be NULL. */
+/* COMMAND_CONNECTION_CLOSE, once, and with COMMAND_GONE once more behind a goodbye. Takes `r`, which may be NULL. */
 void amqp_session_push_close(amqp_session_t *s, uint16_t flags, refusal_t *r);
 
 /* Tells the transport that output was written. */

@@ -28,7 +28,7 @@ static void accepted(void *context, int fd)
 {
     broker_t *b = context;
     if (b->thread_count == 0) {
-        net_adopt(b->loop, fd, &b->io[0].factory);
+        io_side_adopt(&b->io[0], fd);
         return;
     }
     io_side_hand_over(&b->io[b->next_io], fd);
@@ -130,6 +130,8 @@ static void run_single(broker_t *b)
 {
     bool busy = true;
     while (!has_ended(b)) {
+        if (!busy)
+            io_side_rest(&b->io[0]);
         net_poll(b->loop, busy ? 0 : shorter(engine_side_sleep_ms(&b->engine), stop_sleep_ms(b)));
         act_on_signals(b);
         busy = single_turn(b);

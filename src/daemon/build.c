@@ -163,10 +163,10 @@ int broker_open(broker_t *b, error_t *err)
     engine_side_init(&b->engine, &engine, b->clock);
     uint64_t files = os_raise_file_limit();
     log_line(b->options.log, LOG_INFO,
-             "limits: %llu open files; publishers are held back at %llu MiB of messages (memory: %llu MiB); "
+             "limits: %llu open files; publishers are held back at %.1f MiB of messages (memory: %.1f MiB); "
              "I/O threads: %zu",
-             (unsigned long long)files, (unsigned long long)(engine.memory_high_bytes >> 20),
-             (unsigned long long)(os_memory_total() >> 20), b->thread_count);
+             (unsigned long long)files, (double)engine.memory_high_bytes / (1 << 20),
+             (double)os_memory_total() / (1 << 20), b->thread_count);
     if (open_io(b, err) != 0)
         return -1;
     return b->thread_count > 0 ? join_threads(b, err) : 0;

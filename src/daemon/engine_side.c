@@ -9,6 +9,7 @@
 #include <limits.h>
 
 #include "base/alloc.h"
+#include "daemon/rest.h"
 
 void engine_side_init(engine_side_t *e, const engine_options_t *options, clock_source_t clock)
 {
@@ -88,6 +89,7 @@ static void run(void *context)
     while (!atomic_load(&e->quit_asked)) {
         if (turn(e))
             continue;
+        rest_if_many_gone(engine_connections_gone(e->engine), &e->rested_with);
         os_wakeup_prepare(e->wakeup);
         if (turn(e) || atomic_load(&e->quit_asked))
             os_wakeup_cancel(e->wakeup);

@@ -21,6 +21,7 @@ typedef struct engine_neighbour {
 typedef struct engine_side {
     engine_t *engine;
     clock_source_t clock;
+    uint64_t rested_with;     /* connections gone at the last rest */
     uint64_t longest_step_us; /* CPU time; the stepping thread's until engine_side_join */
 
     /* with a thread of its own */

@@ -20,6 +20,7 @@ typedef struct io_side {
     net_loop_t *loop;
     port_t port;
     bool has_port;
+    uint64_t came, rested_with; /* connections ever adopted; gone at the last rest */
     amqp_io_t *amqp;
     session_factory_t factory;
 
@@ -43,6 +44,12 @@ void io_side_deinit(io_side_t *io);
 /* After the engine stepped (or while it does, elsewhere): gives events to sessions, lets them go on, sends.
  * True if the engine has something new to look at. `*again` is set if not all events were taken. */
 bool io_side_turn(io_side_t *io, bool *again);
+
+/* Makes a socket one of its connections. */
+void io_side_adopt(io_side_t *io, int fd);
+
+/* Before it waits for news: see rest.h. */
+void io_side_rest(io_side_t *io);
 
 /* Nobody is connected, and the engine has let go of everybody. */
 bool io_side_empty(const io_side_t *io);

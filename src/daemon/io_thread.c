@@ -39,7 +39,7 @@ static void adopt_accepted(io_side_t *io)
         if (io->shutting_down)
             close(*fd);
         else
-            net_adopt(io->loop, *fd, &io->factory);
+            io_side_adopt(io, *fd);
     }
     lane_release(io->accepted);
 }
@@ -89,6 +89,7 @@ static void wait(io_side_t *io, bool busy)
         net_poll(io->loop, 0);
         return;
     }
+    io_side_rest(io);
     os_wakeup_prepare(io->wakeup);
     net_poll(io->loop, has_work(io) ? 0 : -1);
     os_wakeup_cancel(io->wakeup);

@@ -77,6 +77,13 @@ static uint32_t wind_up_step(engine_t *e, job_t *job, uint32_t budget, bool *don
     return used;
 }
 
+void channel_leave(channel_t *ch)
+{
+    bool idle = ch->state == CHANNEL_OPEN && !ch->awaited && !ch->executing && !job_running(&ch->resume);
+    if (idle && (ch->consumers.count > 0 || ch->unacked.count > 0))
+        job_start(ch->connection->engine, &ch->settling, wind_up_step, ch, NULL);
+}
+
 /* The client closes: answered when consumers are gone and unacked messages have returned. */
 static void on_close(channel_t *ch, const command_t *cmd)
 {
@@ -253,9 +260,11 @@ static bool may_pass(channel_t *ch, const command_t *cmd)
     return ch->held && (cmd->type == COMMAND_ACK || cmd->type == COMMAND_NACK) && settle_is_valid(ch, cmd);
 }
 
+/* Acks that are parked (pass_acks) go before those that come now. */
 static bool must_wait(channel_t *ch, const command_t *cmd)
 {
-    if (ch->awaited || (ch->parked.length > 0 && !may_pass(ch, cmd)))
+    bool first = ch->parked.length == 0 || (!job_running(&ch->resume) && may_pass(ch, cmd));
+    if (ch->awaited || !first)
         return true;
     return must_hold(ch, cmd);
 }
@@ -268,6 +277,33 @@ static bool free_if_over(channel_t *ch)
         return false;
     channel_free(ch);
     return true;
+}
+
+typedef struct ack_pass {
+    channel_t *channel;
+    uint32_t left;
+} ack_pass_t;
+
+static bool take_ack(void *context, command_t *cmd)
+{
+    ack_pass_t *p = context;
+    channel_t *ch = p->channel;
+    if (p->left == 0 || ch->awaited || !may_pass(ch, cmd))
+        return false;
+    p->left--;
+    ch->connection->parked_count--;
+    execute(ch, cmd);
+    return true;
+}
+
+/* Acks that came while the channel waited for a job are parked behind a publish that is now held back: they pass it,
+ * too. At most `budget` of them; returns how many. */
+static uint32_t pass_acks(channel_t *ch, uint32_t budget)
+{
+    ack_pass_t pass = {ch, budget};
+    if (ch->held && budget > 0)
+        command_queue_filter(&ch->parked, take_ack, &pass);
+    return budget - pass.left;
 }
 
 static uint32_t resume_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
@@ -286,8 +322,11 @@ static uint32_t resume_step(engine_t *e, job_t *job, uint32_t budget, bool *done
             used++;
         }
     }
+    if (blocked)
+        used += pass_acks(ch, budget - used);
     ch->executing = false;
-    *done = blocked || c->state != CONNECTION_OPEN || ch->parked.length == 0;
+    *done =
+        (blocked && (used < budget || ch->awaited)) || c->state != CONNECTION_OPEN || ch->parked.length == 0;
     connection_check_reading(c);
     if (*done && (free_if_over(ch) || ch->parked.length == 0))
         connection_check_pending(c);

@@ -35,6 +35,19 @@ bool command_queue_pop(command_queue_t *q, command_t *out)
     return true;
 }
 
+void command_queue_filter(command_queue_t *q, command_taker_t *take, void *context)
+{
+    size_t kept = 0, mask = q->capacity - 1;
+    for (size_t i = 0; i < q->length; i++) {
+        command_t *c = &q->items[(q->head + i) & mask];
+        if (!take(context, c))
+            q->items[(q->head + kept++) & mask] = *c;
+    }
+    q->length = kept;
+    if (kept == 0)
+        command_queue_deinit(q);
+}
+
 void command_queue_deinit(command_queue_t *q)
 {
     for (size_t i = 0; i < q->length; i++)

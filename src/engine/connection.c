@@ -132,6 +132,28 @@ static bool anything_parked(connection_t *c)
     return false;
 }
 
+/* What is in exclusive queues nobody else can have. */
+static void leave_queues(connection_t *c)
+{
+    if (c->leaving)
+        return;
+    c->leaving = true;
+    LIST_EACH (node, &c->exclusive_queues)
+        (void)queue_purge(LIST_OF(node, queue_t, owned));
+}
+
+/* Nobody acks any more what a connection that waits to end was given: it goes back now. Held until the publishes that
+ * the alarm holds back are done, it could be what keeps the alarm on. */
+static void leave_channels(connection_t *c)
+{
+    c->close_pending = false; /* a channel that is done with it does not look whether all are */
+    for (hash_node_t *n = hash_next(&c->channels, NULL), *next; n; n = next) {
+        next = hash_next(&c->channels, n);
+        channel_leave(HASH_OF(n, channel_t, node));
+    }
+    c->close_pending = true;
+}
+
 void connection_close(connection_t *c, refusal_t *why, bool drop)
 {
     if (c->state != CONNECTION_OPEN) {
@@ -139,8 +161,10 @@ void connection_close(connection_t *c, refusal_t *why, bool drop)
         return;
     }
     if (!drop && anything_parked(c)) {
-        c->close_pending = true;
-        return;
+        leave_queues(c);
+        leave_channels(c);
+        if (anything_parked(c))
+            return;
     }
     c->why = why;
     c->state = CONNECTION_CLOSING;
@@ -157,6 +181,7 @@ void connection_release(connection_t *c)
 {
     assert(c->state == CONNECTION_CLOSED && !job_running(&c->closing));
     loans_return(c, UINT64_MAX);
+    c->engine->connections_gone++;
     mem_free(c->loans);
     hash_deinit(&c->channels);
     list_remove(&c->link);

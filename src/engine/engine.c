@@ -3,7 +3,8 @@
  * engine.c: the door (engine.h): ports, the step, and what is counted.
  *
  * A step takes a slice of commands from each port, runs due timers, a slice of each job, dispatches,
- * confirms, and makes all of it visible. No part of it is unbounded, so no step is long. */
+ * confirms, and makes all of it visible. Each part has a budget, so no step is long. The smallest unit of all is the
+ * routing of one message: bindings and keys that fit it are walked in one go. */
 #include "engine/engine_internal.h"
 
 void engine_options_default(engine_options_t *o)
@@ -212,6 +213,11 @@ uint64_t engine_deadline_ms(const engine_t *e)
 {
     const heap_timer_t *t = heap_first(&e->timers);
     return t ? t->deadline_ms : UINT64_MAX;
+}
+
+uint64_t engine_connections_gone(const engine_t *e)
+{
+    return e->connections_gone;
 }
 
 void engine_count(const engine_t *e, engine_counts_t *counts)

@@ -60,6 +60,9 @@ uint64_t engine_deadline_ms(const engine_t *e);
  * follow. */
 void engine_shutdown(engine_t *e);
 
+/* Connections ever released: what they took is free memory now. */
+uint64_t engine_connections_gone(const engine_t *e);
+
 /* For tests, the log and metrics. */
 typedef struct engine_counts {
     uint64_t connections, channels, exchanges, queues, bindings, consumers;

@@ -171,6 +171,8 @@ typedef struct route {
     size_t exchange_count, exchange_capacity;
     uint64_t serial; /* marks what this route visited */
     size_t work;     /* bindings and trie nodes looked at */
+    buffer_t sorted; /* the message's headers, once a headers exchange asked for them */
+    bool is_sorted;
     trie_walk_t walk;
 } route_t;
 
@@ -181,7 +183,7 @@ void route_deinit(route_t *r);
 /* For index walks: puts the binding's destination into the route. */
 void route_add(route_t *r, const binding_t *b);
 
-/* True if the headers satisfy the binding's arguments (headers.c). */
+/* True if the headers satisfy the binding's arguments (headers.c); both as table_write_sorted writes them. */
 bool headers_match(bytes_t criteria, bytes_t headers);
 
 /* ---- queues ---- */
@@ -279,6 +281,9 @@ void command_queue_push(command_queue_t *q, const command_t *c);
 /* The oldest, or NULL. */
 const command_t *command_queue_first(const command_queue_t *q);
 bool command_queue_pop(command_queue_t *q, command_t *out);
+/* Hands each to `take`, oldest first; one that it takes, with what it owns, is no longer in the queue. */
+typedef bool command_taker_t(void *context, command_t *c);
+void command_queue_filter(command_queue_t *q, command_taker_t *take, void *context);
 /* Frees everything it holds. */
 void command_queue_deinit(command_queue_t *q);
 
@@ -352,6 +357,7 @@ struct connection {
     uint32_t parked_count;
     bool reading_paused;
     bool close_pending;  /* a goodbye that waits for parked commands */
+    bool leaving;        /* it said goodbye: nobody takes from its exclusive queues any more */
     list_t blocked_link; /* engine.blocked while its publishes are held back */
     refusal_t *why;      /* on its way to EVENT_CONNECTION_CLOSED */
     job_t closing;
@@ -384,6 +390,7 @@ struct engine {
     buffer_t scratch;
     uint64_t memory_bytes;
     bool alarm;
+    uint64_t connections_gone;
     bool shutting_down;
     bool freeing; /* nobody listens any more */
     engine_counts_t counts;
@@ -413,6 +420,9 @@ void channel_drop_parked(channel_t *ch);
 /* Part of its end: consumers go, unacked messages return; at most `budget` of them. True when nothing is
  * left. */
 bool channel_wind_up(channel_t *ch, uint32_t budget, uint32_t *used);
+/* The same, all of it, of a channel on which the client asks for nothing more; what is parked stays. Nothing if it is
+ * at work: then it is for later. */
+void channel_leave(channel_t *ch);
 /* Ends the channel (soft code) or the connection (hard) with "NAME - text". */
 void channel_refuse(channel_t *ch, uint32_t cause, uint16_t code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -2,7 +2,9 @@
  *
  * headers.c: does a message's headers table satisfy a headers binding? RabbitMQ's rules: x-match = all (also
  * when absent), any, all-with-x, any-with-x; criteria whose key begins with "x-" count only in the -with-x
- * modes; a void value asks only that the header is there. */
+ * modes; a void value asks only that the header is there.
+ *
+ * Both tables are sorted, so that a comparison is one walk along both, however large they are. */
 #include "engine/engine_internal.h"
 
 static bool is_text(const field_t *f)
@@ -18,12 +20,27 @@ static bool same_value(const field_t *a, const field_t *b)
     return field_equal(a, b);
 }
 
-static bool criterion_met(bytes_t headers, bytes_t key, const field_t *wanted)
-{
+/* Headers, sorted, that are walked beside the criteria. */
+typedef struct walk {
+    table_iterator_t it;
+    bytes_t key;
     field_t value;
-    if (!table_find(headers, key, &value))
+    bool more;
+} walk_t;
+
+static void walk_on(walk_t *w)
+{
+    w->more = table_next(&w->it, &w->key, &w->value);
+}
+
+/* Criteria come sorted, so what is below this one's key is of no more use. */
+static bool criterion_met(walk_t *w, bytes_t key, const field_t *wanted)
+{
+    while (w->more && bytes_compare(w->key, key) < 0)
+        walk_on(w);
+    if (!w->more || !bytes_equal(w->key, key))
         return false;
-    return wanted->tag == 'V' || same_value(wanted, &value);
+    return wanted->tag == 'V' || same_value(wanted, &w->value);
 }
 
 bool headers_match(bytes_t criteria, bytes_t headers)
@@ -38,10 +55,12 @@ bool headers_match(bytes_t criteria, bytes_t headers)
     table_iterator_t it = table_iterate(criteria);
     bytes_t key;
     field_t wanted;
+    walk_t walk = {.it = table_iterate(headers)};
+    walk_on(&walk);
     while (table_next(&it, &key, &wanted)) {
         if (bytes_equal(key, BYTES("x-match")) || (!with_x && bytes_starts_with(key, BYTES("x-"))))
             continue;
-        if (criterion_met(headers, key, &wanted) == any)
+        if (criterion_met(&walk, key, &wanted) == any)
             return any; /* any: the first hit decides; all: the first miss */
     }
     return !any;

@@ -71,11 +71,22 @@ static void visit_fanout(route_t *r, exchange_t *x)
         route_add(r, LIST_OF(node, binding_t, in_source));
 }
 
+static bytes_t sorted_once(route_t *r, bytes_t headers)
+{
+    if (!r->is_sorted) {
+        buffer_clear(&r->sorted);
+        table_write_sorted(&r->sorted, headers);
+        r->is_sorted = true;
+    }
+    return buffer_bytes(&r->sorted);
+}
+
 static void visit_headers(route_t *r, exchange_t *x, bytes_t headers)
 {
+    bytes_t sorted = sorted_once(r, headers);
     LIST_EACH (node, &x->out) {
         binding_t *b = LIST_OF(node, binding_t, in_source);
-        if (headers_match(b->arguments, headers))
+        if (headers_match(b->arguments, sorted))
             route_add(r, b);
         else
             r->work++;
@@ -98,6 +109,7 @@ void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_c
     r->count = 0;
     r->exchange_count = 0;
     r->work = 0;
+    r->is_sorted = false;
     r->serial++;
     add_exchange(r, x);
     for (size_t i = 0; i < r->exchange_count; i++) {
@@ -117,4 +129,5 @@ void route_deinit(route_t *r)
     mem_free(r->queues);
     mem_free(r->exchanges);
     trie_walk_deinit(&r->walk);
+    buffer_free(&r->sorted);
 }

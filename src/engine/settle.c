@@ -4,13 +4,19 @@
  * job, oldest first, so that requeued messages are handed out in their original order. */
 #include "engine/engine_internal.h"
 
+/* Nobody can take from it any more. */
+static bool is_left(const queue_t *q)
+{
+    return q->owner && q->owner->leaving;
+}
+
 void settle_one(channel_t *ch, unacked_t *u, bool requeue)
 {
     queue_t *q = u->queue;
     consumer_t *c = u->consumer;
     uint64_t position = u->position;
     unacked_remove(&ch->unacked, u);
-    if (!q->deleted && requeue) {
+    if (!q->deleted && requeue && !is_left(q)) {
         fifo_return(&q->fifo, position);
         queue_mark(q);
     } else if (!q->deleted) {

@@ -62,7 +62,7 @@ typedef enum command_type {
     COMMAND_TX_COMMIT,
     COMMAND_TX_ROLLBACK,
 
-    /* An answer with nothing to do for the engine (access.request, flow(true), update-secret): comes back as EVENT_OK
+    /* An answer with nothing to do for the engine (access.request, flow(true)): comes back as EVENT_OK
      * in its turn. */
     COMMAND_ECHO,
 

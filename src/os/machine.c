@@ -10,6 +10,7 @@
  * asked. */
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -160,4 +161,21 @@ bool os_write_line(int fd, const char *line, int wait_ms)
     }
     pthread_mutex_unlock(&one_writer);
     return n > 0;
+}
+
+uint64_t os_memory_resident(void)
+{
+    unsigned long long pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "re");
+    if (!statm)
+        return 0;
+    if (fscanf(statm, "%*u %llu", &pages) != 1)
+        pages = 0;
+    (void)fclose(statm);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void os_release_memory(void)
+{
+    (void)malloc_trim(0);
 }

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The memory alarm: publishers are told and held back, everybody else goes on, and nothing is lost."""
+import socket
 import time
 
+import pika
 import pytest
 from pika import spec
 
@@ -213,6 +215,42 @@ def test_a_goodbye_waits_for_what_is_held(blocked, broker, channel, queue):
         client.expect(spec.Connection.Unblocked, 0)
         client.expect(spec.Connection.CloseOk, 0)
     assert counts(channel, q) == (1, 0)
+
+
+def test_a_goodbye_waits_for_what_is_held_also_of_a_client_that_does_not(blocked, broker, channel, queue):
+    q = queue()
+    with peers.opened(broker) as client:
+        client.publish(1, BODY, routing_key=q)
+        client.expect(spec.Connection.Blocked, 0)
+        client.send_method(0, spec.Connection.Close(200, "", 0, 0))
+        client.sock.shutdown(socket.SHUT_WR)
+        sync(channel)
+        channel.queue_purge(blocked.q)
+        client.expect(spec.Connection.Unblocked, 0)
+        client.expect(spec.Connection.CloseOk, 0)
+    assert counts(channel, q) == (1, 0)
+
+
+def is_gone(connection_, q):
+    """True when this exclusive queue of another connection is (405 while it is there)."""
+    asking = connection_.channel()
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker) as closed:
+        asking.queue_declare(q, passive=True)
+    return closed.value.reply_code == 404
+
+
+def test_what_was_held_for_a_goodbye_is_dropped_when_the_socket_is_lost(blocked, broker, connection, channel, queue):
+    q = queue()
+    with peers.opened(broker) as client:
+        own = client.declare_queue(1)
+        client.publish(1, BODY, routing_key=q)
+        client.expect(spec.Connection.Blocked, 0)
+        client.send_method(0, spec.Connection.Close(200, "", 0, 0))
+        peers.abort_hard(client)
+    wait_until(lambda: is_gone(connection, own), "the broker has seen the end of the connection")
+    channel.queue_purge(blocked.q)
+    blocked.wait_to_hear("low on memory", "unblocked")
+    assert counts(channel, q) == (0, 0)
 
 
 def test_the_alarm_comes_again(blocked, channel, connect):

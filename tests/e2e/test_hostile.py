@@ -253,6 +253,24 @@ def test_channels_opened_and_closed_without_end_leave_nothing(broker):
         other.check()
 
 
+def test_headers_by_the_thousand_against_as_many_criteria_stop_nobody(broker):
+    """A comparison that looked each criterion up in the headers would keep the broker busy for seconds here."""
+    keys = [b"%05x" % number for number in range(14000)]
+    void = [bytes([len(key)]) + key + b"V" for key in keys]
+    arguments, headers = wire.long_string(b"".join(void)), wire.long_string(b"".join(reversed(void)))
+    with peers.Bystander(broker) as other, peers.opened(broker) as w:
+        queue = w.declare_queue(1)
+        for key in "abcd":
+            w.send_method(1, struct.pack(">IH", spec.Queue.Bind.INDEX, 0) + wire.short_string(queue)
+                          + wire.short_string("amq.headers") + wire.short_string(key) + b"\0" + arguments)
+            w.expect(spec.Queue.BindOk, 1)
+        publish = frame(METHOD, 1, wire.encode_method(spec.Basic.Publish(exchange="amq.headers", routing_key="")))
+        header = frame(HEADER, 1, wire.encode_header(0, struct.pack(">H", spec.BasicProperties.FLAG_HEADERS) + headers))
+        w.send((publish + header) * 10)
+        assert other.check() < 2
+        assert w.request(1, spec.Queue.Purge(queue=queue), spec.Queue.PurgeOk).message_count == 10
+
+
 def test_names_and_tags_of_the_largest_size_leave_nothing(broker):
     with peers.Bystander(broker) as other, peers.opened(broker) as w:
         def round_of_names():

@@ -160,14 +160,28 @@ static void close_ok_follows_the_engines_end(void **state)
     assert_false(logged(h, "without a goodbye"));
 }
 
-static void a_socket_lost_after_the_goodbye_is_not_told_again(void **state)
+/* So that what it had sent before is carried out whether it waits for close-ok or not. */
+static void behind_a_goodbye_the_socket_is_not_read(void **state)
 {
     hands_t *h = *state;
     open_connection(h);
     GIVE(h, 0, connection_close, .reply_code = 200);
     expect_command(h, COMMAND_CONNECTION_CLOSE);
-    hang_up(h, "closed by peer");
-    expect_no_command(h);
+    assert_false(h->reading);
+    tell(h, (event_t){.type = EVENT_CONNECTION_CLOSED});
+    EXPECT(h, 0, connection_close_ok);
+}
+
+/* Its goodbye may be waiting for publishes that are held back. */
+static void a_socket_lost_behind_its_goodbye_is_told(void **state)
+{
+    hands_t *h = *state;
+    open_connection(h);
+    GIVE(h, 0, connection_close, .reply_code = 200);
+    expect_command(h, COMMAND_CONNECTION_CLOSE);
+    hang_up(h, "connection reset by peer");
+    assert_int_equal(expect_command(h, COMMAND_CONNECTION_CLOSE)->flags, COMMAND_GONE);
+    assert_true(logged(h, "user 'guest': closed before its goodbye was answered: connection reset by peer"));
     assert_int_equal(amqp_io_sessions(h->io), 1);
     tell(h, (event_t){.type = EVENT_CONNECTION_CLOSED});
     assert_int_equal(amqp_io_sessions(h->io), 0);
@@ -399,7 +413,8 @@ int main(void)
         CASE(silence_while_we_do_not_read_proves_nothing),
         CASE(a_peer_that_takes_its_output_slowly_is_alive),
         CASE(close_ok_follows_the_engines_end),
-        CASE(a_socket_lost_after_the_goodbye_is_not_told_again),
+        CASE(behind_a_goodbye_the_socket_is_not_read),
+        CASE(a_socket_lost_behind_its_goodbye_is_told),
         CASE(a_forced_end_that_meets_a_goodbye_gives_close_ok),
         CASE(a_lost_socket_winds_up_and_frees),
         CASE(a_forced_end_waits_for_close_ok_only),

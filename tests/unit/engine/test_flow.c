@@ -176,6 +176,50 @@ static void a_goodbye_waits_for_held_publishes(void **state)
     fixture_free(f);
 }
 
+/* Nobody will ack these any more: kept until the held publishes are done, they would keep the alarm on for ever. */
+static void a_goodbye_that_waits_gives_back_what_was_not_acked(void **state)
+{
+    (void)state;
+    fixture_t *f = small();
+    chan_t ch = until_alarm(f), second = channel_of(ch.client, 2), other = new_channel(f);
+    new_queue(other, "q");
+    uint64_t taken = counts(f).messages_ready;
+    consume(second, "full", "tag", 0), expect(second, EVENT_CONSUMER_STARTED);
+    for (uint64_t i = 0; i < taken; i++)
+        expect(second, EVENT_DELIVER);
+    put(ch, "q", "held");
+    goodbye(ch.client);
+    expect(whole(ch), EVENT_CONNECTION_BLOCKED);
+    expect_nothing(whole(ch));
+    declare(other, "full", COMMAND_PASSIVE), expect_declared(other, "full", (uint32_t)taken, 0);
+    relieve(other);
+    expect(whole(ch), EVENT_CONNECTION_UNBLOCKED);
+    expect_goodbye(ch.client);
+    assert_queue_is(other, "q", "held");
+    fixture_free(f);
+}
+
+/* Nor can anybody take what is in its exclusive queues, delivered or not. */
+static void a_goodbye_that_waits_gives_up_its_exclusive_queues(void **state)
+{
+    (void)state;
+    fixture_t *f = small();
+    chan_t ch = new_channel(f), other = new_channel(f);
+    new_queue(other, "q");
+    declare(ch, "own", COMMAND_EXCLUSIVE), expect_declared(ch, "own", 0, 0);
+    while (!counts(f).memory_alarm)
+        put(ch, "own", long_body), run(f);
+    for (uint64_t i = counts(f).messages_ready; i > 10; i--)
+        get(ch, "own", 0), expect(ch, EVENT_GET_OK);
+    put(ch, "q", "held");
+    goodbye(ch.client);
+    expect(whole(ch), EVENT_CONNECTION_BLOCKED);
+    expect(whole(ch), EVENT_CONNECTION_UNBLOCKED);
+    expect_goodbye(ch.client);
+    assert_queue_is(other, "q", "held");
+    fixture_free(f);
+}
+
 static void a_dead_socket_does_not_wait(void **state)
 {
     (void)state;
@@ -238,6 +282,25 @@ static void acks_pass_whatever_waits_behind_a_held_publish(void **state)
     ack(ch, taken, COMMAND_MULTIPLE); /* ends the alarm */
     expect(whole(ch), EVENT_CONNECTION_UNBLOCKED);
     expect(ch, EVENT_GET_OK);
+    fixture_free(f);
+}
+
+static void acks_that_come_while_others_are_settled_pass_as_well(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new((fixture_options_t){.memory_high_bytes = 10 * HIGH, .slice = 8});
+    chan_t ch = until_alarm(f);
+    new_queue(ch, "q");
+    uint64_t taken = counts(f).messages_ready, enough = taken / 8 + 2;
+    for (uint64_t i = 0; i < taken; i++)
+        get(ch, "full", 0), expect(ch, EVENT_GET_OK);
+    put(ch, "q", "held");
+    expect(whole(ch), EVENT_CONNECTION_BLOCKED);
+    ack(ch, enough / 2, COMMAND_MULTIPLE); /* takes longer than a slice */
+    for (uint64_t tag = enough / 2 + 1; tag <= enough; tag++)
+        ack(ch, tag, 0);
+    expect(whole(ch), EVENT_CONNECTION_UNBLOCKED);
+    assert_queue_is(ch, "q", "held");
     fixture_free(f);
 }
 
@@ -315,10 +378,13 @@ int main(void)
         cmocka_unit_test(reading_pauses_when_too_many_commands_wait),
         cmocka_unit_test(bodies_on_their_way_count_while_publishes_are_held_back),
         cmocka_unit_test(a_goodbye_waits_for_held_publishes),
+        cmocka_unit_test(a_goodbye_that_waits_gives_back_what_was_not_acked),
+        cmocka_unit_test(a_goodbye_that_waits_gives_up_its_exclusive_queues),
         cmocka_unit_test(a_dead_socket_does_not_wait),
         cmocka_unit_test(a_channel_that_closes_behind_held_publishes_closes_in_its_turn),
         cmocka_unit_test(a_wrong_ack_waits_for_its_turn_and_loses_nothing),
         cmocka_unit_test(acks_pass_whatever_waits_behind_a_held_publish),
+        cmocka_unit_test(acks_that_come_while_others_are_settled_pass_as_well),
         cmocka_unit_test(the_alarm_comes_again_when_what_was_held_fills_the_memory),
         cmocka_unit_test(ending_a_step_with_many_held_channels_does_not_do_all_their_work),
     };

@@ -24,7 +24,12 @@ static void put_text(buffer_t *table, const char *key, const char *value)
 /* Compares and forgets the headers; the criteria stay. */
 static bool matches(pair_t *p)
 {
-    bool result = headers_match(buffer_bytes(&p->criteria), buffer_bytes(&p->headers));
+    buffer_t criteria = {0}, headers = {0};
+    table_write_sorted(&criteria, buffer_bytes(&p->criteria));
+    table_write_sorted(&headers, buffer_bytes(&p->headers));
+    bool result = headers_match(buffer_bytes(&criteria), buffer_bytes(&headers));
+    buffer_free(&criteria);
+    buffer_free(&headers);
     buffer_clear(&p->headers);
     return result;
 }
