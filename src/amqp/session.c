@@ -109,23 +109,24 @@ static void free_if_over(amqp_session_t *s)
         session_free(s);
 }
 
-static void on_event(port_client_t *client, event_t *e)
-{
-    amqp_session_t *s = LIST_OF(client, amqp_session_t, client);
-    amqp_session_event(s, e);
-    amqp_session_flush(s);
-    free_if_over(s);
-}
-
-/* ---- the transport's side ---- */
-
-void amqp_session_flush(amqp_session_t *s)
+/* Tells the transport that output was written. */
+static void flush(amqp_session_t *s)
 {
     if (!s->transport || output_written(s->transport->output) == s->flushed)
         return;
     s->flushed = output_written(s->transport->output);
     s->transport->kind->flush(s->transport);
 }
+
+static void on_event(port_client_t *client, event_t *e)
+{
+    amqp_session_t *s = LIST_OF(client, amqp_session_t, client);
+    amqp_session_event(s, e);
+    flush(s);
+    free_if_over(s);
+}
+
+/* ---- the transport's side ---- */
 
 void amqp_session_finish(amqp_session_t *s, uint64_t linger_ms)
 {
@@ -134,7 +135,7 @@ void amqp_session_finish(amqp_session_t *s, uint64_t linger_ms)
     amqp_session_move(s, AMQP_STATE_DONE);
     for (int which = 0; which < AMQP_DUE_COUNT; which++)
         amqp_due_set(s, (amqp_due_t)which, 0);
-    amqp_session_flush(s);
+    flush(s);
     s->transport->kind->close(s->transport, linger_ms);
 }
 
@@ -176,7 +177,7 @@ static size_t session_input(session_t *base, bytes_t octets)
     }
     size_t used = amqp_frames_input(s, octets);
     amqp_content_report_held(s);
-    amqp_session_flush(s);
+    flush(s);
     return used;
 }
 
@@ -194,7 +195,7 @@ static void session_deadline(session_t *base)
 {
     amqp_session_t *s = (amqp_session_t *)(void *)base;
     amqp_due_now(s);
-    amqp_session_flush(s);
+    flush(s);
 }
 
 /* A socket that closed before its first octet was a health check. */

@@ -214,9 +214,6 @@ void amqp_session_push(amqp_session_t *s, command_t *c);
 /* COMMAND_CONNECTION_CLOSE, once, and with COMMAND_GONE once more behind a goodbye. Takes `r`, which may be NULL. */
 void amqp_session_push_close(amqp_session_t *s, uint16_t flags, refusal_t *r);
 
-/* Tells the transport that output was written. */
-void amqp_session_flush(amqp_session_t *s);
-
 uint64_t amqp_session_now(const amqp_session_t *s);
 
 /* "connection NAME, user 'U': …" */

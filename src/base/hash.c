@@ -21,7 +21,7 @@
  * again at B / 16: 16 a step is what empties B buckets in those B / 16 removals. */
 #define STEP_BUCKETS 16
 
-uint64_t bytes_hash(bytes_t key)
+static uint64_t bytes_hash(bytes_t key)
 {
     return XXH3_64bits(key.data, key.len);
 }

@@ -31,9 +31,6 @@ typedef struct hash_table {
     hash_key_of_t *key_of;
 } hash_table_t;
 
-/* The hash of octets: XXH3-64, unseeded. */
-uint64_t bytes_hash(bytes_t key);
-
 void hash_init(hash_table_t *t, hash_key_of_t *key_of);
 
 /* Frees the buckets; what is stored is the owner's. */

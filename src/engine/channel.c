@@ -14,7 +14,7 @@ static bytes_t tag_of(const hash_node_t *node)
     return HASH_OF(node, const consumer_t, node)->tag;
 }
 
-channel_t *channel_new(connection_t *c, uint16_t number)
+static channel_t *channel_new(connection_t *c, uint16_t number)
 {
     channel_t *ch = MEM_NEW(channel_t);
     ch->connection = c;
@@ -137,7 +137,7 @@ static void on_refuse(channel_t *ch, command_t *cmd)
     channel_refuse_with(ch, why);
 }
 
-void on_echo(channel_t *ch, command_t *cmd)
+static void on_echo(channel_t *ch, command_t *cmd)
 {
     emit_ok(ch, cmd);
 }

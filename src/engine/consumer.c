@@ -3,7 +3,7 @@
  * consumer.c: consumers: the requests consume, cancel and qos, and which list a consumer waits in. */
 #include "engine/engine_internal.h"
 
-consumer_t *consumer_find(channel_t *ch, bytes_t tag)
+static consumer_t *consumer_find(channel_t *ch, bytes_t tag)
 {
     hash_node_t *node = hash_find(&ch->consumers, tag);
     return node ? HASH_OF(node, consumer_t, node) : NULL;
@@ -24,7 +24,7 @@ void consumers_wake(list_t *stalled)
         consumer_wake(LIST_OF(node, consumer_t, waiting));
 }
 
-void consumer_start(consumer_t *c)
+static void consumer_start(consumer_t *c)
 {
     queue_t *q = c->queue;
     hash_insert(&c->channel->consumers, &c->node);

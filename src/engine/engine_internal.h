@@ -149,7 +149,6 @@ exchange_t *exchange_new(vhost_t *v, bytes_t name, exchange_type_t type);
 /* Takes the name out at once, the bindings in slices; the memory goes when nothing points to it. */
 void exchange_remove(exchange_t *x, channel_t *waiter, const event_t *reply);
 void exchange_release(exchange_t *x); /* one hold less */
-void exchange_free(exchange_t *x);    /* at once; nothing may point to it */
 bool exchange_type_parse(bytes_t name, exchange_type_t *out);
 const char *exchange_type_name(exchange_type_t type);
 
@@ -180,8 +179,6 @@ typedef struct route {
  * `keys`: the routing key and those of CC and BCC. */
 void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t headers);
 void route_deinit(route_t *r);
-/* For index walks: puts the binding's destination into the route. */
-void route_add(route_t *r, const binding_t *b);
 
 /* True if the headers satisfy the binding's arguments (headers.c); both as table_write_sorted writes them. */
 bool headers_match(bytes_t criteria, bytes_t headers);
@@ -219,7 +216,6 @@ queue_t *queue_new(vhost_t *v, bytes_t name);
  * consumers and bindings are gone. */
 void queue_remove(queue_t *q, channel_t *waiter, const event_t *reply);
 void queue_release(queue_t *q); /* one hold less */
-void queue_free(queue_t *q);    /* at once; nothing may point to it */
 /* Drops what is ready; returns how many. */
 uint64_t queue_purge(queue_t *q);
 /* Appends a message, taking a reference. */
@@ -411,7 +407,6 @@ channel_t *channel_find(connection_t *c, uint16_t number);
 
 /* channel.c */
 void channel_command(connection_t *c, command_t *cmd); /* takes what cmd owns */
-channel_t *channel_new(connection_t *c, uint16_t number);
 void channel_free(channel_t *ch);
 /* Carries out what was parked, in slices, if nothing is in the way any more. */
 void channel_unpark(channel_t *ch);
@@ -428,16 +423,13 @@ void channel_refuse(channel_t *ch, uint32_t cause, uint16_t code, const char *fo
     __attribute__((format(printf, 4, 5)));
 void channel_refuse_with(channel_t *ch, refusal_t *why);
 void channel_set_last_queue(channel_t *ch, bytes_t name);
-void confirm_done(channel_t *ch); /* one more publish is done */
 void confirm_flush(channel_t *ch);
 void confirms_run(engine_t *e);
 
 /* consumer.c */
-void consumer_start(consumer_t *c);
 /* Takes it out of its queue and channel; its unacked deliveries stay. May remove an auto-delete queue. */
 void consumer_cancel(consumer_t *c);
 void consumer_free_if_done(consumer_t *c);
-consumer_t *consumer_find(channel_t *ch, bytes_t tag);
 /* It may be able to take messages again. */
 void consumer_wake(consumer_t *c);
 void consumers_wake(list_t *stalled);
@@ -452,8 +444,6 @@ message_t *deliver_take(channel_t *ch, queue_t *q, consumer_t *consumer, bool no
 /* True if this ack or nack names what is outstanding. */
 bool settle_is_valid(channel_t *ch, const command_t *cmd);
 void settle_one(channel_t *ch, unacked_t *u, bool requeue);
-/* Settles all up to a tag, in slices; the channel is parked meanwhile, then gets `reply` (may be NULL). */
-void settle_through(channel_t *ch, uint64_t tag, bool requeue, const event_t *reply);
 
 /* loan.c */
 /* Sends an event; one with a message lends it: `m`'s reference passes to the loan. */
@@ -462,19 +452,18 @@ void emit_channel(channel_t *ch, event_t *ev);
 /* The -ok without data, unless NOWAIT. */
 void emit_ok(channel_t *ch, const command_t *cmd);
 void loans_return(connection_t *c, uint64_t through);
-uint64_t loan_bytes(const message_t *m);
 
 /* flow.c: the memory alarm */
 void flow_check(engine_t *e);
 /* True if publishes on this connection must be held back now; its client is told. */
 bool flow_holds(connection_t *c);
 
-/* Handlers: one a command. */
-typedef void command_handler_t(channel_t *ch,
-                               command_t *cmd); /* sets the pointer to NULL if it passes it on */
+/* Handlers, one a command. What the command owns is freed after the call; a handler that passes it on sets the pointer
+ * to NULL. */
+typedef void command_handler_t(channel_t *ch, command_t *cmd);
 command_handler_t on_exchange_declare, on_exchange_delete, on_exchange_bind, on_exchange_unbind;
 command_handler_t on_queue_declare, on_queue_bind, on_queue_unbind, on_queue_purge, on_queue_delete;
-command_handler_t on_qos, on_consume, on_cancel, on_publish, on_get, on_echo;
+command_handler_t on_qos, on_consume, on_cancel, on_publish, on_get;
 command_handler_t on_ack, on_nack, on_recover, on_confirm_select, on_tx;
 
 /* arguments.c: NULL, or a refusal (cause set) for a new queue's arguments. Fills type and expires_ms. */
@@ -490,5 +479,3 @@ bool binding_arguments_allowed(channel_t *ch, const command_t *cmd, const exchan
 
 /* The queue a request names; "" is the last one declared on the channel. NULL: refused already. */
 queue_t *queue_of_request(channel_t *ch, const command_t *cmd);
-/* False (and refused) if the queue is another connection's exclusive one. */
-bool queue_may_use(channel_t *ch, const command_t *cmd, const queue_t *q);

@@ -42,7 +42,8 @@ exchange_t *exchange_new(vhost_t *v, bytes_t name, exchange_type_t type)
     return x;
 }
 
-void exchange_free(exchange_t *x)
+/* Nothing points to it any more. */
+static void exchange_free(exchange_t *x)
 {
     assert(list_empty(&x->out) && list_empty(&x->in));
     hash_deinit(&x->keys);

@@ -213,17 +213,18 @@ static uint64_t skip_empty_pages(const fifo_t *f, uint64_t at, uint64_t end)
     return at < end ? at : end;
 }
 
-message_t *fifo_sweep(fifo_t *f, uint32_t *budget)
+/* Takes the next entry below `end` out of its place: any, or only a dead one. */
+static message_t *collect(fifo_t *f, uint64_t end, bool dead_only, uint32_t *budget)
 {
     for (; *budget > 0; (*budget)--) {
-        uint64_t at = skip_empty_pages(f, f->swept_below, f->purged_below);
+        uint64_t at = skip_empty_pages(f, f->swept_below, end);
         f->swept_below = at;
-        if (at >= f->purged_below)
+        if (at >= end)
             return NULL;
         f->swept_below = at + 1;
         fifo_slot_t *slot = slot_of(f, at);
         entry_t *entry = entry_at(f, slot, at);
-        if (is_dead(f, entry, at)) {
+        if (entry->state != ENTRY_GONE && (!dead_only || is_dead(f, entry, at))) {
             message_t *m = entry->message;
             entry_gone(f, slot, entry, at);
             return m;
@@ -232,21 +233,12 @@ message_t *fifo_sweep(fifo_t *f, uint32_t *budget)
     return NULL;
 }
 
+message_t *fifo_sweep(fifo_t *f, uint32_t *budget)
+{
+    return collect(f, f->purged_below, true, budget);
+}
+
 message_t *fifo_drain(fifo_t *f, uint32_t *budget)
 {
-    for (; *budget > 0; (*budget)--) {
-        uint64_t at = skip_empty_pages(f, f->swept_below, f->tail);
-        f->swept_below = at;
-        if (at >= f->tail)
-            return NULL;
-        f->swept_below = at + 1;
-        fifo_slot_t *slot = slot_of(f, at);
-        entry_t *entry = entry_at(f, slot, at);
-        if (entry->state != ENTRY_GONE) {
-            message_t *m = entry->message;
-            entry_gone(f, slot, entry, at);
-            return m;
-        }
-    }
-    return NULL;
+    return collect(f, f->tail, false, budget);
 }

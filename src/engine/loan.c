@@ -26,7 +26,7 @@ void message_unref(engine_t *e, message_t *m)
     message_free(m);
 }
 
-uint64_t loan_bytes(const message_t *m)
+static uint64_t loan_bytes(const message_t *m)
 {
     return m->body_len + m->properties_len + 64; /* frames and method around it */
 }

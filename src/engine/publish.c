@@ -5,7 +5,8 @@
 
 /* ---- confirms: publishes of a channel are done in order, so one number says which are ---- */
 
-void confirm_done(channel_t *ch)
+/* One more publish is done. */
+static void confirm_done(channel_t *ch)
 {
     if (!ch->confirms)
         return;

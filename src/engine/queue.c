@@ -28,7 +28,8 @@ queue_t *queue_new(vhost_t *v, bytes_t name)
     return q;
 }
 
-void queue_free(queue_t *q)
+/* Nothing points to it any more. */
+static void queue_free(queue_t *q)
 {
     engine_t *e = q->vhost->engine;
     assert(list_empty(&q->consumers) && list_empty(&q->bindings));

@@ -14,7 +14,8 @@ static void refuse_locked(channel_t *ch, const command_t *cmd, const queue_t *q)
     channel_refuse(ch, cmd->cause, REFUSAL_RESOURCE_LOCKED, locked_text, NAMED_ARG(q->name, q->vhost));
 }
 
-bool queue_may_use(channel_t *ch, const command_t *cmd, const queue_t *q)
+/* False (and refused) if the queue is another connection's exclusive one. */
+static bool queue_may_use(channel_t *ch, const command_t *cmd, const queue_t *q)
 {
     if (!q->exclusive || q->owner == ch->connection)
         return true;

@@ -28,7 +28,8 @@ static void add_exchange(route_t *r, exchange_t *x)
     r->exchanges[r->exchange_count++] = x;
 }
 
-void route_add(route_t *r, const binding_t *b)
+/* Puts the binding's destination into the route. */
+static void route_add(route_t *r, const binding_t *b)
 {
     r->work++;
     if (b->queue)

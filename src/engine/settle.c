@@ -48,7 +48,8 @@ static uint32_t settle_step(engine_t *e, job_t *job, uint32_t budget, bool *done
     return used;
 }
 
-void settle_through(channel_t *ch, uint64_t tag, bool requeue, const event_t *reply)
+/* Settles all up to a tag, in slices; the channel is parked meanwhile, then gets `reply` (may be NULL). */
+static void settle_through(channel_t *ch, uint64_t tag, bool requeue, const event_t *reply)
 {
     ch->settle_through = tag;
     ch->settle_requeue = requeue;
