@@ -149,7 +149,8 @@ static bool header_fits(amqp_session_t *s, const amqp_content_header_t *h)
     return true;
 }
 
-/* Room is taken for what is at hand; the rest when it comes. */
+/* Room is taken at once for a body that may be at hand as a whole; for any other as its octets come, since the input
+ * behind its header may be more headers. */
 void amqp_content_header(amqp_session_t *s, uint16_t channel, const amqp_content_header_t *h)
 {
     amqp_channel_t *ch = due_on(s, channel, AMQP_STAGE_HEADER);
@@ -161,7 +162,7 @@ void amqp_content_header(amqp_session_t *s, uint16_t channel, const amqp_content
     p->body_left = h->body_bytes;
     p->skipped = p->immediate || h->body_bytes > size_limit(s);
     if (!p->skipped) {
-        uint64_t room = h->body_bytes < s->input_left ? h->body_bytes : s->input_left;
+        uint64_t room = h->body_bytes <= s->input_left ? h->body_bytes : 0;
         p->message = message_new(exchange_of(p), routing_key_of(p), h->properties, room);
         s->held_bytes += held_by(p->message);
     }

@@ -175,6 +175,11 @@ uint64_t os_memory_resident(void)
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+void os_return_large_memory(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
+}
+
 void os_release_memory(void)
 {
     (void)malloc_trim(0);

@@ -58,6 +58,10 @@ unsigned os_cpu_count(void);
 /* Memory of this process that is resident, in octets; 0 if the machine does not tell. */
 uint64_t os_memory_resident(void);
 
+/* Once, at the start: pieces from 1 MiB on (large bodies) go back to the machine when they are freed. Left alone, the C
+ * library would begin to keep them after the first few. */
+void os_return_large_memory(void);
+
 /* Gives memory that was freed, but that the C library keeps for itself, back to the machine. Its cost grows with the
  * memory kept: for quiet moments after much has gone. */
 void os_release_memory(void);
