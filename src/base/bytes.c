@@ -110,6 +110,23 @@ uint64_t read_u64(bytes_reader_t *r)
     return v;
 }
 
+uint64_t read_varint(bytes_reader_t *r)
+{
+    uint64_t v = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+        uint8_t octet = read_u8(r);
+        uint64_t bits = octet & 0x7f;
+        if (bits << shift >> shift != bits)
+            break;
+        v |= bits << shift;
+        if (!(octet & 0x80))
+            return v;
+    }
+    r->failed = true;
+    r->at = r->end;
+    return 0;
+}
+
 bytes_t read_bytes(bytes_reader_t *r, size_t len)
 {
     const uint8_t *p = take(r, len);
@@ -206,6 +223,16 @@ void write_u32(buffer_t *b, uint32_t v)
 void write_u64(buffer_t *b, uint64_t v)
 {
     write_number(b, v, 8);
+}
+
+void write_varint(buffer_t *b, uint64_t v)
+{
+    uint8_t octets[10];
+    size_t len = 0;
+    for (; v >= 0x80; v >>= 7)
+        octets[len++] = (uint8_t)(v | 0x80);
+    octets[len++] = (uint8_t)v;
+    write_bytes(b, bytes_make(octets, len));
 }
 
 void write_bytes(buffer_t *b, bytes_t v)

@@ -85,6 +85,9 @@ uint64_t read_u64(bytes_reader_t *r);
 /* The next `len` octets as a view into the input. */
 bytes_t read_bytes(bytes_reader_t *r, size_t len);
 
+/* LEB128: seven bits an octet, lowest first, at most ten octets; fails past 64 bits. */
+uint64_t read_varint(bytes_reader_t *r);
+
 /* AMQP short string (one octet of length) and long string (four), as views into the input. */
 bytes_t read_short_string(bytes_reader_t *r);
 bytes_t read_long_string(bytes_reader_t *r);
@@ -124,6 +127,8 @@ void write_u16(buffer_t *b, uint16_t v);
 void write_u32(buffer_t *b, uint32_t v);
 void write_u64(buffer_t *b, uint64_t v);
 void write_bytes(buffer_t *b, bytes_t v);
+
+void write_varint(buffer_t *b, uint64_t v);
 
 /* Short string: at most 255 octets, a longer one sets `failed`. */
 void write_short_string(buffer_t *b, bytes_t v);

@@ -31,6 +31,7 @@ typedef char settings_text_t[SETTINGS_TEXT_BYTES];
 #define SETTING_TYPE_THREADS  uint64_t
 #define SETTING_TYPE_FRACTION double
 #define SETTING_TYPE_FLAG     bool
+#define SETTING_TYPE_DAMAGE   bool /* true: serve */
 #define SETTING_TYPE_LEVEL    log_level_t
 #define SETTING_TYPE_TEXT     settings_text_t
 #define SETTING_TYPE_VERSION  settings_text_t

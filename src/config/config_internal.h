@@ -23,6 +23,7 @@ typedef enum setting_kind {
     SETTING_TEXT,
     SETTING_VERSION,
     SETTING_VHOST,
+    SETTING_DAMAGE,
 } setting_kind_t;
 
 /* What a value must be like, and where it goes. */

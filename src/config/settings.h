@@ -13,7 +13,7 @@
  *   FRAME     the same, or 0 for no limit                  FRACTION  0.4
  *   BUDGET    the same, or `none` (SETTINGS_NONE)          THREADS   a number, or `auto` (SETTINGS_AUTO)
  *   DURATION  milliseconds: 1500, 1500ms, 5s, 2m, or `infinity` (most)
- *   VHOST     the one there is: /
+ *   VHOST     the one there is: /                          DAMAGE    refuse, serve
  * and RESTART or RELOAD (SIGHUP is enough). */
 #pragma once
 
@@ -63,6 +63,28 @@
       "product that clients are told in server-properties")                                                          \
     X(version, "amqp.version", VERSION, CHASKI_VERSION, 5, 63, RESTART,                                              \
       "version that clients are told in server-properties")                                                          \
+    X(data_dir, "data_dir", TEXT, "./chaski-data", 1, 255, RESTART,                                                  \
+      "folder of the log; made if it is not there; one broker a folder")                                             \
+    X(on_damage, "store.on_damage", DAMAGE, "refuse", 0, 0, RESTART,                                                 \
+      "records of the log that cannot be read: refuse to start, or serve what is left")                              \
+    X(segment_bytes, "store.segment_bytes", SIZE, "64MiB", 4096, GIB(1), RESTART,                                    \
+      "size of a segment of the log")                                                                                \
+    X(first_segment_bytes, "store.first_segment_bytes", SIZE, "1MiB", 4096, GIB(1), RESTART,                         \
+      "size of the first segment of a new log")                                                                      \
+    X(segments_ahead, "store.segments_ahead", NUMBER, "1", 1, 64, RESTART,                                           \
+      "segments that lie ready, written once, before they are needed")                                               \
+    X(frame_bytes, "store.frame_bytes", SIZE, "1MiB", 512, MIB(16), RESTART,                                         \
+      "a frame of the log is closed when it has this size")                                                          \
+    X(part_bytes, "store.part_bytes", SIZE, "256KiB", 64, MIB(64), RESTART,                                          \
+      "persistent bodies above this travel, and are written, in parts of this size")                                 \
+    X(store_read_bytes, "store.read_bytes", SIZE, "1MiB", 512, MIB(64), RESTART,                                     \
+      "one read of the disk when messages are read back")                                                            \
+    X(unwritten_bytes, "store.unwritten_bytes", SIZE, "64MiB", 1, GIB(64), RESTART,                                  \
+      "octets on their way to the log at which no more commands are taken")                                          \
+    X(store_ring_items, "store.ring_items", POWER, "1024", 2, 1048576, RESTART,                                      \
+      "places in each ring between the engine and the log")                                                          \
+    X(memory_bodies, "memory.bodies", SIZE, "64MiB", 0, GIB(1048576), RESTART,                                       \
+      "bodies of durable messages kept in memory; what is above is read back when it is needed")                     \
     X(lend_bytes, "amqp.lend_bytes", SIZE, "4k", 0, GIB(1), RESTART,                                                 \
       "bodies from this size on are sent from where they are, smaller ones copied")                                  \
     X(close_timeout_ms, "close_timeout", DURATION, "30s", 1, 3600000, RESTART,                                       \

@@ -182,6 +182,11 @@ bool value_set(settings_t *s, const setting_form_t *form, const char *value)
             return false;
         *(bool *)field = value[0] == 't';
         return true;
+    case SETTING_DAMAGE:
+        if (strcmp(value, "refuse") != 0 && strcmp(value, "serve") != 0)
+            return false;
+        *(bool *)field = value[0] == 's';
+        return true;
     case SETTING_LEVEL:
         return parse_level(value, field);
     case SETTING_FRACTION:
@@ -259,6 +264,9 @@ void value_expected(const setting_form_t *form, char *out, size_t out_bytes)
     case SETTING_FLAG:
         text_format(out, out_bytes, "true or false");
         return;
+    case SETTING_DAMAGE:
+        text_format(out, out_bytes, "refuse or serve");
+        return;
     case SETTING_LEVEL:
         text_format(out, out_bytes, "debug, info, warning, error or none");
         return;
@@ -279,6 +287,7 @@ bool value_equal(const settings_t *a, const settings_t *b, const setting_form_t 
     const void *x = (const char *)a + form->offset, *y = (const char *)b + form->offset;
     switch (form->kind) {
     case SETTING_FLAG:
+    case SETTING_DAMAGE:
         return *(const bool *)x == *(const bool *)y;
     case SETTING_LEVEL:
         return *(const log_level_t *)x == *(const log_level_t *)y;

@@ -74,8 +74,11 @@ void command_discard(command_t *c)
     } else if (c->type == COMMAND_CONNECTION_CLOSE || c->type == COMMAND_REFUSE) {
         mem_free(c->refusal);
         c->refusal = NULL;
-    } else if (c->type == COMMAND_PUBLISH) {
+    } else if (c->type == COMMAND_PUBLISH || c->type == COMMAND_PART) {
         message_free(c->message);
         c->message = NULL;
+    } else if (c->type == COMMAND_QUERY) {
+        query_free(c->query);
+        c->query = NULL;
     }
 }

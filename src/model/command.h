@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "model/message.h"
+#include "model/query.h"
 #include "model/refusal.h"
 
 typedef enum command_type {
@@ -52,11 +53,12 @@ typedef enum command_type {
     COMMAND_CONSUME, /* .name = queue, .tag, .arguments; count = consumer number (unique in the connection);
                         NO_ACK EXCLUSIVE NOWAIT; answer EVENT_CONSUMER_STARTED */
     COMMAND_CANCEL,  /* .tag; NOWAIT; answer EVENT_CONSUMER_CANCELLED */
-    COMMAND_PUBLISH, /* message; MANDATORY */
-    COMMAND_GET,     /* .name; NO_ACK; answer EVENT_GET_OK or EVENT_GET_EMPTY */
-    COMMAND_ACK,     /* number = delivery tag; MULTIPLE */
-    COMMAND_NACK,    /* number = delivery tag; MULTIPLE REQUEUE (basic.reject too) */
-    COMMAND_RECOVER, /* requeue all unacked of the channel; NOWAIT for recover-async */
+    COMMAND_PUBLISH, /* message; MANDATORY. After COMMAND_PARTs of its channel: its body is theirs and then its own */
+    COMMAND_PART, /* message: nothing but octets, the next of a large persistent body whose publish is under way */
+    COMMAND_GET,            /* .name; NO_ACK; answer EVENT_GET_OK or EVENT_GET_EMPTY */
+    COMMAND_ACK,            /* number = delivery tag; MULTIPLE */
+    COMMAND_NACK,           /* number = delivery tag; MULTIPLE REQUEUE (basic.reject too) */
+    COMMAND_RECOVER,        /* requeue all unacked of the channel; NOWAIT for recover-async */
     COMMAND_CONFIRM_SELECT, /* NOWAIT */
     COMMAND_TX_SELECT,
     COMMAND_TX_COMMIT,
@@ -71,6 +73,9 @@ typedef enum command_type {
 
     /* number = octets of unfinished message bodies that the wire room holds for this connection now. */
     COMMAND_HELD,
+
+    /* query; of a client that needs no connection. Answer: EVENT_QUERIED. */
+    COMMAND_QUERY,
 } command_type_t;
 
 enum command_flag {
@@ -129,6 +134,7 @@ typedef struct command {
         request_t *request;
         opening_t *opening;
         refusal_t *refusal; /* COMMAND_REFUSE; COMMAND_CONNECTION_CLOSE (may be NULL) */
+        query_t *query;
         uint64_t number;
     };
 } command_t;

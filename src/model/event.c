@@ -7,7 +7,7 @@
 
 bool event_has_message(uint8_t type)
 {
-    return type == EVENT_DELIVER || type == EVENT_GET_OK || type == EVENT_RETURN;
+    return type == EVENT_DELIVER || type == EVENT_GET_OK || type == EVENT_RETURN || type == EVENT_CONTENT;
 }
 
 void event_discard(event_t *e)
@@ -22,6 +22,10 @@ void event_discard(event_t *e)
     case EVENT_CHANNEL_REFUSED:
         mem_free(e->refusal);
         e->refusal = NULL;
+        break;
+    case EVENT_QUERIED:
+        query_free(e->query);
+        e->query = NULL;
         break;
     default:
         break;

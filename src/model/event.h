@@ -2,7 +2,7 @@
  *
  * event.h: everything the engine says to a client, as plain structs that travel through a lane.
  *
- * `request` and `refusal` change hands with the event (freed by the receiver, mem_free). `message` is lent, never
+ * `request`, `refusal` and `query` change hands with the event (freed by the receiver, mem_free). `message` is lent, never
  * given: the receiver returns loans by number with COMMAND_SENT, one for every event of a connection that bears a
  * message, in the order they came. */
 #pragma once
@@ -34,11 +34,15 @@ typedef enum event_type {
     EVENT_CONSUMER_CANCELLED, /* request.tag: answers COMMAND_CANCEL; consumer = its number, 0 if there was none */
     EVENT_CONSUMER_GONE, /* consumer: cancelled by the engine (its queue is gone); NOTIFY: tell the client.
                                  Also ends a cancel that wanted no answer (without NOTIFY). */
-    EVENT_DELIVER,       /* message (lent), consumer, delivery_tag, REDELIVERED */
-    EVENT_GET_OK,        /* message (lent), delivery_tag, message_count, REDELIVERED */
+    EVENT_DELIVER, /* message (lent), consumer, delivery_tag, REDELIVERED. Of a message with parts, here and in
+                            GET_OK and RETURN, none of the body is sent yet: EVENT_CONTENTs of the channel follow, with
+                            nothing else of it in between, until all message_body_bytes are there */
+    EVENT_CONTENT, /* message (lent): its body is the next octets of the message that is under way on the channel */
+    EVENT_GET_OK, /* message (lent), delivery_tag, message_count, REDELIVERED */
     EVENT_GET_EMPTY,
     EVENT_RETURN,  /* message (lent): 312 NO_ROUTE */
     EVENT_CONFIRM, /* delivery_tag = sequence number, MULTIPLE, NEGATIVE */
+    EVENT_QUERIED, /* query: answers COMMAND_QUERY */
 } event_type_t;
 
 enum event_flag {
@@ -62,6 +66,7 @@ typedef struct event {
         const message_t *message;
         request_t *request;
         refusal_t *refusal;
+        query_t *query;
     };
 } event_t;
 

@@ -60,8 +60,17 @@ message_t *message_with_properties(const message_t *m, bytes_t properties)
     return message_append(copy, message_body(m), m->body_len);
 }
 
+void message_set_parts(message_t *m, message_part_t *parts, uint32_t part_count)
+{
+    assert(m->parts == NULL);
+    m->parts = parts;
+    m->part_count = part_count;
+}
+
 void message_free(message_t *m)
 {
+    if (m)
+        mem_free(m->parts);
     mem_free(m);
 }
 
@@ -85,7 +94,21 @@ bytes_t message_body(const message_t *m)
     return bytes_make(m->octets + envelope_bytes(m), (size_t)m->body_len);
 }
 
+bytes_t message_content(const message_t *m)
+{
+    return bytes_make(m->octets + m->exchange_len + m->routing_key_len,
+                      (size_t)m->properties_len + (size_t)m->body_len);
+}
+
+uint64_t message_body_bytes(const message_t *m)
+{
+    uint64_t bytes = m->body_len;
+    for (uint32_t i = 0; i < m->part_count; i++)
+        bytes += m->parts[i].bytes;
+    return bytes;
+}
+
 size_t message_bytes(const message_t *m)
 {
-    return sizeof *m + envelope_bytes(m) + (size_t)m->body_capacity;
+    return sizeof *m + envelope_bytes(m) + (size_t)m->body_capacity + m->part_count * sizeof(message_part_t);
 }

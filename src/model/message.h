@@ -13,12 +13,22 @@
 
 #include "base/bytes.h"
 
+/* Octets of a body that are in the log, not in memory. */
+typedef struct message_part {
+    uint64_t record; /* of the PART record */
+    uint64_t bytes;
+} message_part_t;
+
 typedef struct message {
     uint32_t references; /* the engine's; 0 in a wire room */
     uint8_t exchange_len;
     uint8_t routing_key_len;
     bool persistent; /* delivery-mode 2 */
     uint32_t properties_len;
+    uint32_t part_count;
+    message_part_t
+        *parts; /* the body's beginning, if it is large and persistent: what is present here is its rest */
+    uint64_t record;        /* the engine's: number of its record in the log; 0: none */
     uint64_t body_len;      /* octets of body present */
     uint64_t body_capacity; /* room for body in this allocation */
     uint8_t octets[];       /* exchange, routing key, properties, body */
@@ -35,12 +45,21 @@ message_t *message_append(message_t *m, bytes_t octets, uint64_t body_total);
 /* A copy with other properties, references 0. */
 message_t *message_with_properties(const message_t *m, bytes_t properties);
 
+/* Sets the parts that come before the octets present; takes `parts` (mem_free). */
+void message_set_parts(message_t *m, message_part_t *parts, uint32_t part_count);
+
 void message_free(message_t *m);
 
 bytes_t message_exchange(const message_t *m);
 bytes_t message_routing_key(const message_t *m);
 bytes_t message_properties(const message_t *m);
-bytes_t message_body(const message_t *m);
+bytes_t message_body(const message_t *m); /* what of it is present: all, but for a message with parts */
 
-/* Octets of memory it occupies. */
+/* Properties and body, as they stand end to end: the content of its record. */
+bytes_t message_content(const message_t *m);
+
+/* Octets of the whole body, with its parts. */
+uint64_t message_body_bytes(const message_t *m);
+
+/* Octets of memory it occupies (its parts are not there). */
 size_t message_bytes(const message_t *m);

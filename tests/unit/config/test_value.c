@@ -61,7 +61,7 @@ static void numbers_are_taken_within_their_bounds(void **state)
 
 /* Kinds that are a number within bounds, in its plain form. */
 enum { NUMBER = 1, COUNT = 1, POWER = 1, SIZE = 1, FRAME = 1, BUDGET = 1, DURATION = 1, THREADS = 1 };
-enum { FRACTION = 0, FLAG = 0, LEVEL = 0, TEXT = 0, VERSION = 0, VHOST = 0 };
+enum { FRACTION = 0, FLAG = 0, LEVEL = 0, TEXT = 0, VERSION = 0, VHOST = 0, DAMAGE = 0 };
 
 static void assert_bounds(const char *key, unsigned long long least, unsigned long long most, bool power)
 {

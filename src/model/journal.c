@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/journal.h"
+
+#include "base/alloc.h"
+
+batch_t *batch_new(record_no first)
+{
+    batch_t *b = MEM_NEW(batch_t);
+    b->first = first;
+    return b;
+}
+
+void batch_free(batch_t *b)
+{
+    if (b == NULL)
+        return;
+    buffer_free(&b->records);
+    mem_free(b->contents);
+    mem_free(b);
+}
+
+void batch_add_content(batch_t *b, bytes_t octets, message_t *message)
+{
+    if (b->content_count == b->content_capacity) {
+        b->content_capacity = b->content_capacity ? b->content_capacity * 2 : 8;
+        b->contents = mem_resize(b->contents, b->content_capacity * sizeof *b->contents);
+    }
+    b->contents[b->content_count++] = (batch_content_t){octets, message};
+    b->content_bytes += octets.len;
+}
+
+void journal_init(journal_t *j, size_t ring_items)
+{
+    j->batches = lane_new(ring_items, sizeof(batch_t *));
+    j->done = lane_new(ring_items, sizeof(batch_t *));
+    j->reads = lane_new(ring_items, sizeof(read_request_t *));
+    j->read = lane_new(ring_items, sizeof(read_request_t *));
+}
+
+static void free_batch(void *item)
+{
+    batch_free(item);
+}
+
+static void free_read(void *item)
+{
+    read_request_t *r = item;
+    for (size_t i = 0; i < r->count; i++)
+        message_free(r->items[i].message);
+    mem_free(r);
+}
+
+/* Both threads are gone: what they left in the lane, and in its overflow, is ours. */
+static void empty(lane_t **lane, void (*free_item)(void *item))
+{
+    if (*lane == NULL)
+        return;
+    do {
+        (void)lane_flush(*lane);
+        for (void *const *item; (item = lane_peek(*lane)) != NULL; lane_pop(*lane))
+            free_item(*item);
+        (void)lane_release(*lane);
+    } while (lane_overflow(*lane) > 0);
+    lane_free(lane);
+}
+
+void journal_deinit(journal_t *j)
+{
+    empty(&j->batches, free_batch);
+    empty(&j->done, free_batch);
+    empty(&j->reads, free_read);
+    empty(&j->read, free_read);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * journal.h: where the engine and the store meet: batches of records on their way to the disk, and messages on
+ * their way back from it.
+ *
+ *   engine ── batches ──> log thread ── done ──> engine        a batch is lent, and comes back when it is synced
+ *   engine ── reads ────> helper ────── read ──> engine
+ *
+ * A batch is one group: all of it is there after a crash, or nothing. Batches come back in the order they were given;
+ * when one is back, every record up to its last is durable. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/lane.h"
+#include "model/message.h"
+#include "model/record.h"
+
+/* Content of a MESSAGE or PART record: octets of a message that the engine keeps alive until the batch is back. */
+typedef struct batch_content {
+    bytes_t octets; /* properties and body, of `message` */
+    message_t *message;
+} batch_content_t;
+
+typedef struct batch {
+    record_no first;
+    uint32_t count;            /* records in it; not 0 */
+    buffer_t records;          /* their octets, end to end (record.h) */
+    batch_content_t *contents; /* in the order of the records that have one */
+    size_t content_count, content_capacity;
+    uint64_t content_bytes;
+    record_no dead_below; /* once this batch is durable, no record below is needed any more */
+} batch_t;
+
+batch_t *batch_new(record_no first);
+void batch_free(batch_t *b); /* not the messages */
+void batch_add_content(batch_t *b, bytes_t octets, message_t *message);
+
+static inline record_no batch_last(const batch_t *b)
+{
+    return b->first + b->count - 1;
+}
+
+/* How reading one record back went. */
+typedef enum read_outcome {
+    READ_OK,
+    READ_DAMAGED, /* it is there, but its content is not what was written */
+    READ_FAILED,  /* the disk did not give it */
+} read_outcome_t;
+
+typedef struct read_item {
+    record_no record;
+    uint64_t position; /* the engine's own: where it belongs */
+    message_t
+        *message; /* READ_OK: born here, references 0. Of a PART record: nothing but its octets as body */
+    uint8_t outcome;
+} read_item_t;
+
+/* What the engine asks for: MESSAGE and PART records that are durable, by rising number. It comes back filled. */
+typedef struct read_request {
+    void *owner; /* the engine's own */
+    size_t count;
+    read_item_t items[];
+} read_request_t;
+
+/* Items are pointers: batch_t * and read_request_t *. */
+typedef struct journal {
+    lane_t *batches; /* engine → log thread */
+    lane_t *done;    /* log thread → engine */
+    lane_t *reads;   /* engine → helper */
+    lane_t *read;    /* helper → engine */
+} journal_t;
+
+void journal_init(journal_t *j, size_t ring_items);
+
+/* Frees the lanes, and the batches and requests in them with the messages of those that were read. */
+void journal_deinit(journal_t *j);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/query.h"
+
+#include "base/alloc.h"
+
+query_t *query_new(query_type_t type)
+{
+    query_t *q = MEM_NEW(query_t);
+    q->type = (uint8_t)type;
+    return q;
+}
+
+void query_free(query_t *q)
+{
+    if (q == NULL)
+        return;
+    mem_free(q->queues);
+    buffer_free(&q->octets);
+    mem_free(q);
+}
+
+query_queue_t *query_add_queue(query_t *q, bytes_t name, bytes_t arguments)
+{
+    if (q->queue_count == q->queue_capacity) {
+        q->queue_capacity = q->queue_capacity ? q->queue_capacity * 2 : 64;
+        q->queues = mem_resize(q->queues, q->queue_capacity * sizeof *q->queues);
+    }
+    query_queue_t *row = &q->queues[q->queue_count++];
+    *row = (query_queue_t){.name = q->octets.len, .name_len = name.len};
+    write_bytes(&q->octets, name);
+    row->arguments = q->octets.len;
+    row->arguments_len = arguments.len;
+    write_bytes(&q->octets, arguments);
+    return row;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * query.h: what an operator may ask the engine, and its answer. A query travels to the engine with COMMAND_QUERY and
+ * comes back, filled, with EVENT_QUERIED; it is its asker's again then. Long lists are filled in slices. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+typedef enum query_type {
+    QUERY_OVERVIEW, /* counts */
+    QUERY_QUEUES, /* counts, and a row for each queue that was there all the time, in the order of their declaring */
+} query_type_t;
+
+typedef enum query_queue_flag {
+    QUERY_QUEUE_DURABLE = 1 << 0,
+    QUERY_QUEUE_AUTO_DELETE = 1 << 1,
+    QUERY_QUEUE_EXCLUSIVE = 1 << 2,
+    QUERY_QUEUE_QUORUM = 1 << 3,
+} query_queue_flag_t;
+
+typedef struct query_queue {
+    size_t name, name_len;           /* in query.octets */
+    size_t arguments, arguments_len; /* table content, in query.octets */
+    uint8_t flags;
+    uint32_t consumers;
+    uint64_t ready, unacked;
+    uint64_t persistent; /* of both, those that are in the log */
+    uint64_t damaged;    /* left out, because what the disk gave back is not what was written */
+} query_queue_t;
+
+typedef struct query_counts {
+    uint64_t connections, channels, exchanges, queues, bindings, consumers;
+    uint64_t ready, unacked;
+    uint64_t damaged;           /* messages left out (query_queue.damaged), of all queues */
+    uint64_t memory_bytes;      /* of messages in memory */
+    uint64_t memory_high_bytes; /* where the alarm begins; 0: never */
+    bool memory_alarm;
+    uint64_t log_record;                                       /* the last record made; 0: none */
+    uint64_t durable_record;                                   /* and synced */
+    uint64_t published, confirmed, delivered, acked, returned; /* messages, since the start */
+} query_counts_t;
+
+typedef struct query {
+    uint8_t type; /* query_type_t */
+    query_counts_t counts;
+    query_queue_t *queues; /* owned */
+    size_t queue_count, queue_capacity;
+    buffer_t octets;
+} query_t;
+
+query_t *query_new(query_type_t type);
+void query_free(query_t *q);
+
+/* Appends a row, zeroed but for its name and arguments. */
+query_queue_t *query_add_queue(query_t *q, bytes_t name, bytes_t arguments);

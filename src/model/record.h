@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * record.h: what the engine decided, as it goes to the log and comes back from it.
+ *
+ * Commands are inputs, records are decisions: a record bears everything that was decided, so that applying it needs
+ * nothing but the records before it. Records are numbered 1, 2, 3, … in the order they were made; the number is not
+ * written with each (a frame names its first one), and is never used again.
+ *
+ * Octets of a record: its type (one), then the fields its type has, in the order of the table below. Numbers are
+ * varints (LEB128: seven bits an octet, lowest first, at most ten octets); `ss` is a short string (one octet of length),
+ * `ls` a long string (four octets, big-endian, of length); a list is the varint count of its pairs, then the pairs, two
+ * varints each. Flags are one octet.
+ *
+ * A MESSAGE and a PART have content beside the record: one piece of the group's content, in the order of the
+ * records that have one. A message's content is its properties and then the rest of its body. The rest is all of the
+ * body, unless parts were written ahead of it: then the body is those parts, in order, and the rest. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+typedef uint64_t record_no; /* 0: none */
+
+typedef enum record_type {
+    /* vhost, kind (exchange type), flags (RECORD_AUTO_DELETE, RECORD_INTERNAL), name ss, arguments ls: a durable
+     * exchange is there; if it is there already, nothing (a restatement). */
+    RECORD_EXCHANGE = 1,
+    /* vhost, name ss: gone, with its bindings. */
+    RECORD_EXCHANGE_GONE = 2,
+    /* queue (0: this record's own number), vhost, kind (queue type), flags (RECORD_AUTO_DELETE), position (none
+     * below it will be given again), mark (as RECORD_DELIVERED), name ss, arguments ls: a durable queue is there; a
+     * restatement names the queue by the number of its first record. */
+    RECORD_QUEUE = 3,
+    /* queue: gone, with its bindings and what was in it. */
+    RECORD_QUEUE_GONE = 4,
+    /* vhost, queue (0: the destination is an exchange), source ss, name ss (that exchange, or empty), key ss,
+     * arguments ls. Ends that are not there: nothing (a binding is stated after its ends). */
+    RECORD_BIND = 5,
+    RECORD_UNBIND = 6,
+    /* flags, time (ms since 1970), exchange ss, key ss, properties_bytes, parts (record, octets), places (queue,
+     * position); content. The message is at these places. */
+    RECORD_MESSAGE = 7,
+    /* message (a RECORD_MESSAGE before), places: it is there too. */
+    RECORD_MESSAGE_ALSO = 8,
+    /* Octets of the body of a message whose record may follow; content. */
+    RECORD_PART = 9,
+    /* queue, kind (record_reason), ranges (first position, count): these are done with. */
+    RECORD_SETTLE = 10,
+    /* queue, position, ranges (first position, count): everything below the position is done with, except these. */
+    RECORD_PURGE = 11,
+    /* queue, mark: positions below it may have been delivered. */
+    RECORD_DELIVERED = 12,
+    RECORD_TYPE_END
+} record_type_t;
+
+enum record_flag {
+    RECORD_AUTO_DELETE = 1 << 0,
+    RECORD_INTERNAL = 1 << 1,
+};
+
+typedef enum record_reason {
+    RECORD_ACKED = 1,
+    RECORD_REJECTED = 2,   /* refused for good */
+    RECORD_AUTO_ACKED = 3, /* delivered to who does not ack */
+} record_reason_t;
+
+/* A list of pairs, as it is written, without its count. */
+typedef struct record_list {
+    uint32_t count;
+    bytes_t octets;
+} record_list_t;
+
+/* One record: views that point into whatever it was read from, or is written from. Fields that its type does not have
+ * are 0. */
+typedef struct record {
+    uint8_t type;
+    uint8_t flags;
+    uint8_t kind;
+    uint32_t vhost; /* 0: "/" */
+    uint64_t queue;
+    uint64_t position;
+    uint64_t mark;
+    uint64_t message;
+    uint64_t time_ms;
+    uint32_t properties_bytes;
+    bytes_t name, source, key, arguments, exchange;
+    record_list_t parts;
+    record_list_t list; /* places or ranges */
+} record_t;
+
+/* Appends the record's octets. */
+void record_write(buffer_t *b, const record_t *r);
+
+/* Reads one; false (and the reader failed) if what is there is none. */
+bool record_read(bytes_reader_t *in, record_t *out);
+
+/* True if records of this type have a piece of content. */
+bool record_has_content(uint8_t type);
+
+/* "queue", "message", … for people; "unknown" for a number that is none. */
+const char *record_type_name(uint8_t type);
+
+/* Appends a pair to the octets of a list and counts it. */
+void record_list_put(buffer_t *octets, uint32_t *count, uint64_t a, uint64_t b);
+
+/* Walks a list: start with its octets in a reader; false at the end. */
+bool record_list_next(bytes_reader_t *in, uint64_t *a, uint64_t *b);
