@@ -54,7 +54,6 @@ typedef enum command_type {
                         NO_ACK EXCLUSIVE NOWAIT; answer EVENT_CONSUMER_STARTED */
     COMMAND_CANCEL,  /* .tag; NOWAIT; answer EVENT_CONSUMER_CANCELLED */
     COMMAND_PUBLISH, /* message; MANDATORY. After COMMAND_PARTs of its channel: its body is theirs and then its own */
-    COMMAND_PART, /* message: nothing but octets, the next of a large persistent body whose publish is under way */
     COMMAND_GET,            /* .name; NO_ACK; answer EVENT_GET_OK or EVENT_GET_EMPTY */
     COMMAND_ACK,            /* number = delivery tag; MULTIPLE */
     COMMAND_NACK,           /* number = delivery tag; MULTIPLE REQUEUE (basic.reject too) */
@@ -73,6 +72,9 @@ typedef enum command_type {
 
     /* number = octets of unfinished message bodies that the wire room holds for this connection now. */
     COMMAND_HELD,
+
+    /* message: nothing but octets, the next of a large persistent body whose publish is under way on the channel. */
+    COMMAND_PART,
 
     /* query; of a client that needs no connection. Answer: EVENT_QUERIED. */
     COMMAND_QUERY,
