@@ -300,6 +300,22 @@ static void what_is_written_again_after_a_failed_sync_is_safe(void **state)
     assert_only(outcomes_of(fail_a_sync_and_write_again), "ommm");
 }
 
+static void append_and_fail_to_sync(sim_disk_t *s, disk_t *d)
+{
+    disk_file_t *f = make_safe_file(d, "f", 1);
+    write_sectors(f, 1, 2, 'l');
+    sim_disk_fail_sync(s, 1);
+    assert_int_equal(disk_sync(f, NULL), DISK_FAILED);
+    sync_file(f);
+    disk_close(&f);
+}
+
+static void a_sync_after_a_failed_one_leaves_zeros_in_the_place_of_what_was_lost(void **state)
+{
+    (void)state;
+    assert_only(outcomes_of(append_and_fail_to_sync), "o00");
+}
+
 static void an_operation_fails_by_its_number_and_the_disk_goes_on(void **state)
 {
     (void)state;
@@ -396,6 +412,7 @@ int main(void)
         cmocka_unit_test(the_same_seed_gives_the_same_history),
         cmocka_unit_test(what_a_failed_sync_lost_can_be_read_until_the_power_goes),
         cmocka_unit_test(what_is_written_again_after_a_failed_sync_is_safe),
+        cmocka_unit_test(a_sync_after_a_failed_one_leaves_zeros_in_the_place_of_what_was_lost),
         cmocka_unit_test(an_operation_fails_by_its_number_and_the_disk_goes_on),
         DISK_CONTRACT_TEST(reads_of_bad_octets_fail_and_others_do_not),
         DISK_CONTRACT_TEST(a_flipped_bit_is_there_for_ever),
