@@ -285,7 +285,7 @@ static refusal_t *check_dead_letter_type(const command_t *cmd, const vhost_t *v)
                        field_type_name(f.tag), NAMED_ARG(cmd->request->name, v));
 }
 
-refusal_t *queue_arguments_check(const command_t *cmd, vhost_t *v, queue_type_t *type, uint64_t *expires_ms)
+refusal_t *queue_arguments_check(const command_t *cmd, vhost_t *v, queue_type_t *type)
 {
     bytes_t all = cmd->request->arguments;
     refusal_t *why = check_dead_letter_type(cmd, v);
@@ -303,8 +303,6 @@ refusal_t *queue_arguments_check(const command_t *cmd, vhost_t *v, queue_type_t 
     for (size_t i = 0; why == NULL && i < ARGUMENT_COUNT; i++)
         if (table_find(all, bytes_string(arguments[i].name), &f))
             why = check_type_and_effect(cmd, v, *type == QUEUE_QUORUM ? Q : C, &arguments[i], &f);
-
-    *expires_ms = why == NULL && table_find(all, BYTES("x-expires"), &f) ? (uint64_t)field_integer(&f) : 0;
     return why;
 }
 

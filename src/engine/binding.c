@@ -95,6 +95,7 @@ static binding_t *binding_new(exchange_t *source, queue_t *queue, exchange_t *ex
     list_init(&b->in_source);
     list_init(&b->in_destination);
     list_init(&b->in_index);
+    list_init(&b->stated.link);
     return b;
 }
 
@@ -126,6 +127,34 @@ binding_t *binding_add(exchange_t *source, queue_t *queue, exchange_t *exchange,
     return b;
 }
 
+static bool is_durable(const binding_t *b)
+{
+    return b->source->durable && (b->queue ? b->queue->id > 0 : b->exchange->durable);
+}
+
+void binding_declare(exchange_t *source, queue_t *queue, exchange_t *exchange, bytes_t key, bytes_t arguments)
+{
+    binding_t *b = binding_add(source, queue, exchange, key, arguments);
+    engine_t *e = source->vhost->engine;
+    if (!is_durable(b) || list_linked(&b->stated.link))
+        return;
+    record_t r;
+    binding_to_record(b, &r);
+    record_no number = records_define(e, &r);
+    if (number > 0)
+        stated_now(e, &b->stated, STATED_BINDING, number);
+}
+
+void binding_undeclare(binding_t *b)
+{
+    record_t r;
+    binding_to_record(b, &r);
+    r.type = RECORD_UNBIND;
+    if (is_durable(b))
+        (void)records_define(b->source->vhost->engine, &r);
+    binding_remove(b);
+}
+
 binding_t *binding_find(exchange_t *source, queue_t *queue, exchange_t *exchange, bytes_t key,
                         bytes_t arguments)
 {
@@ -143,10 +172,12 @@ void binding_remove(binding_t *b)
     hash_remove(&source->bindings, &b->node);
     list_remove(&b->in_source);
     list_remove(&b->in_destination);
+    list_remove(&b->stated.link);
     unindex_binding(source, b);
     source->vhost->engine->counts.bindings--;
     mem_free(b);
-    if (source->auto_delete && !source->deleted && list_empty(&source->out))
+    if (source->auto_delete && !source->deleted && list_empty(&source->out) &&
+        !source->vhost->engine->applying)
         exchange_remove(source, NULL, NULL);
     if (destination)
         exchange_release(destination);

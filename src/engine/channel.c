@@ -25,6 +25,10 @@ static channel_t *channel_new(connection_t *c, uint16_t number)
     list_init(&ch->held_link);
     job_init(&ch->resume);
     job_init(&ch->settling);
+    job_init(&ch->sync);
+    job_init(&ch->getting);
+    job_init(&ch->streaming);
+    list_init(&ch->getting_link);
     hash_insert(&c->channels, &ch->node);
     c->engine->counts.channels++;
     return ch;
@@ -36,6 +40,8 @@ void channel_free(channel_t *ch)
     assert(ch->consumers.count == 0 && ch->unacked.count == 0 && ch->awaited == NULL);
     assert(!job_running(&ch->settling));
     channel_drop_parked(ch);
+    confirms_drop(ch);
+    incoming_drop(ch);
     list_remove(&ch->resume.link);
     list_remove(&ch->confirming);
     hash_remove(&c->channels, &ch->node);
@@ -65,7 +71,7 @@ bool channel_wind_up(channel_t *ch, uint32_t budget, uint32_t *used)
     for (; *used < budget && (node = hash_any(&ch->consumers)); (*used)++)
         consumer_cancel(HASH_OF(node, consumer_t, node));
     for (; *used < budget && (u = unacked_first(&ch->unacked)); (*used)++)
-        settle_one(ch, u, true);
+        settle_one(ch, u, SETTLE_REQUEUE);
     return ch->consumers.count == 0 && ch->unacked.count == 0;
 }
 
@@ -84,11 +90,19 @@ void channel_leave(channel_t *ch)
         job_start(ch->connection->engine, &ch->settling, wind_up_step, ch, NULL);
 }
 
+/* What is safe is confirmed; the rest never is, and a message that is not whole never will be. */
+static void end_publishing(channel_t *ch)
+{
+    confirm_flush(ch);
+    confirms_drop(ch);
+    incoming_drop(ch);
+}
+
 /* The client closes: answered when consumers are gone and unacked messages have returned. */
 static void on_close(channel_t *ch, const command_t *cmd)
 {
     event_t closed = {.type = EVENT_CHANNEL_CLOSED, .cause = cmd->cause};
-    confirm_flush(ch);
+    end_publishing(ch);
     ch->state = CHANNEL_CLOSED;
     job_start(ch->connection->engine, &ch->settling, wind_up_step, ch, &closed);
 }
@@ -100,7 +114,7 @@ void channel_refuse_with(channel_t *ch, refusal_t *why)
         return;
     }
     event_t refused = {.type = EVENT_CHANNEL_REFUSED, .refusal = why};
-    confirm_flush(ch);
+    end_publishing(ch);
     ch->state = CHANNEL_REFUSED;
     channel_drop_parked(ch);
     job_start(ch->connection->engine, &ch->settling, wind_up_step, ch, &refused);
@@ -123,7 +137,7 @@ static void reopen(channel_t *ch)
     ch->prefetch = ch->global_prefetch = 0;
     ch->last_tag = 0;
     ch->confirms = false;
-    ch->publishes_done = ch->publishes_confirmed = 0;
+    ch->publishes_done = ch->publishes_safe = ch->publishes_confirmed = 0;
     channel_set_last_queue(ch, BYTES(""));
     emit_channel(ch, &(event_t){.type = EVENT_CHANNEL_OPENED});
 }
@@ -157,6 +171,7 @@ static command_handler_t *const handlers[] = {
     [COMMAND_CONSUME] = on_consume,
     [COMMAND_CANCEL] = on_cancel,
     [COMMAND_PUBLISH] = on_publish,
+    [COMMAND_PART] = on_part,
     [COMMAND_GET] = on_get,
     [COMMAND_ACK] = on_ack,
     [COMMAND_NACK] = on_nack,
@@ -207,9 +222,14 @@ bool channel_is_parked(const channel_t *ch)
     return ch->awaited || ch->parked.length > 0;
 }
 
+static bool is_publish(const command_t *cmd)
+{
+    return cmd->type == COMMAND_PUBLISH || cmd->type == COMMAND_PART;
+}
+
 static uint64_t held_bytes_of(const command_t *cmd)
 {
-    return cmd->type == COMMAND_PUBLISH && cmd->message ? message_bytes(cmd->message) : 0;
+    return is_publish(cmd) && cmd->message ? message_bytes(cmd->message) : 0;
 }
 
 static void park(channel_t *ch, command_t *cmd)
@@ -244,7 +264,7 @@ void channel_drop_parked(channel_t *ch)
 /* A publish at the memory alarm: it and what follows wait until the alarm is over. */
 static bool must_hold(channel_t *ch, const command_t *cmd)
 {
-    if (cmd->type != COMMAND_PUBLISH || ch->state != CHANNEL_OPEN || !flow_holds(ch->connection))
+    if (!is_publish(cmd) || ch->state != CHANNEL_OPEN || !flow_holds(ch->connection))
         return false;
     if (!ch->held) {
         ch->held = true;
@@ -331,6 +351,69 @@ static uint32_t resume_step(engine_t *e, job_t *job, uint32_t budget, bool *done
     if (*done && (free_if_over(ch) || ch->parked.length == 0))
         connection_check_pending(c);
     return used;
+}
+
+/* ---- waiting for something ---- */
+
+static void log_is_durable(engine_t *e, wait_t *w)
+{
+    (void)e;
+    channel_t *ch = HEAP_OF(w, channel_t, sync_wait);
+    ch->awaited = NULL;
+    emit_channel(ch, &ch->sync.reply);
+    channel_resume(ch);
+}
+
+void reply_after(channel_t *ch, const event_t *reply, record_no after)
+{
+    engine_t *e = ch->connection->engine;
+    event_t ev = *reply;
+    if (after <= e->durable) {
+        emit_channel(ch, &ev);
+        return;
+    }
+    assert(ch->awaited == NULL);
+    ch->awaited = &ch->sync;
+    ch->sync.reply = ev;
+    ch->sync.has_reply = true;
+    wait_for(e, &ch->sync_wait, after, log_is_durable);
+}
+
+void reply_ok_after(channel_t *ch, const command_t *cmd, record_no after)
+{
+    if (!(cmd->flags & COMMAND_NOWAIT))
+        reply_after(ch, &(event_t){.type = EVENT_OK, .cause = cmd->cause}, after);
+}
+
+void channel_wait_for_queue(channel_t *ch, queue_t *q, command_t *cmd)
+{
+    assert(ch->awaited == NULL);
+    ch->awaited = &ch->getting;
+    list_append(&q->getters, &ch->getting_link);
+    command_queue_push_front(&ch->parked, cmd);
+    cmd->request = NULL; /* it is the parked one's */
+    ch->connection->parked_count++;
+}
+
+void channel_stop_waiting(channel_t *ch)
+{
+    wait_cancel(ch->connection->engine, &ch->sync_wait);
+    list_remove(&ch->getting_link);
+    stream_drop(ch);
+    if (ch->awaited == NULL)
+        return;
+    event_discard(&ch->awaited->reply);
+    job_forget_waiter(ch->awaited);
+    ch->awaited = NULL;
+}
+
+void channel_resume(channel_t *ch)
+{
+    if (ch->awaited == &ch->getting || ch->awaited == &ch->streaming)
+        ch->awaited = NULL;
+    if (!list_empty(&ch->stalled))
+        consumers_wake(&ch->stalled);
+    channel_unpark(ch);
 }
 
 void channel_unpark(channel_t *ch)

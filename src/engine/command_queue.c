@@ -4,18 +4,31 @@
  * limits the connection's socket is no longer read. */
 #include "engine/engine_internal.h"
 
+static void make_room(command_queue_t *q)
+{
+    if (q->length < q->capacity)
+        return;
+    size_t capacity = q->capacity ? q->capacity * 2 : 8;
+    command_t *items = mem_alloc(capacity * sizeof *items);
+    for (size_t i = 0; i < q->length; i++)
+        items[i] = q->items[(q->head + i) & (q->capacity - 1)];
+    mem_free(q->items);
+    q->items = items;
+    q->capacity = capacity;
+    q->head = 0;
+}
+
+void command_queue_push_front(command_queue_t *q, const command_t *c)
+{
+    make_room(q);
+    q->head = (q->head - 1) & (q->capacity - 1);
+    q->items[q->head] = *c;
+    q->length++;
+}
+
 void command_queue_push(command_queue_t *q, const command_t *c)
 {
-    if (q->length == q->capacity) {
-        size_t capacity = q->capacity ? q->capacity * 2 : 8;
-        command_t *items = mem_alloc(capacity * sizeof *items);
-        for (size_t i = 0; i < q->length; i++)
-            items[i] = q->items[(q->head + i) & (q->capacity - 1)];
-        mem_free(q->items);
-        q->items = items;
-        q->capacity = capacity;
-        q->head = 0;
-    }
+    make_room(q);
     q->items[(q->head + q->length++) & (q->capacity - 1)] = *c;
 }
 

@@ -48,6 +48,7 @@ static connection_t *connection_new(engine_t *e, engine_port_t *p, uint32_t numb
     hash_init(&c->channels, number_of_channel);
     list_init(&c->exclusive_queues);
     list_init(&c->stalled);
+    list_init(&c->streams);
     list_init(&c->blocked_link);
     job_init(&c->closing);
     list_append(&e->connections, &c->link);
@@ -88,11 +89,7 @@ static bool detach(channel_t *ch)
     channel_drop_parked(ch);
     if (job_running(&ch->settling))
         return false;
-    if (ch->awaited) {
-        event_discard(&ch->awaited->reply);
-        job_forget_waiter(ch->awaited);
-        ch->awaited = NULL;
-    }
+    channel_stop_waiting(ch);
     return true;
 }
 

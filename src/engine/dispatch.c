@@ -4,21 +4,42 @@
  * turn. */
 #include "engine/engine_internal.h"
 
+static void note_taken(queue_t *q, const fifo_item_t *item)
+{
+    if (item->position >= q->delivered_below)
+        q->delivered_below = item->position + 1;
+    queue_took(q);
+}
+
+/* With memory short a message that is in the log stays no longer than it takes to send it. */
+static void leave_memory(queue_t *q, const fifo_item_t *item)
+{
+    engine_t *e = q->vhost->engine;
+    if (item->record > 0 && item->record <= e->durable && cold_wanted(e) && item->message->part_count == 0)
+        message_unref(e, fifo_chill(&q->fifo, item->position));
+}
+
 message_t *deliver_take(channel_t *ch, queue_t *q, consumer_t *consumer, bool no_ack, event_t *ev)
 {
-    uint64_t position;
-    bool redelivered;
-    message_t *m = fifo_take(&q->fifo, &position, &redelivered);
-    if (m == NULL)
+    fifo_item_t item;
+    if (!fifo_take(&q->fifo, &item))
         return NULL;
+    message_t *m = item.message;
+    assert(m); /* queue_can_deliver said so */
+    uint64_t position = item.position;
     ev->message = m;
     ev->delivery_tag = ++ch->last_tag;
-    ev->flags = redelivered ? EVENT_REDELIVERED : 0;
+    ev->flags = item.redelivered || position < q->redelivered_below ? EVENT_REDELIVERED : 0;
+    message_ref(m); /* the loan's */
+    note_taken(q, &item);
     if (no_ack) {
-        (void)fifo_remove(&q->fifo, position); /* its reference passes to the loan */
+        item = fifo_remove(&q->fifo, position);
+        if (item.record > 0)
+            settled_note(q, position, RECORD_AUTO_ACKED);
+        queue_let_go(q, &item);
         return m;
     }
-    message_ref(m); /* the loan's */
+    leave_memory(q, &item);
     unacked_push(&ch->unacked, &(unacked_t){ev->delivery_tag, position, q, consumer});
     q->holds++;
     if (consumer) {
@@ -34,6 +55,13 @@ static bool channel_is_full(const channel_t *ch)
            ch->unacked.count >= ch->connection->engine->options.unacked_max;
 }
 
+/* Such a message needs the channel for itself. */
+static bool first_has_parts(queue_t *q)
+{
+    fifo_item_t first;
+    return fifo_first(&q->fifo, &first) && first.message && first.message->part_count > 0;
+}
+
 /* Where a consumer that is first in line has to wait: NULL if it can take a message now. */
 static list_t *what_it_waits_for(consumer_t *c)
 {
@@ -45,6 +73,8 @@ static list_t *what_it_waits_for(consumer_t *c)
         return &connection->stalled;
     if (!c->no_ack && channel_is_full(ch))
         return &ch->stalled;
+    if (ch->stream || (ch->awaited && first_has_parts(c->queue)))
+        return &ch->stalled;
     return NULL;
 }
 
@@ -52,12 +82,14 @@ static void deliver(consumer_t *c)
 {
     queue_t *q = c->queue;
     event_t ev = {.type = EVENT_DELIVER, .consumer = c->number};
-    if (deliver_take(c->channel, q, c, c->no_ack, &ev) == NULL)
+    message_t *m = deliver_take(c->channel, q, c, c->no_ack, &ev);
+    if (m == NULL)
         return;
     emit_channel(c->channel, &ev);
     list_remove(&c->waiting);
     if (c->prefetch == 0 || c->unacked < c->prefetch) /* else an ack puts it back */
         list_append(&q->ready, &c->waiting);
+    stream_start(c->channel, m);
 }
 
 /* Returns how much of the budget was used. */
@@ -71,6 +103,8 @@ static uint32_t dispatch_queue(queue_t *q, uint32_t budget)
             list_remove(&c->waiting); /* it is about to go */
             continue;
         }
+        if (!queue_can_deliver(q))
+            break;
         list_t *wait = what_it_waits_for(c);
         if (wait) {
             list_remove(&c->waiting);

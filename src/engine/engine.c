@@ -16,7 +16,17 @@ void engine_options_default(engine_options_t *o)
         .unacked_max = 8000000,
         .page_entries = 128,
         .slice = 512,
+        .memory_bodies = 64 << 20,
+        .unwritten_bytes = 64 << 20,
+        .batch_bytes = 4 << 20,
+        .restate_bytes = 64 << 20,
     };
+}
+
+static bytes_t id_of_queue(const hash_node_t *node)
+{
+    const queue_t *q = HASH_OF(node, const queue_t, by_id);
+    return bytes_make(&q->id, sizeof q->id);
 }
 
 engine_t *engine_new(const engine_options_t *options)
@@ -30,6 +40,14 @@ engine_t *engine_new(const engine_options_t *options)
     list_init(&e->blocked);
     list_init(&e->held);
     heap_init(&e->timers);
+    heap_init(&e->waits);
+    list_init(&e->readers);
+    list_init(&e->settling);
+    list_init(&e->chilling);
+    statements_init(&e->stated);
+    hash_init(&e->queues_by_id, id_of_queue);
+    e->lent_end = &e->lent;
+    e->next_record = 1;
     e->vhost = vhost_new(e, BYTES("/"));
     return e;
 }
@@ -71,6 +89,7 @@ void engine_free(engine_t **ep)
 {
     engine_t *e = *ep;
     e->freeing = true;
+    records_free(e);
     LIST_EACH (node, &e->connections)
         connection_close(LIST_OF(node, connection_t, link), NULL, true);
     finish_jobs(e);
@@ -85,6 +104,10 @@ void engine_free(engine_t **ep)
         mem_free(e->ports[i].connections);
     mem_free(e->ports);
     heap_deinit(&e->timers);
+    heap_deinit(&e->waits);
+    live_deinit(&e->live);
+    hash_deinit(&e->queues_by_id);
+    buffer_free(&e->places);
     route_deinit(&e->route);
     buffer_free(&e->scratch);
     mem_free(e);
@@ -133,12 +156,17 @@ static void connection_command(connection_t *c, command_t *cmd)
     }
 }
 
+static bool may_take(engine_t *e, engine_port_t *p)
+{
+    return lane_room(p->port->events) > 0 && !records_full(e);
+}
+
 /* Commands are taken only while their answers have room: so what overflows stays small (base/lane.h); and no
  * more of them than the step has work left for. */
 static void take_commands(engine_t *e, engine_port_t *p)
 {
     lane_t *commands = p->port->commands;
-    for (uint32_t n = 0; n < e->options.slice && e->work_left > 0 && lane_room(p->port->events) > 0; n++) {
+    for (uint32_t n = 0; n < e->options.slice && e->work_left > 0 && may_take(e, p); n++) {
         const command_t *next = lane_peek(commands);
         if (next == NULL)
             return;
@@ -162,13 +190,14 @@ static void run_timers(engine_t *e)
 }
 
 /* True if this port has something to do at once. */
-static bool port_finish(engine_port_t *p)
+static bool port_finish(engine_t *e, engine_port_t *p)
 {
     if (lane_flush(p->port->events))
         p->wake = true;
     if (lane_release(p->port->commands))
         p->wake = true;
-    return lane_room(p->port->events) > 0 && (!lane_empty(p->port->commands) || !list_empty(&p->stalled));
+    return lane_room(p->port->events) > 0 &&
+           ((!lane_empty(p->port->commands) && !records_full(e)) || !list_empty(&p->stalled));
 }
 
 bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
@@ -183,6 +212,7 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
             consumers_wake(&e->ports[i].stalled);
     }
     e->work_left = e->options.slice * 4;
+    bool more = records_take(e);
     for (size_t i = 0; i < e->port_count; i++)
         take_commands(e, &e->ports[(e->next_port + i) % e->port_count]);
     e->next_port = e->port_count > 0 ? (e->next_port + 1) % e->port_count : 0;
@@ -191,9 +221,12 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
     dispatch_run(e);
     confirms_run(e);
     flow_check(e);
-    bool more = !list_empty(&e->jobs) || !list_empty(&e->dirty_queues);
+    cold_run(e);
+    statements_run(e);
+    records_give(e);
+    more |= !list_empty(&e->jobs) || !list_empty(&e->dirty_queues);
     for (size_t i = 0; i < e->port_count; i++)
-        more |= port_finish(&e->ports[i]);
+        more |= port_finish(e, &e->ports[i]);
     return more;
 }
 
@@ -223,12 +256,17 @@ uint64_t engine_connections_gone(const engine_t *e)
 void engine_count(const engine_t *e, engine_counts_t *counts)
 {
     *counts = e->counts;
-    counts->messages_ready = counts->messages_unacked = 0;
+    counts->messages_ready = counts->messages_unacked = counts->messages_stored = 0;
     for (hash_node_t *n = hash_next(&e->vhost->queues, NULL); n; n = hash_next(&e->vhost->queues, n)) {
         const queue_t *q = HASH_OF(n, const queue_t, node);
         counts->messages_ready += q->fifo.ready;
         counts->messages_unacked += q->fifo.out;
+        counts->messages_stored += q->stored;
     }
+    counts->messages_damaged = e->left_out;
+    counts->bodies_bytes = e->bodies_bytes;
+    counts->last_record = e->next_record - 1;
+    counts->durable_record = e->durable;
     counts->memory_bytes = e->memory_bytes;
     counts->memory_alarm = e->alarm;
 }

@@ -4,7 +4,7 @@
  *
  * The engine makes no system call, reads no clock and draws no random number: time comes with engine_step,
  * names that must be unique come with the commands. The same commands in the same order at the same times
- * give the same events. It meets others only in the lanes of the ports attached to it. */
+ * give the same events. It meets others only in the lanes of the ports and of the journal attached to it. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "model/journal.h"
 #include "model/port.h"
 
 typedef struct engine engine_t;
@@ -27,6 +28,10 @@ typedef struct engine_options {
     uint32_t page_entries;    /* entries per page of a queue (a power of two) */
     uint32_t slice;           /* units of work (a message, a binding) a job does in one go */
     uint32_t consumers_max_per_channel; /* 0: unlimited */
+    uint64_t memory_bodies; /* octets of durable messages in memory; what is above is read back when needed */
+    uint64_t unwritten_bytes; /* on their way to the log before no more commands are taken */
+    uint64_t batch_bytes;     /* a batch is closed when it has reached this */
+    uint64_t restate_bytes;   /* of log before definitions are written anew, so that old segments can go */
     const log_t *log;
 } engine_options_t;
 
@@ -43,6 +48,25 @@ void engine_free(engine_t **e);
 
 /* Joins a port to the engine, before the first step. */
 void engine_attach(engine_t *e, port_t *port);
+
+/* Joins it to a store, before anything else. Without one nothing is durable, and no reply waits. */
+void engine_attach_journal(engine_t *e, journal_t *journal);
+
+/* Takes over one record of the log, in order, before the first step; a second time it changes nothing. Everything that
+ * `r` and `content` point to may go afterwards. False: such a record cannot be (says so in the log). */
+bool engine_apply(engine_t *e, record_no number, const record_t *r, bytes_t content, bool damaged);
+
+/* After the last one: the state is whole. `last` is the log's highest record; `now_ms` the time of the first step. */
+void engine_recovered(engine_t *e, record_no last, uint64_t now_ms);
+
+/* Whom to wake after a step: once for each time there is news. */
+bool engine_wants_log(engine_t *e);
+bool engine_wants_helper(engine_t *e);
+
+/* At a clean stop, when all connections are gone: writes down what was delivered, exactly. Step on until
+ * engine_is_durable. */
+void engine_finish(engine_t *e);
+bool engine_is_durable(const engine_t *e);
 
 /* Does a bounded amount of work: takes commands, runs due timers and slices of jobs, dispatches messages,
  * fills the event lanes. `now_ms` never goes back; `wall_ms` is the wall clock's. Returns true if there is
@@ -67,7 +91,11 @@ uint64_t engine_connections_gone(const engine_t *e);
 typedef struct engine_counts {
     uint64_t connections, channels, exchanges, queues, bindings, consumers;
     uint64_t messages_ready, messages_unacked;
-    uint64_t memory_bytes; /* of messages in queues and on their way to clients */
+    uint64_t messages_stored;  /* of both, in the log */
+    uint64_t messages_damaged; /* left out, because they cannot be read */
+    uint64_t memory_bytes;     /* of messages in queues and on their way to clients */
+    uint64_t bodies_bytes;     /* of those, what is in the log too */
+    uint64_t last_record, durable_record;
     bool memory_alarm;
 } engine_counts_t;
 

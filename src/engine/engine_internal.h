@@ -7,6 +7,9 @@
  *      └── ports ── connections ── channels ── consumers ──> queues
  *                                      └── unacked ──> queue entries
  *
+ * What is durable goes to the log as records (records.c), in the order it was decided, and comes back from them by
+ * apply.c. Whatever a reply's truth depends on is named by a record's number: the reply leaves when the log is durable up to it.
+ *
  * A queue stays allocated while anything points into it (`holds`), also after its name is gone (`deleted`);
  * so does an exchange. Every consumer that could take a message is in exactly one list: its queue's `ready`,
  * or that of whatever it waits for (channel, connection, port). A consumer whose own prefetch is used up is
@@ -25,6 +28,7 @@
 #include "base/text.h"
 #include "engine/engine.h"
 #include "engine/fifo.h"
+#include "engine/live.h"
 #include "engine/trie.h"
 
 typedef struct vhost vhost_t;
@@ -36,6 +40,7 @@ typedef struct channel channel_t;
 typedef struct connection connection_t;
 typedef struct job job_t;
 typedef struct engine_port engine_port_t;
+typedef struct stream stream_t;
 
 /* For texts: text_format(…, "no " QUEUE_FORMAT, QUEUE_ARG(name, vhost)). */
 #define QUEUE_FORMAT           "queue '%.*s' in vhost '%.*s'"
@@ -53,6 +58,7 @@ struct job {
     channel_t *waiter; /* parked until the job is done, then gets `reply`; may be NULL */
     event_t reply;
     bool has_reply;
+    bool defines; /* its reply says that a durable definition is changed */
 };
 
 void job_init(job_t *job);
@@ -72,12 +78,91 @@ void jobs_run(engine_t *e);
 /* Takes `units` off what this step may still do on account of commands. */
 void work_spend(engine_t *e, size_t units);
 
+/* ---- records (records.c): decisions on their way to the log ---- */
+
+/* Something that goes on when the log is durable up to a record. */
+typedef struct wait wait_t;
+typedef void wait_over_t(engine_t *e, wait_t *w);
+
+struct wait {
+    heap_timer_t timer; /* engine.waits, by record number */
+    wait_over_t *over;
+};
+
+void wait_for(engine_t *e, wait_t *w, record_no record, wait_over_t *over);
+void wait_cancel(engine_t *e, wait_t *w);
+
+/* Adds a record to the batch of this step and returns its number; 0 if there is no log. `content` (for types that have
+ * one) is kept alive until the batch is back. */
+record_no records_add(engine_t *e, const record_t *r, message_t *content);
+
+/* Adds one that changes what is defined: later replies about definitions wait for it. */
+record_no records_define(engine_t *e, const record_t *r);
+
+/* False while records are applied or everything is being freed: what happens then was decided before, or is not decided
+ * at all. */
+bool records_wanted(const engine_t *e);
+
+/* Gives the batch to the log; at the end of a step. */
+void records_give(engine_t *e);
+
+/* Takes back what the log has done; at the beginning of a step. Returns true if there is more to take. */
+bool records_take(engine_t *e);
+
+/* True while so much is on its way to the log that no more commands are taken. */
+bool records_full(const engine_t *e);
+
+void records_free(engine_t *e);
+
+/* Who asked for records to be read back; linked in engine.readers meanwhile. `request` is NULL if the engine ends. */
+typedef struct reader reader_t;
+typedef void reader_done_t(engine_t *e, reader_t *r, read_request_t *request);
+
+struct reader {
+    list_t link;
+    reader_done_t *done;
+};
+
+/* Asks for records; takes `request`, which is filled but for what comes back. */
+void records_read(engine_t *e, reader_t *r, read_request_t *request, reader_done_t *done);
+
+/* ---- definitions, said again from time to time (statement.c) ---- */
+
+typedef enum statement_kind { STATED_EXCHANGE, STATED_QUEUE, STATED_BINDING, STATED_KINDS } statement_kind_t;
+
+/* A durable definition: in engine.stated.lists[kind], by rising record. */
+typedef struct stated {
+    list_t link;
+    record_no record; /* that said it last */
+} stated_t;
+
+typedef struct statements {
+    list_t lists[STATED_KINDS];
+    bool running;
+    statement_kind_t kind; /* being said again, those before `before` */
+    record_no from, before;
+    record_no low;           /* definitions that are there have been said at or above this one */
+    uint64_t bytes_since;    /* given to the log since the last round began */
+    uint64_t bytes_of_round; /* that the last round, or the running one, took */
+} statements_t;
+
+void statements_init(statements_t *s);
+void stated_now(engine_t *e, stated_t *s, statement_kind_t kind, record_no record);
+void statements_run(engine_t *e);
+/* Begins a round with the next step: the log was opened, and so has one segment more. */
+void statements_renew(engine_t *e);
+void queue_to_record(const queue_t *q, record_t *r);
+void exchange_to_record(const exchange_t *x, record_t *r);
+void binding_to_record(const binding_t *b, record_t *r);
+
 /* ---- messages (loan.c): the one place where they are counted and die ---- */
 
 /* The engine takes a message that a publish brought, with one reference for the caller. */
 void message_adopt(engine_t *e, message_t *m);
 void message_ref(message_t *m);
 void message_unref(engine_t *e, message_t *m);
+/* It is in the log by this record. */
+void message_recorded(engine_t *e, message_t *m, record_no record);
 
 /* ---- exchanges and bindings ---- */
 
@@ -110,6 +195,7 @@ struct exchange {
     trie_t trie;           /* topic */
     uint64_t visited;      /* route that was here last */
     uint32_t holds;        /* bindings in and out, running job */
+    stated_t stated;       /* if it is durable and not predeclared */
     job_t removal;
 };
 
@@ -123,6 +209,7 @@ typedef struct key_group {
 struct binding {
     list_t in_source;      /* exchange.out */
     list_t in_destination; /* queue.bindings or exchange.in */
+    stated_t stated;       /* if both ends are durable */
     list_t in_index;       /* key_group.bindings or trie node's, by type of the source */
     hash_node_t node;      /* exchange.bindings */
     exchange_t *source;
@@ -149,12 +236,19 @@ exchange_t *exchange_new(vhost_t *v, bytes_t name, exchange_type_t type);
 /* Takes the name out at once, the bindings in slices; the memory goes when nothing points to it. */
 void exchange_remove(exchange_t *x, channel_t *waiter, const event_t *reply);
 void exchange_release(exchange_t *x); /* one hold less */
+/* One as its record says; in the log with this number, or with 0 not in it. */
+exchange_t *exchange_from_record(vhost_t *v, record_no number, const record_t *r);
 bool exchange_type_parse(bytes_t name, exchange_type_t *out);
 const char *exchange_type_name(exchange_type_t type);
 
 /* Adds it unless it is there; returns it. */
 binding_t *binding_add(exchange_t *source, queue_t *queue, exchange_t *exchange, bytes_t key,
                        bytes_t arguments);
+/* The same, and in the log if both ends are. */
+void binding_declare(exchange_t *source, queue_t *queue, exchange_t *exchange, bytes_t key,
+                     bytes_t arguments);
+/* Removes it, in the log too. */
+void binding_undeclare(binding_t *b);
 /* NULL if there is none. */
 binding_t *binding_find(exchange_t *source, queue_t *queue, exchange_t *exchange, bytes_t key,
                         bytes_t arguments);
@@ -192,6 +286,7 @@ struct queue {
     vhost_t *vhost;
     bytes_t name; /* owned */
     queue_type_t type;
+    record_no id; /* of a durable one: the record that declared it; 0: not in the log */
     bool durable, auto_delete, exclusive, deleted;
     bool consumed_exclusively;
     connection_t *owner; /* exclusive: whose, until its bindings are gone; NULL else */
@@ -208,22 +303,88 @@ struct queue {
     uint64_t expires_ms; /* 0: never */
     heap_timer_t expiry;
     job_t cleaning; /* of purged entries, or of everything once deleted */
+
+    /* of those in the log */
+    hash_node_t by_id; /* engine.queues_by_id */
+    stated_t stated;
+    uint64_t stored; /* entries whose message is in the log */
+    record_no
+        *left_out; /* records of those that cannot be read: still needed, so that they stay to be looked at */
+    size_t left_out_count;
+
+    /* Settled positions that are not recorded yet (settle.c). */
+    list_t settling; /* engine.settling */
+    uint64_t settled_first, settled_count;
+    record_reason_t settled_reason;
+
+    /* May-have-been-delivered mark (mark.c): moved ahead in blocks, and durable before a delivery passes it. */
+    uint64_t mark, mark_safe; /* recorded; known to be durable */
+    record_no mark_record;    /* of `mark` while it is not durable */
+    uint32_t mark_block;
+    wait_t marking;
+    uint64_t delivered_below;   /* nothing at or above was delivered */
+    uint64_t redelivered_below; /* what is below came back from the log and may have been delivered before */
+
+    /* Cold entries (cold.c). */
+    bool
+        waits_for_store; /* its first entry cannot go out yet: nobody takes from it until the store has answered */
+    list_t getters;      /* channels whose basic.get waits for that: channel.getting_link */
+    reader_t reading;
+    uint64_t warm_ahead;   /* read back and not taken yet, about */
+    uint64_t read_average; /* octets of a message that was read back, about */
+    list_t chilling;       /* engine.chilling */
+    uint64_t chill_from;   /* entries from here on leave memory once their records are durable */
 };
 
 queue_t *queue_find(vhost_t *v, bytes_t name);
-queue_t *queue_new(vhost_t *v, bytes_t name);
+/* One as its record says; in the log with this number, or with 0 not in it. */
+queue_t *queue_from_record(vhost_t *v, record_no number, const record_t *r);
+/* One that records mention before they define it; queue_define gives it the rest. */
+queue_t *queue_known_by_id(vhost_t *v, record_no id);
+void queue_define(queue_t *q, const record_t *r);
+/* It never was: the log forgot it before its records. */
+void queue_undefined(queue_t *q);
+queue_t *queue_find_by_id(engine_t *e, record_no id);
 /* Takes the name out at once; consumers, bindings and content in slices. The waiter is answered when
  * consumers and bindings are gone. */
 void queue_remove(queue_t *q, channel_t *waiter, const event_t *reply);
 void queue_release(queue_t *q); /* one hold less */
 /* Drops what is ready; returns how many. */
 uint64_t queue_purge(queue_t *q);
-/* Appends a message, taking a reference. */
-void queue_append(queue_t *q, message_t *m);
+/* Appends a message, taking a reference. `stored`: its record names this place. */
+void queue_append(queue_t *q, message_t *m, bool stored);
+/* What an entry held that is gone for good. */
+void queue_let_go(queue_t *q, const fifo_item_t *item);
 /* x-expires: the idle time starts now (no consumers) or stops (consumers). */
 void queue_touch(queue_t *q);
 /* Messages can be delivered perhaps: dispatch looks at it in this step. */
 void queue_mark(queue_t *q);
+
+/* settle.c: this position is done with, for the log; what was noted goes to the log. */
+void settled_note(queue_t *q, uint64_t position, record_reason_t reason);
+void settled_flush(engine_t *e);
+
+/* mark.c: true if a stored entry here may go out now; else wait_for the mark was begun. */
+bool mark_covers(queue_t *q, uint64_t position);
+/* At a clean stop: says exactly what was delivered. */
+void mark_exactly(queue_t *q);
+
+/* cold.c */
+/* True if the first ready entry can go out now. If there is one that cannot, the queue waits for the store. */
+bool queue_can_deliver(queue_t *q);
+/* One was taken from it: if few of those that were read back are left, it is time for the next. */
+void queue_took(queue_t *q);
+/* Nobody waits for it any more: dispatch and getters look again. */
+void queue_store_answered(queue_t *q);
+/* Takes an entry out of the order because its message cannot be read; it stays in the log. */
+void queue_leave_out(queue_t *q, uint64_t position, const char *why);
+/* They are done with, as the queue is purged or gone. */
+void queue_forget_left_out(queue_t *q);
+/* An entry was appended: if memory is short it leaves it as soon as it can. */
+void cold_note(queue_t *q, uint64_t position);
+/* True if bodies take more than they should. */
+bool cold_wanted(const engine_t *e);
+void cold_run(engine_t *e);
 
 /* ---- connections, channels, consumers ---- */
 
@@ -267,6 +428,17 @@ uint64_t unacked_last_tag(const unacked_list_t *l);
 void unacked_remove(unacked_list_t *l, unacked_t *u);
 void unacked_deinit(unacked_list_t *l);
 
+/* "Publishes up to this one are safe when this record is durable": oldest first. */
+typedef struct confirm_mark {
+    uint64_t publishes;
+    record_no record;
+} confirm_mark_t;
+
+typedef struct confirm_marks {
+    confirm_mark_t *items; /* circular */
+    size_t capacity, head, length;
+} confirm_marks_t;
+
 /* Commands in order (parked). */
 typedef struct command_queue {
     command_t *items; /* circular */
@@ -274,6 +446,7 @@ typedef struct command_queue {
 } command_queue_t;
 
 void command_queue_push(command_queue_t *q, const command_t *c);
+void command_queue_push_front(command_queue_t *q, const command_t *c);
 /* The oldest, or NULL. */
 const command_t *command_queue_first(const command_queue_t *q);
 bool command_queue_pop(command_queue_t *q, command_t *out);
@@ -282,6 +455,9 @@ typedef bool command_taker_t(void *context, command_t *c);
 void command_queue_filter(command_queue_t *q, command_taker_t *take, void *context);
 /* Frees everything it holds. */
 void command_queue_deinit(command_queue_t *q);
+
+/* What becomes of a delivery. */
+typedef enum settle_how { SETTLE_ACK, SETTLE_REJECT, SETTLE_REQUEUE } settle_how_t;
 
 typedef enum channel_state {
     CHANNEL_OPEN,
@@ -305,8 +481,11 @@ struct channel {
 
     bool confirms;
     uint64_t publishes_done; /* since confirm.select: routed and in their queues */
+    uint64_t publishes_safe; /* and as durable as they should be */
     uint64_t publishes_confirmed;
-    list_t confirming; /* engine.confirming */
+    confirm_marks_t confirm_marks;
+    wait_t confirm_wait; /* for the oldest of them */
+    list_t confirming;   /* engine.confirming */
 
     /* Parking: while a job of the channel runs or publishes are held back, commands wait here in order. */
     command_queue_t parked;
@@ -316,10 +495,26 @@ struct channel {
     bool executing;   /* a command of it is being carried out: it must not be freed underneath */
     job_t resume;     /* carries out what was parked */
 
+    /* A reply that waits for the log, then for nothing else: `awaited` is `sync` meanwhile. */
+    job_t sync;
+    wait_t sync_wait;
+
+    /* basic.get that waits for the store: `awaited` is `getting` meanwhile. */
+    job_t getting;
+    list_t getting_link; /* queue.getters */
+
+    /* A large message on its way to the peer, part by part: `awaited` is `streaming` meanwhile (stream.c). */
+    job_t streaming;
+    stream_t *stream;
+
+    /* Parts of a publish under way. */
+    message_part_t *incoming;
+    uint32_t incoming_count, incoming_capacity;
+
     /* The settling that runs (settle.c), or the channel's end (channel.c). */
     job_t settling;
     uint64_t settle_through;
-    bool settle_requeue;
+    settle_how_t settle_how;
 };
 
 typedef enum connection_state {
@@ -347,6 +542,7 @@ struct connection {
     uint64_t loans_returned;
     uint64_t output_bytes; /* lent and not yet sent */
     list_t stalled;        /* consumers waiting for the peer to read */
+    list_t streams;        /* streams waiting for the same */
 
     uint64_t held_bytes;       /* of parked publishes */
     uint64_t unfinished_bytes; /* of bodies on their way (COMMAND_HELD) */
@@ -382,6 +578,29 @@ struct engine {
     list_t blocked;      /* connections told of the alarm */
     list_t held;         /* channels whose publishes are held back */
     timer_heap_t timers; /* queue.expiry */
+
+    /* the log */
+    journal_t *journal; /* NULL: nothing is kept */
+    batch_t *batch;     /* of this step; NULL: empty */
+    batch_t *lent, **lent_end;
+    uint64_t unwritten_bytes; /* of the batches that are lent */
+    record_no next_record;    /* the next number */
+    record_no durable;        /* everything up to this one is */
+    record_no definitions;    /* the last one that changed what is defined */
+    timer_heap_t waits;
+    list_t readers;
+    live_t live;
+    statements_t stated;
+    hash_table_t queues_by_id;
+    list_t settling;       /* queues */
+    list_t chilling;       /* queues */
+    uint64_t bodies_bytes; /* memory of messages that are in the log too */
+    uint64_t left_out;     /* messages that cannot be read, of all queues */
+    buffer_t places;       /* a list of the record being made */
+    bool applying;
+    bool wake_log, wake_helper;
+    void *recovery; /* apply.c's, until engine_recovered */
+
     route_t route;
     buffer_t scratch;
     uint64_t memory_bytes;
@@ -423,8 +642,36 @@ void channel_refuse(channel_t *ch, uint32_t cause, uint16_t code, const char *fo
     __attribute__((format(printf, 4, 5)));
 void channel_refuse_with(channel_t *ch, refusal_t *why);
 void channel_set_last_queue(channel_t *ch, bytes_t name);
+/* Sends a reply when the log is durable up to `after`; the channel is parked until then. */
+void reply_after(channel_t *ch, const event_t *reply, record_no after);
+/* The same for the -ok without data, unless NOWAIT. */
+void reply_ok_after(channel_t *ch, const command_t *cmd, record_no after);
+/* It waits for nothing any more: what it waited for goes on without it, or is dropped. */
+void channel_stop_waiting(channel_t *ch);
+/* `awaited` is over: parked commands, and consumers that waited for it, go on. */
+void channel_resume(channel_t *ch);
+/* The command waits, in front of all others, until the queue's first message can go out. */
+void channel_wait_for_queue(channel_t *ch, queue_t *q, command_t *cmd);
+
+/* confirm.c */
+/* One more publish of the channel is done; it is safe when `record` is durable. */
+void confirm_done(channel_t *ch, record_no record);
 void confirm_flush(channel_t *ch);
 void confirms_run(engine_t *e);
+/* Forgets those that are not safe yet. */
+void confirms_drop(channel_t *ch);
+
+/* parts.c: bodies in parts, on their way in and out */
+void incoming_drop(channel_t *ch);
+/* Gives the parts that came before it to the message. */
+void incoming_join(channel_t *ch, message_t *m);
+/* An event with a message that has parts was emitted: its content follows. */
+void stream_start(channel_t *ch, message_t *m);
+/* The peer has read something. */
+void streams_wake(connection_t *c);
+/* Holds an event back while a message is under way on the channel; false if none is. */
+bool stream_holds(channel_t *ch, const event_t *ev);
+void stream_drop(channel_t *ch);
 
 /* consumer.c */
 /* Takes it out of its queue and channel; its unacked deliveries stay. May remove an auto-delete queue. */
@@ -443,7 +690,7 @@ message_t *deliver_take(channel_t *ch, queue_t *q, consumer_t *consumer, bool no
 /* settle.c */
 /* True if this ack or nack names what is outstanding. */
 bool settle_is_valid(channel_t *ch, const command_t *cmd);
-void settle_one(channel_t *ch, unacked_t *u, bool requeue);
+void settle_one(channel_t *ch, unacked_t *u, settle_how_t how);
 
 /* loan.c */
 /* Sends an event; one with a message lends it: `m`'s reference passes to the loan. */
@@ -463,11 +710,11 @@ bool flow_holds(connection_t *c);
 typedef void command_handler_t(channel_t *ch, command_t *cmd);
 command_handler_t on_exchange_declare, on_exchange_delete, on_exchange_bind, on_exchange_unbind;
 command_handler_t on_queue_declare, on_queue_bind, on_queue_unbind, on_queue_purge, on_queue_delete;
-command_handler_t on_qos, on_consume, on_cancel, on_publish, on_get;
+command_handler_t on_qos, on_consume, on_cancel, on_publish, on_part, on_get;
 command_handler_t on_ack, on_nack, on_recover, on_confirm_select, on_tx;
 
-/* arguments.c: NULL, or a refusal (cause set) for a new queue's arguments. Fills type and expires_ms. */
-refusal_t *queue_arguments_check(const command_t *cmd, vhost_t *v, queue_type_t *type, uint64_t *expires_ms);
+/* arguments.c: NULL, or a refusal (cause set) for a new queue's arguments. Fills type. */
+refusal_t *queue_arguments_check(const command_t *cmd, vhost_t *v, queue_type_t *type);
 /* NULL, or a refusal if a redeclare's arguments differ in one that the queue's type knows. */
 refusal_t *queue_arguments_compare(const command_t *cmd, const queue_t *q);
 

@@ -35,10 +35,23 @@ exchange_t *exchange_new(vhost_t *v, bytes_t name, exchange_type_t type)
     x->type = type;
     list_init(&x->out);
     list_init(&x->in);
+    list_init(&x->stated.link);
     job_init(&x->removal);
     x->holds = 1; /* its name */
     hash_insert(&v->exchanges, &x->node);
     v->engine->counts.exchanges++;
+    return x;
+}
+
+exchange_t *exchange_from_record(vhost_t *v, record_no number, const record_t *r)
+{
+    exchange_t *x = exchange_new(v, r->name, (exchange_type_t)r->kind);
+    x->durable = number > 0;
+    x->auto_delete = r->flags & RECORD_AUTO_DELETE;
+    x->internal = r->flags & RECORD_INTERNAL;
+    x->arguments = bytes_dup(r->arguments);
+    if (number > 0)
+        stated_now(v->engine, &x->stated, STATED_EXCHANGE, number);
     return x;
 }
 
@@ -87,5 +100,9 @@ void exchange_remove(exchange_t *x, channel_t *waiter, const event_t *reply)
     x->deleted = true;
     hash_remove(&x->vhost->exchanges, &x->node);
     x->vhost->engine->counts.exchanges--;
+    list_remove(&x->stated.link);
+    if (x->durable)
+        (void)records_define(x->vhost->engine, &(record_t){.type = RECORD_EXCHANGE_GONE, .name = x->name});
+    x->removal.defines = x->durable;
     job_start(x->vhost->engine, &x->removal, removal_step, waiter, reply);
 }

@@ -83,17 +83,23 @@ static void declare(channel_t *ch, const command_t *cmd, exchange_type_t type)
     exchange_t *x = exchange_find(v, cmd->request->name);
     if (x) {
         if (exchange_equivalent(ch, cmd, x, type))
-            emit_ok(ch, cmd);
+            reply_ok_after(ch, cmd, x->durable ? v->engine->definitions : 0);
         return;
     }
     if (!new_exchange_allowed(ch, cmd))
         return;
-    x = exchange_new(v, cmd->request->name, type);
-    x->durable = cmd->flags & COMMAND_DURABLE;
-    x->auto_delete = cmd->flags & COMMAND_AUTO_DELETE;
-    x->internal = cmd->flags & COMMAND_INTERNAL;
-    x->arguments = bytes_dup(cmd->request->arguments);
-    emit_ok(ch, cmd);
+    record_t r = {
+        .type = RECORD_EXCHANGE,
+        .kind = (uint8_t)type,
+        .flags = (uint8_t)((cmd->flags & COMMAND_AUTO_DELETE ? RECORD_AUTO_DELETE : 0) |
+                           (cmd->flags & COMMAND_INTERNAL ? RECORD_INTERNAL : 0)),
+        .name = cmd->request->name,
+        .arguments = cmd->request->arguments,
+    };
+    bool durable = cmd->flags & COMMAND_DURABLE;
+    x = exchange_from_record(v, durable ? records_define(v->engine, &r) : 0, &r);
+    x->durable = durable;
+    reply_ok_after(ch, cmd, durable ? v->engine->definitions : 0);
 }
 
 void on_exchange_declare(channel_t *ch, command_t *cmd)
@@ -103,8 +109,9 @@ void on_exchange_declare(channel_t *ch, command_t *cmd)
     if (refuse_default(ch, cmd, r->name))
         return;
     if (cmd->flags & COMMAND_PASSIVE) {
-        if (exchange_find(ch->connection->vhost, r->name))
-            emit_ok(ch, cmd);
+        const exchange_t *x = exchange_find(ch->connection->vhost, r->name);
+        if (x)
+            reply_ok_after(ch, cmd, x->durable ? x->vhost->engine->definitions : 0);
         else
             refuse_missing(ch, cmd, r->name);
     } else if (exchange_type_parse(r->kind, &type)) {
@@ -130,7 +137,8 @@ void on_exchange_delete(channel_t *ch, command_t *cmd)
     }
     exchange_t *x = exchange_find(ch->connection->vhost, name);
     if (x == NULL) {
-        emit_ok(ch, cmd); /* deleting what is not there succeeds */
+        reply_ok_after(ch, cmd,
+                       ch->connection->engine->definitions); /* deleting what is not there succeeds */
     } else if ((cmd->flags & COMMAND_IF_UNUSED) && !list_empty(&x->out)) {
         channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED, EXCHANGE_FORMAT " in use",
                        NAMED_ARG(name, ch->connection->vhost));
@@ -178,7 +186,7 @@ static bool both_ends(channel_t *ch, const command_t *cmd, exchange_t **source, 
     if (*source && *destination)
         return true;
     if (cmd->type == COMMAND_EXCHANGE_UNBIND)
-        emit_ok(ch, cmd); /* unbinding what is not there succeeds */
+        reply_ok_after(ch, cmd, v->engine->definitions); /* unbinding what is not there succeeds */
     else
         refuse_missing(ch, cmd, *source ? r->name : r->source);
     return false;
@@ -189,8 +197,9 @@ void on_exchange_bind(channel_t *ch, command_t *cmd)
     exchange_t *source, *destination;
     if (!both_ends(ch, cmd, &source, &destination) || !binding_arguments_allowed(ch, cmd, source))
         return;
-    binding_add(source, NULL, destination, cmd->request->routing_key, cmd->request->arguments);
-    emit_ok(ch, cmd);
+    binding_declare(source, NULL, destination, cmd->request->routing_key, cmd->request->arguments);
+    reply_ok_after(ch, cmd,
+                   source->durable && destination->durable ? ch->connection->engine->definitions : 0);
 }
 
 void on_exchange_unbind(channel_t *ch, command_t *cmd)
@@ -201,6 +210,6 @@ void on_exchange_unbind(channel_t *ch, command_t *cmd)
     binding_t *b =
         binding_find(source, NULL, destination, cmd->request->routing_key, cmd->request->arguments);
     if (b)
-        binding_remove(b);
-    emit_ok(ch, cmd);
+        binding_undeclare(b);
+    reply_ok_after(ch, cmd, ch->connection->engine->definitions);
 }

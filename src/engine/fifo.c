@@ -10,11 +10,16 @@
 
 typedef enum entry_state { ENTRY_GONE, ENTRY_READY, ENTRY_OUT } entry_state_t;
 
+enum entry_flag { ENTRY_REDELIVERED = 1 << 0, ENTRY_STORED = 1 << 1, ENTRY_COLD = 1 << 2 };
+
 typedef struct entry {
-    message_t *message;
+    union {
+        message_t *message;
+        record_no record; /* cold */
+    };
     uint32_t epoch; /* in which it became ready */
     uint8_t state;  /* entry_state_t */
-    bool redelivered;
+    uint8_t flags;
 } entry_t;
 
 struct fifo_page {
@@ -49,6 +54,14 @@ static entry_t *entry_at(const fifo_t *f, const fifo_slot_t *slot, uint64_t posi
     return &slot->page->entries[position & (f->page_entries - 1)];
 }
 
+static fifo_item_t item_of(const entry_t *entry, uint64_t position)
+{
+    bool cold = entry->flags & ENTRY_COLD;
+    message_t *m = cold ? NULL : entry->message;
+    record_no record = cold ? entry->record : entry->flags & ENTRY_STORED ? m->record : 0;
+    return (fifo_item_t){position, m, record, entry->flags & ENTRY_REDELIVERED, entry->state == ENTRY_OUT};
+}
+
 static void grow_directory(fifo_t *f)
 {
     size_t capacity = f->slots_capacity ? f->slots_capacity * 2 : 2;
@@ -61,32 +74,73 @@ static void grow_directory(fifo_t *f)
     f->slots_head = 0;
 }
 
-/* The slot of the page that `tail` falls into, with a page in it. */
-static fifo_slot_t *tail_slot(fifo_t *f)
+/* Makes the directory reach as far as `position`. */
+static void extend_directory(fifo_t *f, uint64_t position)
 {
-    uint64_t page = f->tail / f->page_entries;
+    uint64_t page = position / f->page_entries;
     if (f->slots_length == 0)
         f->first_page = page;
-    if (page - f->first_page == f->slots_length) {
+    while (page - f->first_page >= f->slots_length) {
         if (f->slots_length == f->slots_capacity)
             grow_directory(f);
         f->slots[(f->slots_head + f->slots_length) & (f->slots_capacity - 1)] = (fifo_slot_t){0};
         f->slots_length++;
     }
-    fifo_slot_t *slot = slot_of(f, f->tail);
-    if (slot->page == NULL)
-        slot->page = mem_zero(f->page_entries * sizeof(entry_t));
-    return slot;
 }
 
-uint64_t fifo_append(fifo_t *f, message_t *m)
+static void put_at_end(fifo_t *f, uint64_t position, entry_t entry)
 {
-    fifo_slot_t *slot = tail_slot(f);
-    *entry_at(f, slot, f->tail) = (entry_t){.message = m, .epoch = f->epoch, .state = ENTRY_READY};
+    extend_directory(f, position);
+    fifo_slot_t *slot = slot_of(f, position);
+    if (slot->page == NULL)
+        slot->page = mem_zero(f->page_entries * sizeof(entry_t));
+    entry.epoch = f->epoch;
+    entry.state = ENTRY_READY;
+    *entry_at(f, slot, position) = entry;
     slot->ready++;
     slot->present++;
     f->ready++;
-    return f->tail++;
+    f->tail = position + 1;
+}
+
+uint64_t fifo_append(fifo_t *f, message_t *m, bool stored)
+{
+    assert(!stored || m->record > 0);
+    uint64_t position = f->tail;
+    put_at_end(f, position, (entry_t){.message = m, .flags = stored ? ENTRY_STORED : 0});
+    return position;
+}
+
+/* With nothing in it a fifo needs no pages below its tail. */
+static bool forget_pages_if_empty(fifo_t *f)
+{
+    if (f->ready > 0 || f->out > 0 || fifo_needs_sweep(f))
+        return false;
+    for (size_t i = 0; i < f->slots_length; i++)
+        mem_free(f->slots[(f->slots_head + i) & (f->slots_capacity - 1)].page);
+    f->slots_length = f->slots_head = 0;
+    return true;
+}
+
+void fifo_skip(fifo_t *f, uint64_t position)
+{
+    if (position <= f->tail)
+        return;
+    if (!forget_pages_if_empty(f))
+        extend_directory(f, position);
+    f->tail = position;
+}
+
+bool fifo_place(fifo_t *f, uint64_t position, record_no record, message_t *m)
+{
+    if (position < f->tail)
+        return false;
+    fifo_skip(f, position);
+    if (m)
+        put_at_end(f, position, (entry_t){.message = m, .flags = ENTRY_STORED});
+    else
+        put_at_end(f, position, (entry_t){.record = record, .flags = ENTRY_STORED | ENTRY_COLD});
+    return true;
 }
 
 /* True if a dead entry: it was ready when the queue was purged. */
@@ -100,32 +154,50 @@ static bool is_ready(const fifo_t *f, const entry_t *entry, uint64_t position)
     return entry->state == ENTRY_READY && !is_dead(f, entry, position);
 }
 
-message_t *fifo_take(fifo_t *f, uint64_t *position, bool *redelivered)
+/* Moves the cursor to the first ready entry; its slot in *slot. NULL if nothing is ready. */
+static entry_t *find_first(fifo_t *f, fifo_slot_t **slot)
 {
     if (f->ready == 0)
         return NULL;
     uint64_t first = f->first_page * f->page_entries;
     uint64_t at = f->cursor > first ? f->cursor : first;
     for (;;) {
-        fifo_slot_t *slot = slot_of(f, at);
-        if (slot->ready == 0) {
+        *slot = slot_of(f, at);
+        if ((*slot)->ready == 0) {
             at = (at / f->page_entries + 1) * f->page_entries;
             continue;
         }
-        entry_t *entry = entry_at(f, slot, at);
-        if (!is_ready(f, entry, at)) {
-            at++;
-            continue;
+        entry_t *entry = entry_at(f, *slot, at);
+        if (is_ready(f, entry, at)) {
+            f->cursor = at;
+            return entry;
         }
-        entry->state = ENTRY_OUT;
-        slot->ready--;
-        f->ready--;
-        f->out++;
-        f->cursor = at + 1;
-        *position = at;
-        *redelivered = entry->redelivered;
-        return entry->message;
+        at++;
     }
+}
+
+bool fifo_first(fifo_t *f, fifo_item_t *item)
+{
+    fifo_slot_t *slot;
+    const entry_t *entry = find_first(f, &slot);
+    if (entry)
+        *item = item_of(entry, f->cursor);
+    return entry != NULL;
+}
+
+bool fifo_take(fifo_t *f, fifo_item_t *item)
+{
+    fifo_slot_t *slot;
+    entry_t *entry = find_first(f, &slot);
+    if (entry == NULL)
+        return false;
+    *item = item_of(entry, f->cursor);
+    entry->state = ENTRY_OUT;
+    slot->ready--;
+    f->ready--;
+    f->out++;
+    f->cursor++;
+    return true;
 }
 
 void fifo_return(fifo_t *f, uint64_t position)
@@ -135,7 +207,7 @@ void fifo_return(fifo_t *f, uint64_t position)
     assert(entry->state == ENTRY_OUT);
     entry->state = ENTRY_READY;
     entry->epoch = f->epoch;
-    entry->redelivered = true;
+    entry->flags |= ENTRY_REDELIVERED;
     slot->ready++;
     f->ready++;
     f->out--;
@@ -169,14 +241,58 @@ static void entry_gone(fifo_t *f, fifo_slot_t *slot, entry_t *entry, uint64_t po
     }
 }
 
-message_t *fifo_remove(fifo_t *f, uint64_t position)
+fifo_item_t fifo_remove(fifo_t *f, uint64_t position)
 {
     fifo_slot_t *slot = slot_of(f, position);
     entry_t *entry = entry_at(f, slot, position);
     assert(entry->state == ENTRY_OUT);
-    message_t *m = entry->message;
+    fifo_item_t item = item_of(entry, position);
     f->out--;
     entry_gone(f, slot, entry, position);
+    return item;
+}
+
+/* The entry at a position that may be anything, or NULL. */
+static entry_t *find_at(const fifo_t *f, uint64_t position)
+{
+    if (f->slots_length == 0 || position >= f->tail || position / f->page_entries < f->first_page ||
+        position / f->page_entries - f->first_page >= f->slots_length)
+        return NULL;
+    const fifo_slot_t *slot = slot_of(f, position);
+    return slot->page ? entry_at(f, slot, position) : NULL;
+}
+
+bool fifo_pull(fifo_t *f, uint64_t position, fifo_item_t *item)
+{
+    entry_t *entry = find_at(f, position);
+    if (entry == NULL || !is_ready(f, entry, position))
+        return false;
+    fifo_slot_t *slot = slot_of(f, position);
+    *item = item_of(entry, position);
+    slot->ready--;
+    f->ready--;
+    entry_gone(f, slot, entry, position);
+    return true;
+}
+
+bool fifo_warm(fifo_t *f, uint64_t position, message_t *m)
+{
+    entry_t *entry = find_at(f, position);
+    if (entry == NULL || !(entry->flags & ENTRY_COLD) || !is_ready(f, entry, position) ||
+        entry->record != m->record)
+        return false;
+    entry->flags &= (uint8_t)~ENTRY_COLD;
+    entry->message = m;
+    return true;
+}
+
+message_t *fifo_chill(fifo_t *f, uint64_t position)
+{
+    entry_t *entry = find_at(f, position);
+    assert(entry && (entry->flags & (ENTRY_STORED | ENTRY_COLD)) == ENTRY_STORED);
+    message_t *m = entry->message;
+    entry->flags |= ENTRY_COLD;
+    entry->record = m->record;
     return m;
 }
 
@@ -213,32 +329,76 @@ static uint64_t skip_empty_pages(const fifo_t *f, uint64_t at, uint64_t end)
     return at < end ? at : end;
 }
 
+bool fifo_next(const fifo_t *f, uint64_t *from, uint64_t end, uint32_t *budget, fifo_item_t *item)
+{
+    for (; *budget > 0; (*budget)--) {
+        *from = skip_empty_pages(f, *from, end);
+        if (*from >= end)
+            return false;
+        uint64_t at = (*from)++;
+        const entry_t *entry = entry_at(f, slot_of(f, at), at);
+        if (entry->state == ENTRY_GONE || is_dead(f, entry, at))
+            continue;
+        *item = item_of(entry, at);
+        return true;
+    }
+    return false;
+}
+
+/* Slots whose entries are all ready, or gone, need no look. */
+uint32_t fifo_out_ranges(const fifo_t *f, buffer_t *ranges)
+{
+    uint64_t first = 0, length = 0, at = f->first_page * f->page_entries;
+    uint32_t count = 0;
+    while (f->out > 0 && at < f->tail) {
+        const fifo_slot_t *slot = slot_of(f, at);
+        if (slot->page == NULL || slot->ready == slot->present) {
+            at = (at / f->page_entries + 1) * f->page_entries;
+            continue;
+        }
+        if (entry_at(f, slot, at)->state == ENTRY_OUT) {
+            if (length > 0 && at == first + length) {
+                length++;
+            } else {
+                if (length > 0)
+                    record_list_put(ranges, &count, first, length);
+                first = at;
+                length = 1;
+            }
+        }
+        at++;
+    }
+    if (length > 0)
+        record_list_put(ranges, &count, first, length);
+    return count;
+}
+
 /* Takes the next entry below `end` out of its place: any, or only a dead one. */
-static message_t *collect(fifo_t *f, uint64_t end, bool dead_only, uint32_t *budget)
+static bool collect(fifo_t *f, uint64_t end, bool dead_only, uint32_t *budget, fifo_item_t *item)
 {
     for (; *budget > 0; (*budget)--) {
         uint64_t at = skip_empty_pages(f, f->swept_below, end);
         f->swept_below = at;
         if (at >= end)
-            return NULL;
+            return false;
         f->swept_below = at + 1;
         fifo_slot_t *slot = slot_of(f, at);
         entry_t *entry = entry_at(f, slot, at);
         if (entry->state != ENTRY_GONE && (!dead_only || is_dead(f, entry, at))) {
-            message_t *m = entry->message;
+            *item = item_of(entry, at);
             entry_gone(f, slot, entry, at);
-            return m;
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
-message_t *fifo_sweep(fifo_t *f, uint32_t *budget)
+bool fifo_sweep(fifo_t *f, uint32_t *budget, fifo_item_t *item)
 {
-    return collect(f, f->purged_below, true, budget);
+    return collect(f, f->purged_below, true, budget, item);
 }
 
-message_t *fifo_drain(fifo_t *f, uint32_t *budget)
+bool fifo_drain(fifo_t *f, uint32_t *budget, fifo_item_t *item)
 {
-    return collect(f, f->tail, false, budget);
+    return collect(f, f->tail, false, budget, item);
 }

@@ -6,14 +6,19 @@
  * change of state. Pages live in a directory by position; each directory slot counts its ready entries, so
  * that looking for the next one skips pages in a contiguous array. Purging empties those counts and raises
  * the epoch: entries that were ready before are dead and are swept up later, in slices; entries that were out
- * come back with the new epoch. */
+ * come back with the new epoch.
+ *
+ * An entry is hot (it owns a reference to a message in memory) or cold (it knows the number of the record that has
+ * it). One whose message is in the log for this queue is stored; only those can be cold. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "model/message.h"
+#include "model/record.h"
 
 typedef struct fifo_page fifo_page_t;
 
@@ -36,32 +41,68 @@ typedef struct fifo {
     uint32_t page_entries; /* a power of two */
 } fifo_t;
 
+/* What is known of one entry. */
+typedef struct fifo_item {
+    uint64_t position;
+    message_t *message; /* NULL: cold */
+    record_no record;   /* of a stored one; 0: not stored */
+    bool redelivered, out;
+} fifo_item_t;
+
 void fifo_init(fifo_t *f, uint32_t page_entries);
 
 /* Frees pages and directory; entries must have been drained. */
 void fifo_deinit(fifo_t *f);
 
-/* Puts `m` last; the caller's reference passes to the fifo. Returns the position. */
-uint64_t fifo_append(fifo_t *f, message_t *m);
+/* Puts `m` last; the caller's reference passes to the fifo. `stored`: m->record has it for this queue. Returns the
+ * position. */
+uint64_t fifo_append(fifo_t *f, message_t *m, bool stored);
 
-/* The first ready entry goes out. NULL if there is none. The fifo keeps its reference. */
-message_t *fifo_take(fifo_t *f, uint64_t *position, bool *redelivered);
+/* Puts a cold entry, or (`m` not NULL) a stored hot one, at a position ≥ tail; false if it is below, where there is
+ * nothing new. */
+bool fifo_place(fifo_t *f, uint64_t position, record_no record, message_t *m);
+
+/* No position below `position` is given any more. */
+void fifo_skip(fifo_t *f, uint64_t position);
+
+/* The first ready entry; it stays. False if there is none. */
+bool fifo_first(fifo_t *f, fifo_item_t *item);
+
+/* The first ready entry goes out. False if there is none. The fifo keeps its reference. */
+bool fifo_take(fifo_t *f, fifo_item_t *item);
 
 /* An entry that is out becomes ready again, at its place, redelivered. */
 void fifo_return(fifo_t *f, uint64_t position);
 
 /* An entry that is out goes for good; its reference passes to the caller. */
-message_t *fifo_remove(fifo_t *f, uint64_t position);
+fifo_item_t fifo_remove(fifo_t *f, uint64_t position);
+
+/* An entry that is ready goes for good, wherever it is; false if nothing ready is there. */
+bool fifo_pull(fifo_t *f, uint64_t position, fifo_item_t *item);
+
+/* The first entry at `from` or behind it, below `end`, that is ready or out: looks at no more than *budget entries (counted
+ * down). False: none, or the budget is used up; *from is where to go on. */
+bool fifo_next(const fifo_t *f, uint64_t *from, uint64_t end, uint32_t *budget, fifo_item_t *item);
+
+/* A cold entry, ready, becomes hot; the caller's reference passes to the fifo. False, and nothing passes, if there is
+ * no such entry with this record any more. */
+bool fifo_warm(fifo_t *f, uint64_t position, message_t *m);
+
+/* A hot stored entry, ready or out, becomes cold; its reference passes to the caller. */
+message_t *fifo_chill(fifo_t *f, uint64_t position);
 
 /* Everything ready is gone from now on; returns how many. Sweep afterwards. */
 uint64_t fifo_purge(fifo_t *f);
+
+/* Writes the ranges (first position, count) of what is out as pairs of varints; returns their number. */
+uint32_t fifo_out_ranges(const fifo_t *f, buffer_t *ranges);
 
 /* True if dead entries are to be swept. */
 bool fifo_needs_sweep(const fifo_t *f);
 
 /* Sweeps the next dead entry, looking at no more than *budget entries (counted down); its reference passes to
- * the caller. NULL: budget used up or nothing left. */
-message_t *fifo_sweep(fifo_t *f, uint32_t *budget);
+ * the caller. False: budget used up or nothing left. */
+bool fifo_sweep(fifo_t *f, uint32_t *budget, fifo_item_t *item);
 
-/* Takes any entry out, whatever its state (the queue is deleted). NULL: empty. *budget as above. */
-message_t *fifo_drain(fifo_t *f, uint32_t *budget);
+/* Takes any entry out, whatever its state (the queue is deleted). False: empty. *budget as above. */
+bool fifo_drain(fifo_t *f, uint32_t *budget, fifo_item_t *item);

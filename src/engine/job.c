@@ -30,7 +30,7 @@ static uint32_t run_slice(engine_t *e, job_t *job, uint32_t budget)
     list_remove(&job->link);
     channel_t *waiter = job->waiter;
     event_t reply = job->reply;
-    bool has_reply = job->has_reply;
+    bool has_reply = job->has_reply, defines = job->defines;
     e->jobs_nested++;
     uint32_t used = job->step(e, job, budget, &done);
     e->jobs_nested--;
@@ -41,8 +41,8 @@ static uint32_t run_slice(engine_t *e, job_t *job, uint32_t budget)
     if (waiter) {
         waiter->awaited = NULL;
         if (has_reply)
-            emit_channel(waiter, &reply);
-        channel_unpark(waiter);
+            reply_after(waiter, &reply, defines ? e->definitions : 0);
+        channel_resume(waiter);
     }
     return used;
 }

@@ -23,9 +23,20 @@ void message_unref(engine_t *e, message_t *m)
     if (--m->references > 0)
         return;
     e->memory_bytes -= message_bytes(m);
+    if (m->record > 0)
+        e->bodies_bytes -= message_bytes(m);
+    for (uint32_t i = 0; i < m->part_count; i++)
+        live_drop(&e->live, m->parts[i].record);
     message_free(m);
 }
 
+void message_recorded(engine_t *e, message_t *m, record_no record)
+{
+    m->record = record;
+    e->bodies_bytes += message_bytes(m);
+}
+
+/* Of a message with parts: they are loans of their own. */
 static uint64_t loan_bytes(const message_t *m)
 {
     return m->body_len + m->properties_len + 64; /* frames and method around it */
@@ -62,7 +73,8 @@ void emit(connection_t *c, event_t *ev)
 void emit_channel(channel_t *ch, event_t *ev)
 {
     ev->channel = ch->number;
-    emit(ch->connection, ev);
+    if (!stream_holds(ch, ev))
+        emit(ch->connection, ev);
 }
 
 void emit_ok(channel_t *ch, const command_t *cmd)
@@ -93,6 +105,8 @@ void loans_return(connection_t *c, uint64_t through)
         message_unref(c->engine, m);
     }
     loans_shrink(c);
-    if (c->output_bytes < c->engine->options.output_bytes)
-        consumers_wake(&c->stalled);
+    if (c->output_bytes >= c->engine->options.output_bytes)
+        return;
+    streams_wake(c);
+    consumers_wake(&c->stalled);
 }

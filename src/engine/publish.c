@@ -1,51 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * publish.c: publish, with returns and confirms, and get. */
+ * publish.c: publish, with returns, and get. */
 #include "engine/engine_internal.h"
-
-/* ---- confirms: publishes of a channel are done in order, so one number says which are ---- */
-
-/* One more publish is done. */
-static void confirm_done(channel_t *ch)
-{
-    if (!ch->confirms)
-        return;
-    ch->publishes_done++;
-    if (!list_linked(&ch->confirming))
-        list_append(&ch->connection->engine->confirming, &ch->confirming);
-}
-
-void confirm_flush(channel_t *ch)
-{
-    uint64_t fresh = ch->publishes_done - ch->publishes_confirmed;
-    list_remove(&ch->confirming);
-    if (fresh == 0)
-        return;
-    ch->publishes_confirmed = ch->publishes_done;
-    emit_channel(ch, &(event_t){.type = EVENT_CONFIRM,
-                                .delivery_tag = ch->publishes_done,
-                                .flags = fresh > 1 ? EVENT_MULTIPLE : 0});
-}
-
-/* At the end of a step: one event a channel, however many publishes it had; those without room wait and grow.
- */
-void confirms_run(engine_t *e)
-{
-    LIST_EACH (node, &e->confirming) {
-        channel_t *ch = LIST_OF(node, channel_t, confirming);
-        connection_t *c = ch->connection;
-        if (c->state != CONNECTION_OPEN)
-            list_remove(node);
-        else if (lane_room(c->port->port->events) > 0)
-            confirm_flush(ch);
-    }
-}
-
-void on_confirm_select(channel_t *ch, command_t *cmd)
-{
-    ch->confirms = true;
-    emit_ok(ch, cmd);
-}
 
 void on_tx(channel_t *ch, command_t *cmd)
 {
@@ -57,32 +13,90 @@ void on_tx(channel_t *ch, command_t *cmd)
         channel_refuse(ch, cmd->cause, REFUSAL_NOT_IMPLEMENTED, "transactions (tx.select) are not supported");
 }
 
+/* ---- where a message goes ---- */
+
+static record_no record_message(engine_t *e, message_t *m, const record_list_t *places)
+{
+    buffer_t parts = {0};
+    record_t r = {
+        .type = RECORD_MESSAGE,
+        .time_ms = e->wall_ms,
+        .exchange = message_exchange(m),
+        .key = message_routing_key(m),
+        .properties_bytes = m->properties_len,
+        .list = *places,
+    };
+    for (uint32_t i = 0; i < m->part_count; i++)
+        record_list_put(&parts, &r.parts.count, m->parts[i].record, m->parts[i].bytes);
+    r.parts.octets = buffer_bytes(&parts);
+    record_no record = records_add(e, &r, m);
+    buffer_free(&parts);
+    if (record > 0)
+        message_recorded(e, m, record);
+    return record;
+}
+
+/* Puts the message into these queues, and into the log for those that keep it: one record for all of them, or, once it
+ * has its record, one more. Returns the record that says so; 0: none does. */
+static record_no place(engine_t *e, message_t *m, queue_t *const *queues, size_t count)
+{
+    record_t r = {.type = RECORD_MESSAGE_ALSO, .message = m->record};
+    buffer_clear(&e->places);
+    for (size_t i = 0; i < count && m->persistent; i++)
+        if (queues[i]->id > 0 && !queues[i]->deleted)
+            record_list_put(&e->places, &r.list.count, queues[i]->id, queues[i]->fifo.tail);
+    r.list.octets = buffer_bytes(&e->places);
+    record_no record = 0;
+    if (r.list.count > 0 && m->record > 0)
+        record = records_add(e, &r, NULL);
+    else if (r.list.count > 0)
+        record = record_message(e, m, &r.list);
+    if (record > 0)
+        live_add(&e->live, m->record, r.list.count);
+    for (size_t i = 0; i < count; i++)
+        if (!queues[i]->deleted)
+            queue_append(queues[i], m, record > 0 && queues[i]->id > 0);
+    return record;
+}
+
 /* ---- wide fan-out: more queues than fit into a slice ---- */
 
 typedef struct fanout {
     job_t job;
     message_t *message; /* one reference */
+    record_no record;   /* the last that it has needed so far */
+    bool is_live;       /* the message's record is kept until it is everywhere */
     size_t next, count;
     queue_t *queues[]; /* held */
 } fanout_t;
 
+static void fanout_end(engine_t *e, fanout_t *f, channel_t *waiter)
+{
+    if (waiter)
+        confirm_done(waiter, f->record);
+    if (f->is_live)
+        live_drop(&e->live, f->message->record);
+    message_unref(e, f->message);
+    mem_free(f);
+}
+
 static uint32_t fanout_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
 {
     fanout_t *f = LIST_OF(job, fanout_t, job);
-    uint32_t used = 0;
-    for (; used < budget && f->next < f->count; used++) {
-        queue_t *q = f->queues[f->next++];
-        if (!q->deleted)
-            queue_append(q, f->message);
-        queue_release(q);
+    size_t left = f->count - f->next;
+    uint32_t used = left < budget ? (uint32_t)left : budget;
+    record_no record = place(e, f->message, f->queues + f->next, used);
+    if (record > 0)
+        f->record = record;
+    if (record > 0 && !f->is_live) {
+        f->is_live = true;
+        live_add(&e->live, f->message->record, 1);
     }
+    for (uint32_t i = 0; i < used; i++)
+        queue_release(f->queues[f->next++]);
     *done = f->next == f->count;
-    if (*done) {
-        if (job->waiter)
-            confirm_done(job->waiter);
-        message_unref(e, f->message);
-        mem_free(f);
-    }
+    if (*done)
+        fanout_end(e, f, job->waiter);
     return used;
 }
 
@@ -166,6 +180,9 @@ static message_t *without_bcc(engine_t *e, message_t *m, bytes_t headers)
     buffer_free(&kept);
     buffer_free(&sorted);
     buffer_free(&properties);
+    message_set_parts(copy, m->parts, m->part_count);
+    m->parts = NULL;
+    m->part_count = 0;
     message_adopt(e, copy);
     message_unref(e, m);
     return copy;
@@ -195,13 +212,13 @@ static void enqueue(channel_t *ch, const command_t *cmd, message_t *m)
         fan_out(ch, m, r);
         return;
     }
-    for (size_t i = 0; i < r->count; i++)
-        queue_append(r->queues[i], m);
+    record_no record = place(e, m, r->queues, r->count);
     if (r->count == 0 && (cmd->flags & COMMAND_MANDATORY)) {
         message_ref(m); /* the loan's */
         emit_channel(ch, &(event_t){.type = EVENT_RETURN, .cause = cmd->cause, .message = m});
+        stream_start(ch, m);
     }
-    confirm_done(ch);
+    confirm_done(ch, record);
     message_unref(e, m);
 }
 
@@ -219,6 +236,7 @@ void on_publish(channel_t *ch, command_t *cmd)
     }
     message_t *m = cmd->message;
     cmd->message = NULL;
+    incoming_join(ch, m);
     message_adopt(e, m);
     bytes_t headers = properties_headers(properties);
     route(e, x, m, headers);
@@ -240,10 +258,17 @@ void on_get(channel_t *ch, command_t *cmd)
             ch->number, max);
         return;
     }
+    if (q->fifo.ready > 0 && !queue_can_deliver(q) && q->waits_for_store) {
+        channel_wait_for_queue(ch, q, cmd);
+        return;
+    }
     event_t ev = {.type = EVENT_GET_OK, .cause = cmd->cause};
     queue_touch(q);
     if (deliver_take(ch, q, NULL, cmd->flags & COMMAND_NO_ACK, &ev) == NULL)
         ev = (event_t){.type = EVENT_GET_EMPTY, .cause = cmd->cause};
     ev.message_count = (uint32_t)q->fifo.ready;
+    const message_t *m = ev.type == EVENT_GET_OK ? ev.message : NULL;
     emit_channel(ch, &ev);
+    if (m)
+        stream_start(ch, (message_t *)m);
 }

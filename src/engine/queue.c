@@ -10,21 +10,59 @@ queue_t *queue_find(vhost_t *v, bytes_t name)
     return node ? HASH_OF(node, queue_t, node) : NULL;
 }
 
-queue_t *queue_new(vhost_t *v, bytes_t name)
+queue_t *queue_find_by_id(engine_t *e, record_no id)
+{
+    hash_node_t *node = hash_find(&e->queues_by_id, bytes_make(&id, sizeof id));
+    return node ? HASH_OF(node, queue_t, by_id) : NULL;
+}
+
+static queue_t *queue_new(vhost_t *v)
 {
     queue_t *q = MEM_NEW(queue_t);
     q->vhost = v;
-    q->name = bytes_dup(name);
     fifo_init(&q->fifo, v->engine->options.page_entries);
     list_init(&q->owned);
     list_init(&q->bindings);
     list_init(&q->consumers);
     list_init(&q->ready);
     list_init(&q->dirty);
+    list_init(&q->stated.link);
+    list_init(&q->settling);
+    list_init(&q->getters);
+    list_init(&q->chilling);
+    list_init(&q->reading.link);
     job_init(&q->cleaning);
+    q->mark = q->mark_safe = q->delivered_below = 1;
     q->holds = 1; /* its name */
-    hash_insert(&v->queues, &q->node);
-    v->engine->counts.queues++;
+    return q;
+}
+
+queue_t *queue_known_by_id(vhost_t *v, record_no id)
+{
+    queue_t *q = queue_new(v);
+    q->id = id;
+    hash_insert(&v->engine->queues_by_id, &q->by_id);
+    return q;
+}
+
+void queue_define(queue_t *q, const record_t *r)
+{
+    field_t expires;
+    q->name = bytes_dup(r->name);
+    q->arguments = bytes_dup(r->arguments);
+    q->type = (queue_type_t)r->kind;
+    q->auto_delete = r->flags & RECORD_AUTO_DELETE;
+    q->durable = q->id > 0;
+    if (table_find(r->arguments, BYTES("x-expires"), &expires))
+        q->expires_ms = (uint64_t)field_integer(&expires);
+    hash_insert(&q->vhost->queues, &q->node);
+    q->vhost->engine->counts.queues++;
+}
+
+queue_t *queue_from_record(vhost_t *v, record_no number, const record_t *r)
+{
+    queue_t *q = number > 0 ? queue_known_by_id(v, number) : queue_new(v);
+    queue_define(q, r);
     return q;
 }
 
@@ -32,8 +70,12 @@ queue_t *queue_new(vhost_t *v, bytes_t name)
 static void queue_free(queue_t *q)
 {
     engine_t *e = q->vhost->engine;
-    assert(list_empty(&q->consumers) && list_empty(&q->bindings));
+    assert(list_empty(&q->consumers) && list_empty(&q->bindings) && list_empty(&q->getters));
+    assert(!list_linked(&q->reading.link));
     heap_cancel(&e->timers, &q->expiry);
+    wait_cancel(e, &q->marking);
+    list_remove(&q->chilling);
+    mem_free(q->left_out);
     list_remove(&q->dirty);
     list_remove(&q->owned);
     fifo_deinit(&q->fifo);
@@ -51,15 +93,30 @@ void queue_release(queue_t *q)
 
 void queue_mark(queue_t *q)
 {
-    if (q->fifo.ready > 0 && !list_empty(&q->ready) && !list_linked(&q->dirty))
+    if (q->fifo.ready > 0 && !q->waits_for_store && !list_empty(&q->ready) && !list_linked(&q->dirty))
         list_append(&q->vhost->engine->dirty_queues, &q->dirty);
 }
 
-void queue_append(queue_t *q, message_t *m)
+void queue_append(queue_t *q, message_t *m, bool stored)
 {
     message_ref(m);
-    (void)fifo_append(&q->fifo, m);
+    uint64_t position = fifo_append(&q->fifo, m, stored);
+    if (stored) {
+        q->stored++;
+        cold_note(q, position);
+    }
     queue_mark(q);
+}
+
+void queue_let_go(queue_t *q, const fifo_item_t *item)
+{
+    engine_t *e = q->vhost->engine;
+    if (item->record > 0) {
+        q->stored--;
+        live_drop(&e->live, item->record);
+    }
+    if (item->message)
+        message_unref(e, item->message);
 }
 
 void queue_touch(queue_t *q)
@@ -79,16 +136,32 @@ static uint32_t sweep_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
 {
     queue_t *q = LIST_OF(job, queue_t, cleaning);
     uint32_t left = budget;
-    for (message_t *m; left > 0 && (m = fifo_sweep(&q->fifo, &left)); left--)
-        message_unref(e, m);
+    (void)e;
+    for (fifo_item_t item; left > 0 && fifo_sweep(&q->fifo, &left, &item); left--)
+        queue_let_go(q, &item);
     *done = !fifo_needs_sweep(&q->fifo);
     if (*done)
         queue_release(q);
     return budget - left;
 }
 
+/* Everything below the tail is done with, except what is out. */
+static void record_purge(queue_t *q)
+{
+    engine_t *e = q->vhost->engine;
+    if (q->stored + q->left_out_count == 0 || !records_wanted(e))
+        return;
+    record_t r = {.type = RECORD_PURGE, .queue = q->id, .position = q->fifo.tail};
+    buffer_clear(&e->places);
+    r.list.count = fifo_out_ranges(&q->fifo, &e->places);
+    r.list.octets = buffer_bytes(&e->places);
+    (void)records_define(e, &r);
+}
+
 uint64_t queue_purge(queue_t *q)
 {
+    record_purge(q);
+    queue_forget_left_out(q);
     uint64_t purged = fifo_purge(&q->fifo);
     if (purged > 0 && !job_running(&q->cleaning)) {
         q->holds++; /* the sweeping job's */
@@ -114,9 +187,9 @@ static uint32_t drain_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
 {
     queue_t *q = LIST_OF(job, queue_t, cleaning);
     uint32_t left = budget;
-    message_t *m = NULL;
-    for (; left > 0 && (m = fifo_drain(&q->fifo, &left)); left--)
-        message_unref(e, m);
+    (void)e;
+    for (fifo_item_t item; left > 0 && fifo_drain(&q->fifo, &left, &item); left--)
+        queue_let_go(q, &item);
     *done = left > 0;
     if (*done)
         queue_release(q); /* the name's */
@@ -143,12 +216,42 @@ static uint32_t removal_step(engine_t *e, job_t *job, uint32_t budget, bool *don
     return used;
 }
 
+/* It is gone for the log at once; what waits for the store looks again, and finds it gone. */
+static void forget_in_log(queue_t *q)
+{
+    engine_t *e = q->vhost->engine;
+    list_remove(&q->settling);
+    list_remove(&q->stated.link);
+    list_remove(&q->chilling);
+    queue_forget_left_out(q);
+    queue_store_answered(q);
+    if (q->id == 0)
+        return;
+    hash_remove(&e->queues_by_id, &q->by_id);
+    (void)records_define(e, &(record_t){.type = RECORD_QUEUE_GONE, .queue = q->id});
+}
+
+void queue_undefined(queue_t *q)
+{
+    uint32_t left = UINT32_MAX;
+    for (fifo_item_t item; fifo_drain(&q->fifo, &left, &item);)
+        queue_let_go(q, &item);
+    q->deleted = true;
+    forget_in_log(q);
+    queue_release(q);
+}
+
 void queue_remove(queue_t *q, channel_t *waiter, const event_t *reply)
 {
     engine_t *e = q->vhost->engine;
     assert(!q->deleted);
+    if (!q->durable && q->id > 0) {
+        queue_undefined(q);
+        return;
+    }
     q->deleted = true;
     hash_remove(&q->vhost->queues, &q->node);
+    forget_in_log(q);
     heap_cancel(&e->timers, &q->expiry);
     list_remove(&q->owned);
     list_remove(&q->dirty);
@@ -161,5 +264,6 @@ void queue_remove(queue_t *q, channel_t *waiter, const event_t *reply)
         list_remove(&q->cleaning.link);
         queue_release(q);
     }
+    q->cleaning.defines = q->id > 0;
     job_start(e, &q->cleaning, removal_step, waiter, reply);
 }

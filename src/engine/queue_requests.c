@@ -60,13 +60,14 @@ static void declared(channel_t *ch, command_t *cmd, queue_t *q)
     queue_touch(q);
     if (cmd->flags & COMMAND_NOWAIT)
         return;
+    record_no after = q->id > 0 ? q->vhost->engine->definitions : 0;
     event_t ok = {.type = EVENT_QUEUE_DECLARED,
                   .cause = cmd->cause,
                   .message_count = (uint32_t)q->fifo.ready,
                   .consumer_count = q->consumer_count,
                   .request = cmd->request};
     cmd->request = NULL; /* goes back with the event */
-    emit_channel(ch, &ok);
+    reply_after(ch, &ok, after);
 }
 
 static bool refuse_inequivalent(channel_t *ch, const command_t *cmd, const queue_t *q, const char *what,
@@ -121,21 +122,30 @@ static queue_t *create(channel_t *ch, const command_t *cmd)
 {
     connection_t *c = ch->connection;
     queue_type_t type;
-    uint64_t expires_ms;
-    refusal_t *why = queue_arguments_check(cmd, c->vhost, &type, &expires_ms);
+    refusal_t *why = queue_arguments_check(cmd, c->vhost, &type);
     if (why) {
         channel_refuse_with(ch, why);
         return NULL;
     }
     if (type == QUEUE_QUORUM && !quorum_allowed(ch, cmd))
         return NULL;
-    queue_t *q = queue_new(c->vhost, cmd->request->name);
-    q->type = type;
-    q->expires_ms = expires_ms;
-    q->arguments = bytes_dup(cmd->request->arguments);
-    q->auto_delete = cmd->flags & COMMAND_AUTO_DELETE;
-    q->exclusive = cmd->flags & COMMAND_EXCLUSIVE;
-    q->durable = (cmd->flags & COMMAND_DURABLE) && !q->exclusive;
+    bool exclusive = cmd->flags & COMMAND_EXCLUSIVE;
+    bool durable = (cmd->flags & COMMAND_DURABLE) && !exclusive;
+    record_t r = {
+        .type = RECORD_QUEUE,
+        .kind = (uint8_t)type,
+        .flags = cmd->flags & COMMAND_AUTO_DELETE ? RECORD_AUTO_DELETE : 0,
+        .position = 1,
+        .mark = 1,
+        .name = cmd->request->name,
+        .arguments = cmd->request->arguments,
+    };
+    record_no number = durable ? records_define(c->engine, &r) : 0;
+    queue_t *q = queue_from_record(c->vhost, number, &r);
+    if (number > 0)
+        stated_now(c->engine, &q->stated, STATED_QUEUE, number);
+    q->durable = durable;
+    q->exclusive = exclusive;
     if (q->exclusive) {
         q->owner = c;
         list_append(&c->exclusive_queues, &q->owned);
@@ -190,7 +200,7 @@ static bool both_ends(channel_t *ch, const command_t *cmd, bytes_t queue_name, e
     if (*x && *q)
         return queue_may_use(ch, cmd, *q);
     if (cmd->type == COMMAND_QUEUE_UNBIND)
-        emit_ok(ch, cmd); /* unbinding what is not there succeeds */
+        reply_ok_after(ch, cmd, v->engine->definitions); /* unbinding what is not there succeeds */
     else if (*x == NULL)
         channel_refuse(ch, cmd->cause, REFUSAL_NOT_FOUND, "no " EXCHANGE_FORMAT, NAMED_ARG(exchange_name, v));
     else
@@ -213,8 +223,8 @@ void on_queue_bind(channel_t *ch, command_t *cmd)
     if (!resolve_name(ch, cmd, &name) || !both_ends(ch, cmd, name, &x, &q) ||
         !binding_arguments_allowed(ch, cmd, x))
         return;
-    binding_add(x, q, NULL, resolve_key(cmd, name), cmd->request->arguments);
-    emit_ok(ch, cmd);
+    binding_declare(x, q, NULL, resolve_key(cmd, name), cmd->request->arguments);
+    reply_ok_after(ch, cmd, x->durable && q->durable ? ch->connection->engine->definitions : 0);
 }
 
 void on_queue_unbind(channel_t *ch, command_t *cmd)
@@ -226,8 +236,8 @@ void on_queue_unbind(channel_t *ch, command_t *cmd)
         return;
     binding_t *b = binding_find(x, q, NULL, resolve_key(cmd, name), cmd->request->arguments);
     if (b)
-        binding_remove(b);
-    emit_ok(ch, cmd);
+        binding_undeclare(b);
+    reply_ok_after(ch, cmd, ch->connection->engine->definitions);
 }
 
 /* ---- purge, delete ---- */
@@ -244,7 +254,7 @@ void on_queue_purge(channel_t *ch, command_t *cmd)
         return;
     event_t ok = counted(cmd, queue_purge(q));
     if (!(cmd->flags & COMMAND_NOWAIT))
-        emit_channel(ch, &ok);
+        reply_after(ch, &ok, q->id > 0 ? ch->connection->engine->definitions : 0);
 }
 
 static bool may_delete(channel_t *ch, const command_t *cmd, const queue_t *q)
@@ -278,6 +288,6 @@ void on_queue_delete(channel_t *ch, command_t *cmd)
     const event_t *reply = cmd->flags & COMMAND_NOWAIT ? NULL : &ok;
     if (q)
         queue_remove(q, ch, reply);
-    else if (reply)
-        emit_channel(ch, &ok); /* deleting what is not there succeeds */
+    else if (reply) /* deleting what is not there succeeds */
+        reply_after(ch, &ok, ch->connection->engine->definitions);
 }

@@ -10,8 +10,49 @@ static bool is_left(const queue_t *q)
     return q->owner && q->owner->leaving;
 }
 
-void settle_one(channel_t *ch, unacked_t *u, bool requeue)
+/* ---- for the log: runs of positions, a record for each run ---- */
+
+static void flush_queue(queue_t *q)
 {
+    engine_t *e = q->vhost->engine;
+    record_t r = {.type = RECORD_SETTLE, .queue = q->id, .kind = (uint8_t)q->settled_reason};
+    buffer_clear(&e->places);
+    record_list_put(&e->places, &r.list.count, q->settled_first, q->settled_count);
+    r.list.octets = buffer_bytes(&e->places);
+    list_remove(&q->settling);
+    (void)records_add(e, &r, NULL);
+}
+
+void settled_note(queue_t *q, uint64_t position, record_reason_t reason)
+{
+    if (list_linked(&q->settling)) {
+        bool next = position == q->settled_first + q->settled_count,
+             before = position + 1 == q->settled_first;
+        if (reason == q->settled_reason && (next || before)) {
+            q->settled_first -= before;
+            q->settled_count++;
+            return;
+        }
+        flush_queue(q);
+    }
+    q->settled_first = position;
+    q->settled_count = 1;
+    q->settled_reason = reason;
+    list_append(&q->vhost->engine->settling, &q->settling);
+}
+
+void settled_flush(engine_t *e)
+{
+    for (list_t *node; (node = list_first(&e->settling));)
+        flush_queue(LIST_OF(node, queue_t, settling));
+}
+
+/* ---- */
+
+void settle_one(channel_t *ch, unacked_t *u, settle_how_t how)
+{
+    bool requeue = how == SETTLE_REQUEUE;
+    record_reason_t reason = how == SETTLE_ACK ? RECORD_ACKED : RECORD_REJECTED;
     queue_t *q = u->queue;
     consumer_t *c = u->consumer;
     uint64_t position = u->position;
@@ -20,7 +61,10 @@ void settle_one(channel_t *ch, unacked_t *u, bool requeue)
         fifo_return(&q->fifo, position);
         queue_mark(q);
     } else if (!q->deleted) {
-        message_unref(q->vhost->engine, fifo_remove(&q->fifo, position));
+        fifo_item_t item = fifo_remove(&q->fifo, position);
+        if (item.record > 0)
+            settled_note(q, position, reason);
+        queue_let_go(q, &item);
     }
     if (c) {
         c->unacked--;
@@ -41,7 +85,7 @@ static uint32_t settle_step(engine_t *e, job_t *job, uint32_t budget, bool *done
     uint32_t used = 0;
     unacked_t *u;
     while ((u = unacked_first(&ch->unacked)) && u->tag <= ch->settle_through && used < budget) {
-        settle_one(ch, u, ch->settle_requeue);
+        settle_one(ch, u, ch->settle_how);
         used++;
     }
     *done = u == NULL || u->tag > ch->settle_through;
@@ -49,10 +93,10 @@ static uint32_t settle_step(engine_t *e, job_t *job, uint32_t budget, bool *done
 }
 
 /* Settles all up to a tag, in slices; the channel is parked meanwhile, then gets `reply` (may be NULL). */
-static void settle_through(channel_t *ch, uint64_t tag, bool requeue, const event_t *reply)
+static void settle_through(channel_t *ch, uint64_t tag, settle_how_t how, const event_t *reply)
 {
     ch->settle_through = tag;
-    ch->settle_requeue = requeue;
+    ch->settle_how = how;
     job_start(ch->connection->engine, &ch->settling, settle_step, ch, reply);
 }
 
@@ -68,29 +112,30 @@ bool settle_is_valid(channel_t *ch, const command_t *cmd)
     return ((cmd->flags & COMMAND_MULTIPLE) && cmd->number == 0) || unacked_find(&ch->unacked, cmd->number);
 }
 
-static void settle(channel_t *ch, const command_t *cmd, bool requeue)
+static void settle(channel_t *ch, const command_t *cmd, settle_how_t how)
 {
     bool multiple = cmd->flags & COMMAND_MULTIPLE;
     if (!settle_is_valid(ch, cmd))
         refuse_tag(ch, cmd);
     else if (multiple)
-        settle_through(ch, cmd->number ? cmd->number : unacked_last_tag(&ch->unacked), requeue, NULL);
+        settle_through(ch, cmd->number ? cmd->number : unacked_last_tag(&ch->unacked), how, NULL);
     else
-        settle_one(ch, unacked_find(&ch->unacked, cmd->number), requeue);
+        settle_one(ch, unacked_find(&ch->unacked, cmd->number), how);
 }
 
 void on_ack(channel_t *ch, command_t *cmd)
 {
-    settle(ch, cmd, false);
+    settle(ch, cmd, SETTLE_ACK);
 }
 
 void on_nack(channel_t *ch, command_t *cmd)
 {
-    settle(ch, cmd, cmd->flags & COMMAND_REQUEUE);
+    settle(ch, cmd, cmd->flags & COMMAND_REQUEUE ? SETTLE_REQUEUE : SETTLE_REJECT);
 }
 
 void on_recover(channel_t *ch, command_t *cmd)
 {
     event_t ok = {.type = EVENT_OK, .cause = cmd->cause};
-    settle_through(ch, unacked_last_tag(&ch->unacked), true, cmd->flags & COMMAND_NOWAIT ? NULL : &ok);
+    settle_through(ch, unacked_last_tag(&ch->unacked), SETTLE_REQUEUE,
+                   cmd->flags & COMMAND_NOWAIT ? NULL : &ok);
 }

@@ -31,6 +31,7 @@ typedef struct batch {
     batch_content_t *contents; /* in the order of the records that have one */
     size_t content_count, content_capacity;
     uint64_t content_bytes;
+    struct batch *next;   /* the engine's own */
     record_no dead_below; /* once this batch is durable, no record below is needed any more */
 } batch_t;
 

@@ -24,6 +24,7 @@ typedef struct message {
     uint8_t exchange_len;
     uint8_t routing_key_len;
     bool persistent; /* delivery-mode 2 */
+    bool damaged;    /* the engine's: a part of it cannot be read */
     uint32_t properties_len;
     uint32_t part_count;
     message_part_t

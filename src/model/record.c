@@ -44,6 +44,7 @@ static const struct {
     [RECORD_SETTLE] = {"settle", false, {QUEUE, KIND, LIST}},
     [RECORD_PURGE] = {"purge", false, {QUEUE, POSITION, LIST}},
     [RECORD_DELIVERED] = {"delivered", false, {QUEUE, MARK}},
+    [RECORD_STATED] = {"stated", false, {MESSAGE}},
 };
 
 static bool is_type(uint8_t type)

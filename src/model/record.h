@@ -53,6 +53,8 @@ typedef enum record_type {
     RECORD_PURGE = 11,
     /* queue, mark: positions below it may have been delivered. */
     RECORD_DELIVERED = 12,
+    /* message (a record): every definition that is there was said at or above it. */
+    RECORD_STATED = 13,
     RECORD_TYPE_END
 } record_type_t;
 

@@ -63,21 +63,21 @@ static void append(model_t *m)
     m->messages[position] = some_message();
     m->states[position] = READY;
     m->present++;
-    assert_int_equal(fifo_append(&m->fifo, m->messages[position]), position);
+    assert_int_equal(fifo_append(&m->fifo, m->messages[position], false), position);
 }
 
 static void take(model_t *m)
 {
-    uint64_t wanted = first_in(m, READY), position = 0;
-    bool redelivered = false;
-    message_t *taken = fifo_take(&m->fifo, &position, &redelivered);
-    if (wanted == 0) {
-        assert_null(taken);
+    uint64_t wanted = first_in(m, READY);
+    fifo_item_t first, taken;
+    assert_int_equal(fifo_first(&m->fifo, &first), wanted != 0);
+    assert_int_equal(fifo_take(&m->fifo, &taken), wanted != 0);
+    if (wanted == 0)
         return;
-    }
-    assert_int_equal(position, wanted);
-    assert_ptr_equal(taken, m->messages[wanted]);
-    assert_int_equal(redelivered, m->redelivered[wanted]);
+    assert_int_equal(first.position, wanted);
+    assert_int_equal(taken.position, wanted);
+    assert_ptr_equal(taken.message, m->messages[wanted]);
+    assert_int_equal(taken.redelivered, m->redelivered[wanted]);
     m->states[wanted] = OUT;
 }
 
@@ -105,7 +105,7 @@ static void settle(model_t *m, uint64_t position)
 {
     if (position == 0)
         return;
-    assert_ptr_equal(fifo_remove(&m->fifo, position), m->messages[position]);
+    assert_ptr_equal(fifo_remove(&m->fifo, position).message, m->messages[position]);
     m->states[position] = GONE;
     m->present--;
 }
@@ -122,13 +122,14 @@ static void sweep(model_t *m, uint32_t budget)
 {
     uint64_t wanted = first_in(m, DEAD);
     uint32_t left = budget;
-    message_t *swept = fifo_sweep(&m->fifo, &left);
+    fifo_item_t swept;
+    bool found = fifo_sweep(&m->fifo, &left, &swept);
     assert_true(left <= budget);
-    if (swept == NULL) {
+    if (!found) {
         assert_true(left == 0 || wanted == 0);
         return;
     }
-    assert_ptr_equal(swept, m->messages[wanted]);
+    assert_ptr_equal(swept.message, m->messages[wanted]);
     m->states[wanted] = GONE;
     m->present--;
 }
@@ -146,18 +147,18 @@ static void drain_all(model_t *m)
     m->fifo.swept_below = 0;
     for (uint32_t left = 1; m->present > 0;) {
         left = 2;
-        message_t *drained = fifo_drain(&m->fifo, &left);
-        if (drained == NULL)
+        fifo_item_t drained;
+        if (!fifo_drain(&m->fifo, &left, &drained))
             continue;
-        uint64_t p = 1;
-        while (m->messages[p] != drained)
-            p++;
+        uint64_t p = drained.position;
+        assert_ptr_equal(drained.message, m->messages[p]);
         assert_true(m->states[p] == OUT || m->states[p] == DEAD);
         m->states[p] = GONE;
         m->present--;
     }
     uint32_t left = UINT32_MAX;
-    assert_null(fifo_drain(&m->fifo, &left));
+    fifo_item_t none;
+    assert_false(fifo_drain(&m->fifo, &left, &none));
 }
 
 static size_t pages_held(const fifo_t *f)
@@ -335,7 +336,8 @@ static void sweeping_looks_at_no_more_entries_than_it_may(void **state)
         take(m); /* sweeping has to pass these */
     purge_all(m);
     uint32_t budget = 10;
-    assert_null(fifo_sweep(&m->fifo, &budget));
+    fifo_item_t none;
+    assert_false(fifo_sweep(&m->fifo, &budget, &none));
     assert_int_equal(budget, 0);
     sweep_all(m);
     drain_all(m);

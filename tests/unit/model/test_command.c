@@ -89,7 +89,9 @@ static command_t laden_command(uint8_t type)
         c.request = request_new(&(request_t){.name = BYTES("q")});
     else if (type == COMMAND_CONNECTION_OPEN)
         c.opening = opening_new(&(opening_t){.vhost = BYTES("/")});
-    else if (type == COMMAND_PUBLISH)
+    else if (type == COMMAND_QUERY)
+        c.query = query_new(QUERY_QUEUES);
+    else if (type == COMMAND_PUBLISH || type == COMMAND_PART)
         c.message = message_new(BYTES("x"), BYTES("k"), BYTES("\0\0"), 10);
     else if (type == COMMAND_REFUSE || type == COMMAND_CONNECTION_CLOSE)
         c.refusal = refusal_new(404, 0, "no");
@@ -101,7 +103,7 @@ static command_t laden_command(uint8_t type)
 static void a_discarded_command_frees_what_it_owns_and_nothing_else(void **state)
 {
     (void)state;
-    for (uint8_t type = 0; type <= COMMAND_HELD; type++) {
+    for (uint8_t type = 0; type <= COMMAND_PART; type++) {
         command_t c = laden_command(type);
         bool owns = c.number != UINT64_C(0xdeadbeefdeadbeef);
         command_discard(&c);
@@ -111,29 +113,32 @@ static void a_discarded_command_frees_what_it_owns_and_nothing_else(void **state
     command_discard(&(command_t){.type = COMMAND_CONNECTION_CLOSE}); /* without a refusal */
 }
 
-static void only_deliveries_get_answers_and_returns_lend_a_message(void **state)
+static void only_deliveries_get_answers_returns_and_content_lend_a_message(void **state)
 {
     (void)state;
     size_t count = 0;
     for (unsigned type = 0; type < 256; type++)
         count += event_has_message((uint8_t)type);
-    assert_int_equal(count, 3);
+    assert_int_equal(count, 4);
     assert_true(event_has_message(EVENT_DELIVER));
     assert_true(event_has_message(EVENT_GET_OK));
     assert_true(event_has_message(EVENT_RETURN));
+    assert_true(event_has_message(EVENT_CONTENT));
 }
 
 static void a_discarded_event_frees_what_it_owns_but_no_lent_message(void **state)
 {
     (void)state;
     message_t *m = message_new(BYTES("x"), BYTES("k"), BYTES("\0\0"), 0);
-    for (uint8_t type = 0; type <= EVENT_CONFIRM; type++) {
+    for (uint8_t type = 0; type <= EVENT_QUERIED; type++) {
         event_t e = {.type = type};
         bool owns = true;
         if (type == EVENT_QUEUE_DECLARED || type == EVENT_CONSUMER_CANCELLED)
             e.request = request_new(&(request_t){.name = BYTES("q")});
         else if (type == EVENT_CONNECTION_CLOSED || type == EVENT_CHANNEL_REFUSED)
             e.refusal = refusal_new(404, 0, "no");
+        else if (type == EVENT_QUERIED)
+            e.query = query_new(QUERY_OVERVIEW);
         else
             e.message = event_has_message(type) ? m : NULL, owns = false;
         event_discard(&e);
@@ -151,7 +156,7 @@ int main(void)
         cmocka_unit_test(an_opening_is_a_copy_of_its_own),
         cmocka_unit_test(the_commands_that_name_things_bear_a_request),
         cmocka_unit_test(a_discarded_command_frees_what_it_owns_and_nothing_else),
-        cmocka_unit_test(only_deliveries_get_answers_and_returns_lend_a_message),
+        cmocka_unit_test(only_deliveries_get_answers_returns_and_content_lend_a_message),
         cmocka_unit_test(a_discarded_event_frees_what_it_owns_but_no_lent_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * apply.c: records become state, the way they did when they were decided. It reads nothing but what records made before,
+ * and decides nothing: that an auto-delete exchange went, or a queue expired, is a record of its own.
+ *
+ * A log may begin anywhere: its first records can speak of queues that a later one defines (statement.c). Such a queue is
+ * known by its id alone until then; one that is never defined was deleted before it was said again, and goes at the end.
+ * Definitions that speak of what is not there are passed over for the same reason.
+ *
+ * Messages come back cold: their content stays in the log until somebody wants it. Only messages with parts, few and
+ * large, are in memory, without their parts. */
+#include "engine/engine_internal.h"
+
+/* A message whose content is not what was written: left out at the end, unless it was done with. */
+typedef struct damaged {
+    record_no queue;
+    uint64_t position;
+} damaged_t;
+
+typedef struct recovery {
+    record_no applied; /* nothing at or below it counts again */
+    damaged_t *damaged;
+    size_t damaged_count;
+} recovery_t;
+
+static recovery_t *recovery_of(engine_t *e)
+{
+    if (e->recovery == NULL)
+        e->recovery = MEM_NEW(recovery_t);
+    return e->recovery;
+}
+
+/* ---- definitions ---- */
+
+static void apply_exchange(engine_t *e, record_no number, const record_t *r)
+{
+    exchange_t *x = exchange_find(e->vhost, r->name);
+    if (x)
+        stated_now(e, &x->stated, STATED_EXCHANGE, number);
+    else
+        (void)exchange_from_record(e->vhost, number, r);
+}
+
+static void apply_exchange_gone(engine_t *e, record_no number, const record_t *r)
+{
+    (void)number;
+    exchange_t *x = exchange_find(e->vhost, r->name);
+    if (x)
+        exchange_remove(x, NULL, NULL);
+}
+
+static queue_t *known(engine_t *e, record_no id)
+{
+    queue_t *q = queue_find_by_id(e, id);
+    return q ? q : queue_known_by_id(e->vhost, id);
+}
+
+static void apply_queue(engine_t *e, record_no number, const record_t *r)
+{
+    queue_t *q = known(e, r->queue > 0 ? r->queue : number);
+    if (!q->durable)
+        queue_define(q, r);
+    fifo_skip(&q->fifo, r->position);
+    q->mark = r->mark;
+    stated_now(e, &q->stated, STATED_QUEUE, number);
+}
+
+static void apply_queue_gone(engine_t *e, record_no number, const record_t *r)
+{
+    (void)number;
+    queue_t *q = queue_find_by_id(e, r->queue);
+    if (q)
+        queue_remove(q, NULL, NULL);
+}
+
+/* Both ends of a binding; false if one is not there. */
+static bool both_ends(engine_t *e, const record_t *r, exchange_t **source, queue_t **queue,
+                      exchange_t **exchange)
+{
+    *source = exchange_find(e->vhost, r->source);
+    *queue = r->queue > 0 ? queue_find_by_id(e, r->queue) : NULL;
+    *exchange = r->queue == 0 ? exchange_find(e->vhost, r->name) : NULL;
+    return *source && (*exchange || (*queue && (*queue)->durable));
+}
+
+static void apply_bind(engine_t *e, record_no number, const record_t *r)
+{
+    exchange_t *source, *exchange;
+    queue_t *queue;
+    if (both_ends(e, r, &source, &queue, &exchange))
+        stated_now(e, &binding_add(source, queue, exchange, r->key, r->arguments)->stated, STATED_BINDING,
+                   number);
+}
+
+static void apply_unbind(engine_t *e, record_no number, const record_t *r)
+{
+    (void)number;
+    exchange_t *source, *exchange;
+    queue_t *queue;
+    if (!both_ends(e, r, &source, &queue, &exchange))
+        return;
+    binding_t *b = binding_find(source, queue, exchange, r->key, r->arguments);
+    if (b)
+        binding_remove(b);
+}
+
+/* ---- messages ---- */
+
+static void note_damaged(engine_t *e, record_no queue, uint64_t position)
+{
+    recovery_t *rec = recovery_of(e);
+    rec->damaged = mem_resize(rec->damaged, (rec->damaged_count + 1) * sizeof *rec->damaged);
+    rec->damaged[rec->damaged_count++] = (damaged_t){queue, position};
+}
+
+/* Of a message in parts, all that is not in parts. */
+static message_t *message_with_parts(engine_t *e, record_no number, const record_t *r, bytes_t content)
+{
+    if (r->parts.count == 0 || r->properties_bytes > content.len)
+        return NULL;
+    message_part_t *parts = mem_alloc(r->parts.count * sizeof *parts);
+    bytes_reader_t in = bytes_reader(r->parts.octets);
+    for (uint32_t i = 0; record_list_next(&in, &parts[i].record, &parts[i].bytes); i++)
+        live_add(&e->live, parts[i].record, 1);
+    bytes_t rest = bytes_make(content.data + r->properties_bytes, content.len - r->properties_bytes);
+    message_t *m = message_new(r->exchange, r->key, bytes_make(content.data, r->properties_bytes), rest.len);
+    m = message_append(m, rest, rest.len);
+    message_set_parts(m, parts, r->parts.count);
+    message_adopt(e, m);
+    message_recorded(e, m, number);
+    return m;
+}
+
+static void place(engine_t *e, record_no message, const record_list_t *places, message_t *m, bool damaged)
+{
+    bytes_reader_t in = bytes_reader(places->octets);
+    for (uint64_t id, position; record_list_next(&in, &id, &position);) {
+        queue_t *q = known(e, id);
+        if (!fifo_place(&q->fifo, position, message, m))
+            continue;
+        live_add(&e->live, message, 1);
+        q->stored++;
+        if (m)
+            message_ref(m);
+        if (damaged)
+            note_damaged(e, id, position);
+    }
+}
+
+static void apply_message(engine_t *e, record_no number, const record_t *r, bytes_t content, bool damaged)
+{
+    message_t *m = damaged ? NULL : message_with_parts(e, number, r, content);
+    place(e, number, &r->list, m, damaged);
+    if (m)
+        message_unref(e, m);
+}
+
+static void apply_message_also(engine_t *e, record_no number, const record_t *r)
+{
+    (void)number;
+    place(e, r->message, &r->list, NULL, false);
+}
+
+static void take_out(queue_t *q, uint64_t position)
+{
+    fifo_item_t item;
+    if (fifo_pull(&q->fifo, position, &item))
+        queue_let_go(q, &item);
+}
+
+static void apply_settle(engine_t *e, record_no number, const record_t *r)
+{
+    (void)number;
+    queue_t *q = queue_find_by_id(e, r->queue);
+    bytes_reader_t in = bytes_reader(r->list.octets);
+    for (uint64_t first, count; q && record_list_next(&in, &first, &count);)
+        for (uint64_t i = 0; i < count && first + i < q->fifo.tail; i++)
+            take_out(q, first + i);
+}
+
+/* Takes out what is present from `from` to below `end`. */
+static void take_out_range(queue_t *q, uint64_t from, uint64_t end)
+{
+    fifo_item_t item;
+    for (uint32_t budget = UINT32_MAX; fifo_next(&q->fifo, &from, end, &budget, &item); budget = UINT32_MAX)
+        take_out(q, item.position);
+}
+
+static void apply_purge(engine_t *e, record_no number, const record_t *r)
+{
+    (void)number;
+    queue_t *q = known(e, r->queue);
+    uint64_t from = 0, first, count;
+    bytes_reader_t in = bytes_reader(r->list.octets);
+    fifo_skip(&q->fifo, r->position);
+    while (record_list_next(&in, &first, &count)) {
+        take_out_range(q, from, first);
+        from = first + count;
+    }
+    take_out_range(q, from, r->position);
+}
+
+static void apply_delivered(engine_t *e, record_no number, const record_t *r)
+{
+    (void)number;
+    queue_t *q = queue_find_by_id(e, r->queue);
+    if (q)
+        q->mark = r->mark;
+}
+
+static void apply_stated(engine_t *e, record_no number, const record_t *r)
+{
+    (void)number;
+    e->stated.low = r->message;
+}
+
+/* ---- the door ---- */
+
+typedef void apply_t(engine_t *e, record_no number, const record_t *r);
+
+static apply_t *const appliers[RECORD_TYPE_END] = {
+    [RECORD_EXCHANGE] = apply_exchange,
+    [RECORD_EXCHANGE_GONE] = apply_exchange_gone,
+    [RECORD_QUEUE] = apply_queue,
+    [RECORD_QUEUE_GONE] = apply_queue_gone,
+    [RECORD_BIND] = apply_bind,
+    [RECORD_UNBIND] = apply_unbind,
+    [RECORD_MESSAGE_ALSO] = apply_message_also,
+    [RECORD_SETTLE] = apply_settle,
+    [RECORD_PURGE] = apply_purge,
+    [RECORD_DELIVERED] = apply_delivered,
+    [RECORD_STATED] = apply_stated,
+};
+
+static bool is_sound(const record_t *r)
+{
+    if (r->type == RECORD_EXCHANGE)
+        return r->kind <= EXCHANGE_HEADERS && table_valid(r->arguments);
+    if (r->type == RECORD_QUEUE)
+        return r->kind <= QUEUE_QUORUM && table_valid(r->arguments);
+    if (r->type == RECORD_BIND || r->type == RECORD_UNBIND)
+        return table_valid(r->arguments);
+    return true;
+}
+
+bool engine_apply(engine_t *e, record_no number, const record_t *r, bytes_t content, bool damaged)
+{
+    recovery_t *rec = recovery_of(e);
+    if (number <= rec->applied)
+        return true;
+    if (r->vhost != 0 || !is_sound(r)) {
+        log_line(e->options.log, LOG_ERROR, "record %llu of the log (%s) says what cannot be",
+                 (unsigned long long)number, record_type_name(r->type));
+        return false;
+    }
+    rec->applied = number;
+    e->applying = true;
+    e->work_left = UINT32_MAX;
+    if (r->type == RECORD_MESSAGE)
+        apply_message(e, number, r, content, damaged);
+    else if (appliers[r->type])
+        appliers[r->type](e, number, r);
+    while (!list_empty(&e->jobs))
+        jobs_run(e);
+    e->applying = false;
+    return true;
+}
+
+static void leave_out_damaged(engine_t *e, const recovery_t *rec)
+{
+    for (size_t i = 0; i < rec->damaged_count; i++) {
+        queue_t *q = queue_find_by_id(e, rec->damaged[i].queue);
+        if (q)
+            queue_leave_out(q, rec->damaged[i].position, "is damaged");
+    }
+}
+
+/* What was below the mark may have been delivered; no new position is below it, so that this stays exact. */
+static void settle_marks(queue_t *q)
+{
+    fifo_skip(&q->fifo, q->mark);
+    q->mark_safe = q->delivered_below = q->redelivered_below = q->mark;
+    queue_touch(q);
+}
+
+/* What was never defined goes: taken out of the table only when the walk is over. */
+static void settle_queues(engine_t *e)
+{
+    queue_t **undefined = mem_alloc(e->queues_by_id.count * sizeof(queue_t *));
+    size_t count = 0;
+    for (hash_node_t *n = hash_next(&e->queues_by_id, NULL); n; n = hash_next(&e->queues_by_id, n)) {
+        queue_t *q = HASH_OF(n, queue_t, by_id);
+        if (q->durable)
+            settle_marks(q);
+        else
+            undefined[count++] = q;
+    }
+    for (size_t i = 0; i < count; i++)
+        queue_undefined(undefined[i]);
+    mem_free(undefined);
+}
+
+void engine_recovered(engine_t *e, record_no last, uint64_t now_ms)
+{
+    recovery_t *rec = recovery_of(e);
+    e->now_ms = now_ms;
+    e->next_record = last + 1;
+    e->durable = last;
+    e->applying = true;
+    settle_queues(e);
+    e->applying = false;
+    leave_out_damaged(e, rec);
+    statements_renew(e);
+    mem_free(rec->damaged);
+    mem_free(rec);
+    e->recovery = NULL;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cold.c: messages that are in the log need not be in memory. Past memory.bodies what is appended leaves memory as soon
+ * as its record is durable (the newest of a queue is needed last), and what is delivered leaves it when it has been
+ * sent. A queue whose front is cold asks for the next messages in one request, ahead of need while it is being emptied.
+ *
+ * A queue with consumers keeps its first entries in memory whatever the budget: they are about to go. */
+#include "engine/engine_internal.h"
+
+#define KEPT_WITH_CONSUMERS 64
+#define READ_LEAST_ITEMS    8
+#define READ_MOST_ITEMS     1024
+#define READ_BYTES          (1u << 20)
+#define LOOK_MOST_ENTRIES   4096 /* past entries that are in memory already */
+
+bool cold_wanted(const engine_t *e)
+{
+    return e->bodies_bytes > e->options.memory_bodies;
+}
+
+/* ---- out of memory ---- */
+
+void cold_note(queue_t *q, uint64_t position)
+{
+    engine_t *e = q->vhost->engine;
+    if (list_linked(&q->chilling) || !cold_wanted(e))
+        return;
+    q->chill_from = position;
+    list_append(&e->chilling, &q->chilling);
+}
+
+static bool may_leave(const queue_t *q, const fifo_item_t *item)
+{
+    if (item->message == NULL || item->record == 0 || item->message->part_count > 0)
+        return false;
+    return item->out || q->consumer_count == 0 || item->position >= q->fifo.cursor + KEPT_WITH_CONSUMERS;
+}
+
+/* True if it is through: the rest, if there is one, waits for the log. */
+static bool chill(engine_t *e, queue_t *q, uint32_t *budget)
+{
+    fifo_item_t item;
+    uint64_t from = q->chill_from;
+    while (fifo_next(&q->fifo, &from, q->fifo.tail, budget, &item)) {
+        if (item.record > e->durable)
+            return false;
+        if (may_leave(q, &item))
+            message_unref(e, fifo_chill(&q->fifo, item.position));
+        q->chill_from = from;
+    }
+    q->chill_from = from;
+    return from >= q->fifo.tail;
+}
+
+void cold_run(engine_t *e)
+{
+    uint32_t budget = e->options.slice * 4;
+    LIST_EACH (node, &e->chilling) {
+        queue_t *q = LIST_OF(node, queue_t, chilling);
+        if (budget > 0 && (!cold_wanted(e) || chill(e, q, &budget)))
+            list_remove(node);
+    }
+}
+
+/* ---- back into it ---- */
+
+static size_t items_wanted(const queue_t *q)
+{
+    if (cold_wanted(q->vhost->engine))
+        return READ_LEAST_ITEMS;
+    uint64_t items = READ_BYTES / (q->read_average + 1);
+    return items < READ_LEAST_ITEMS  ? READ_LEAST_ITEMS
+           : items > READ_MOST_ITEMS ? READ_MOST_ITEMS
+                                     : (size_t)items;
+}
+
+static void note_average(queue_t *q, const message_t *m)
+{
+    uint64_t bytes = message_bytes(m);
+    q->read_average = q->read_average == 0 ? bytes : (q->read_average * 7 + bytes) / 8;
+}
+
+static void take_item(queue_t *q, read_item_t *item)
+{
+    engine_t *e = q->vhost->engine;
+    message_t *m = item->message;
+    if (m == NULL) {
+        if (!q->deleted)
+            queue_leave_out(q, item->position,
+                            item->outcome == READ_DAMAGED ? "is damaged" : "cannot be read");
+        return;
+    }
+    item->message = NULL;
+    message_adopt(e, m);
+    message_recorded(e, m, item->record);
+    note_average(q, m);
+    if (!q->deleted && fifo_warm(&q->fifo, item->position, m))
+        q->warm_ahead++;
+    else
+        message_unref(e, m);
+}
+
+static void reading_done(engine_t *e, reader_t *r, read_request_t *request)
+{
+    (void)e;
+    queue_t *q = LIST_OF(r, queue_t, reading);
+    if (request) {
+        for (size_t i = 0; i < request->count; i++)
+            take_item(q, &request->items[i]);
+        queue_store_answered(q);
+    }
+    queue_release(q);
+}
+
+/* Asks for the next cold entries of the queue, unless it has asked already. */
+static void read_ahead(queue_t *q)
+{
+    if (list_linked(&q->reading.link))
+        return;
+    size_t most = items_wanted(q);
+    read_request_t *request = mem_alloc(sizeof *request + most * sizeof(read_item_t));
+    request->count = 0;
+    uint64_t from = q->fifo.cursor;
+    uint32_t budget = LOOK_MOST_ENTRIES;
+    fifo_item_t item;
+    while (request->count < most && fifo_next(&q->fifo, &from, q->fifo.tail, &budget, &item))
+        if (item.message == NULL && !item.out && item.record <= q->vhost->engine->durable)
+            request->items[request->count++] =
+                (read_item_t){.record = item.record, .position = item.position};
+    if (request->count == 0) {
+        mem_free(request);
+        return;
+    }
+    q->holds++;
+    records_read(q->vhost->engine, &q->reading, request, reading_done);
+}
+
+/* ---- the front of the queue ---- */
+
+bool queue_can_deliver(queue_t *q)
+{
+    fifo_item_t first;
+    while (!q->waits_for_store && fifo_first(&q->fifo, &first)) {
+        if (first.record == 0)
+            return true;
+        if (first.message && first.message->damaged) {
+            queue_leave_out(q, first.position, "is damaged");
+            continue;
+        }
+        if (first.message == NULL)
+            read_ahead(q);
+        else if (mark_covers(q, first.position))
+            return true;
+        q->waits_for_store = true;
+    }
+    return false;
+}
+
+void queue_took(queue_t *q)
+{
+    if (q->warm_ahead == 0)
+        return;
+    if (--q->warm_ahead < items_wanted(q) / 2)
+        read_ahead(q);
+}
+
+void queue_store_answered(queue_t *q)
+{
+    q->waits_for_store = false;
+    queue_mark(q);
+    for (list_t *node; (node = list_first(&q->getters));) {
+        channel_t *ch = LIST_OF(node, channel_t, getting_link);
+        list_remove(node);
+        channel_resume(ch);
+    }
+}
+
+/* ---- what cannot be read ---- */
+
+void queue_leave_out(queue_t *q, uint64_t position, const char *why)
+{
+    engine_t *e = q->vhost->engine;
+    fifo_item_t item;
+    if (!fifo_pull(&q->fifo, position, &item))
+        return;
+    log_line(e->options.log, LOG_ERROR,
+             QUEUE_FORMAT
+             ": the message at position %llu (record %llu of the log) %s; it is left out, and stays in the "
+             "log until the queue is purged or deleted",
+             NAMED_ARG(q->name, q->vhost), (unsigned long long)position, (unsigned long long)item.record,
+             why);
+    q->stored--;
+    q->left_out = mem_resize(q->left_out, (q->left_out_count + 1) * sizeof *q->left_out);
+    q->left_out[q->left_out_count++] = item.record;
+    e->left_out++;
+    if (item.message)
+        message_unref(e, item.message);
+}
+
+void queue_forget_left_out(queue_t *q)
+{
+    engine_t *e = q->vhost->engine;
+    for (size_t i = 0; i < q->left_out_count; i++)
+        live_drop(&e->live, q->left_out[i]);
+    e->left_out -= q->left_out_count;
+    mem_free(q->left_out);
+    q->left_out = NULL;
+    q->left_out_count = 0;
+}

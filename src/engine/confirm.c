@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * confirm.c: publisher confirms. Publishes of a channel are done in order, so one number says which are; and records
+ * become durable in order, so "safe up to this publish when that record is durable" is a short list, one entry for the
+ * publishes of a step. */
+#include "engine/engine_internal.h"
+
+static confirm_mark_t *mark_at(const confirm_marks_t *l, size_t i)
+{
+    return &l->items[(l->head + i) & (l->capacity - 1)];
+}
+
+static void marks_push(confirm_marks_t *l, confirm_mark_t mark)
+{
+    if (l->length == l->capacity) {
+        size_t capacity = l->capacity ? l->capacity * 2 : 4;
+        confirm_mark_t *items = mem_alloc(capacity * sizeof *items);
+        for (size_t i = 0; i < l->length; i++)
+            items[i] = *mark_at(l, i);
+        mem_free(l->items);
+        *l = (confirm_marks_t){.items = items, .capacity = capacity, .length = l->length};
+    }
+    *mark_at(l, l->length++) = mark;
+}
+
+static void marks_pop(confirm_marks_t *l)
+{
+    l->head = (l->head + 1) & (l->capacity - 1);
+    if (--l->length == 0) { /* an idle channel holds no memory for them */
+        mem_free(l->items);
+        *l = (confirm_marks_t){0};
+    }
+}
+
+static void mark_to_confirm(channel_t *ch)
+{
+    if (!list_linked(&ch->confirming))
+        list_append(&ch->connection->engine->confirming, &ch->confirming);
+}
+
+static void records_are_durable(engine_t *e, wait_t *w)
+{
+    channel_t *ch = HEAP_OF(w, channel_t, confirm_wait);
+    confirm_marks_t *l = &ch->confirm_marks;
+    while (l->length > 0 && mark_at(l, 0)->record <= e->durable) {
+        ch->publishes_safe = mark_at(l, 0)->publishes;
+        marks_pop(l);
+    }
+    if (l->length > 0)
+        wait_for(e, w, mark_at(l, 0)->record, records_are_durable);
+    mark_to_confirm(ch);
+}
+
+void confirm_done(channel_t *ch, record_no record)
+{
+    engine_t *e = ch->connection->engine;
+    confirm_marks_t *l = &ch->confirm_marks;
+    if (!ch->confirms)
+        return;
+    ch->publishes_done++;
+    if (l->length == 0 && record <= e->durable) {
+        ch->publishes_safe = ch->publishes_done;
+        mark_to_confirm(ch);
+        return;
+    }
+    confirm_mark_t *last = l->length > 0 ? mark_at(l, l->length - 1) : NULL;
+    bool same_batch = last && e->batch && last->record >= e->batch->first && l->length > 1;
+    if (last && (record <= last->record || same_batch)) {
+        last->publishes = ch->publishes_done;
+        last->record = record > last->record ? record : last->record;
+    } else {
+        marks_push(l, (confirm_mark_t){ch->publishes_done, record});
+        if (l->length == 1)
+            wait_for(e, &ch->confirm_wait, record, records_are_durable);
+    }
+}
+
+void confirm_flush(channel_t *ch)
+{
+    uint64_t fresh = ch->publishes_safe - ch->publishes_confirmed;
+    list_remove(&ch->confirming);
+    if (fresh == 0)
+        return;
+    ch->publishes_confirmed = ch->publishes_safe;
+    emit_channel(ch, &(event_t){.type = EVENT_CONFIRM,
+                                .delivery_tag = ch->publishes_safe,
+                                .flags = fresh > 1 ? EVENT_MULTIPLE : 0});
+}
+
+/* At the end of a step: one event a channel, however many publishes it had; those without room wait and grow. */
+void confirms_run(engine_t *e)
+{
+    LIST_EACH (node, &e->confirming) {
+        channel_t *ch = LIST_OF(node, channel_t, confirming);
+        connection_t *c = ch->connection;
+        if (c->state != CONNECTION_OPEN)
+            list_remove(node);
+        else if (lane_room(c->port->port->events) > 0)
+            confirm_flush(ch);
+    }
+}
+
+void confirms_drop(channel_t *ch)
+{
+    wait_cancel(ch->connection->engine, &ch->confirm_wait);
+    mem_free(ch->confirm_marks.items);
+    ch->confirm_marks = (confirm_marks_t){0};
+}
+
+void on_confirm_select(channel_t *ch, command_t *cmd)
+{
+    ch->confirms = true;
+    emit_ok(ch, cmd);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * records.c: decisions on their way to the log. The records of a step are gathered in a batch, which is lent to the log
+ * at the end of the step (or when it is large) and comes back when it is durable. Then whatever waited for one of its
+ * records goes on: replies, confirms, deliveries.
+ *
+ * Without a log records have no numbers, and nothing waits. */
+#include "engine/engine_internal.h"
+
+bool records_wanted(const engine_t *e)
+{
+    return e->journal && !e->applying && !e->freeing;
+}
+
+static uint64_t batch_bytes(const batch_t *b)
+{
+    return b->records.len + b->content_bytes;
+}
+
+/* ---- what waits ---- */
+
+void wait_for(engine_t *e, wait_t *w, record_no record, wait_over_t *over)
+{
+    w->over = over;
+    heap_set(&e->waits, &w->timer, record);
+}
+
+void wait_cancel(engine_t *e, wait_t *w)
+{
+    heap_cancel(&e->waits, &w->timer);
+}
+
+static void run_waits(engine_t *e)
+{
+    for (heap_timer_t *t; (t = heap_pop_due(&e->waits, e->durable));) {
+        wait_t *w = HEAP_OF(t, wait_t, timer);
+        w->over(e, w);
+    }
+}
+
+/* ---- to the log ---- */
+
+/* No record below it is needed any more once this batch is durable. */
+static record_no dead_below(const engine_t *e)
+{
+    record_no live = live_lowest(&e->live, e->next_record);
+    return live < e->stated.low ? live : e->stated.low;
+}
+
+static void close_batch(engine_t *e)
+{
+    batch_t *b = e->batch;
+    e->batch = NULL;
+    if (b == NULL)
+        return;
+    b->dead_below = dead_below(e);
+    e->unwritten_bytes += batch_bytes(b);
+    e->stated.bytes_since += batch_bytes(b);
+    *e->lent_end = b;
+    e->lent_end = &b->next;
+    lane_push(e->journal->batches, &b);
+}
+
+record_no records_add(engine_t *e, const record_t *r, message_t *content)
+{
+    if (!records_wanted(e))
+        return 0;
+    assert(!content == !record_has_content(r->type));
+    if (e->batch && batch_bytes(e->batch) >= e->options.batch_bytes)
+        close_batch(e);
+    if (e->batch == NULL)
+        e->batch = batch_new(e->next_record);
+    record_write(&e->batch->records, r);
+    e->batch->count++;
+    if (content) {
+        message_ref(content);
+        batch_add_content(e->batch, message_content(content), content);
+    }
+    return e->next_record++;
+}
+
+record_no records_define(engine_t *e, const record_t *r)
+{
+    record_no number = records_add(e, r, NULL);
+    if (number > 0)
+        e->definitions = number;
+    return number;
+}
+
+void records_give(engine_t *e)
+{
+    if (e->journal == NULL)
+        return;
+    settled_flush(e);
+    close_batch(e);
+    if (lane_flush(e->journal->batches))
+        e->wake_log = true;
+    if (lane_flush(e->journal->reads))
+        e->wake_helper = true;
+}
+
+bool records_full(const engine_t *e)
+{
+    return e->journal &&
+           (e->unwritten_bytes >= e->options.unwritten_bytes || lane_room(e->journal->batches) == 0);
+}
+
+/* ---- back from it ---- */
+
+static void forget_batch(engine_t *e, batch_t *b)
+{
+    for (size_t i = 0; i < b->content_count; i++)
+        message_unref(e, b->contents[i].message);
+    e->unwritten_bytes -= batch_bytes(b);
+    e->lent = b->next;
+    if (e->lent == NULL)
+        e->lent_end = &e->lent;
+}
+
+static void take_done(engine_t *e, uint32_t *budget)
+{
+    for (batch_t *const *item; *budget > 0 && (item = lane_peek(e->journal->done)) != NULL;) {
+        batch_t *b = *item;
+        assert(b == e->lent);
+        lane_pop(e->journal->done);
+        e->durable = batch_last(b);
+        size_t cost = 1 + b->content_count;
+        *budget -= cost < *budget ? (uint32_t)cost : *budget;
+        forget_batch(e, b);
+        batch_free(b);
+    }
+    if (lane_release(e->journal->done))
+        e->wake_log = true;
+}
+
+static void take_read(engine_t *e, uint32_t *budget)
+{
+    for (read_request_t *const *item; *budget > 0 && (item = lane_peek(e->journal->read)) != NULL;) {
+        read_request_t *request = *item;
+        lane_pop(e->journal->read);
+        reader_t *r = request->owner;
+        list_remove(&r->link);
+        *budget -= request->count < *budget ? (uint32_t)request->count : *budget;
+        r->done(e, r, request);
+        mem_free(request);
+    }
+    if (lane_release(e->journal->read))
+        e->wake_helper = true;
+}
+
+bool records_take(engine_t *e)
+{
+    if (e->journal == NULL)
+        return false;
+    uint32_t budget = e->options.slice * 8;
+    take_done(e, &budget);
+    run_waits(e);
+    take_read(e, &budget);
+    return budget == 0;
+}
+
+void records_read(engine_t *e, reader_t *r, read_request_t *request, reader_done_t *done)
+{
+    r->done = done;
+    list_append(&e->readers, &r->link);
+    request->owner = r;
+    lane_push(e->journal->reads, &request);
+}
+
+/* The store is gone: what it was lent, and what it was asked for, is nobody's any more. */
+void records_free(engine_t *e)
+{
+    while (e->lent)
+        forget_batch(e, e->lent);
+    if (e->batch) {
+        for (size_t i = 0; i < e->batch->content_count; i++)
+            message_unref(e, e->batch->contents[i].message);
+        batch_free(e->batch);
+        e->batch = NULL;
+    }
+    for (list_t *node; (node = list_first(&e->readers));) {
+        reader_t *r = LIST_OF(node, reader_t, link);
+        list_remove(&r->link);
+        r->done(e, r, NULL);
+    }
+}
+
+/* ---- the door ---- */
+
+void engine_attach_journal(engine_t *e, journal_t *journal)
+{
+    e->journal = journal;
+}
+
+bool engine_wants_log(engine_t *e)
+{
+    bool wake = e->wake_log;
+    e->wake_log = false;
+    return wake;
+}
+
+bool engine_wants_helper(engine_t *e)
+{
+    bool wake = e->wake_helper;
+    e->wake_helper = false;
+    return wake;
+}
+
+void engine_finish(engine_t *e)
+{
+    for (hash_node_t *n = hash_next(&e->queues_by_id, NULL); n; n = hash_next(&e->queues_by_id, n))
+        mark_exactly(HASH_OF(n, queue_t, by_id));
+    records_give(e);
+}
+
+bool engine_is_durable(const engine_t *e)
+{
+    return e->journal == NULL || (e->batch == NULL && e->lent == NULL);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * statement.c: definitions are said again from time to time, so that the beginning of the log, where they were said
+ * first, can go.
+ *
+ * A round states all exchanges, then all queues, then all bindings, a slice a step, between other records. It ends with
+ * `low`: a log that begins there, or above, has all of them. A binding is stated after its ends, whoever changes what
+ * meanwhile: the last part of the round takes all bindings that were said before the last queue was. What was
+ * said lately stands at the end of its list, so the round is over when the first of a list is young enough. */
+#include "engine/engine_internal.h"
+
+void statements_init(statements_t *s)
+{
+    *s = (statements_t){.low = 1};
+    for (int kind = 0; kind < STATED_KINDS; kind++)
+        list_init(&s->lists[kind]);
+}
+
+void stated_now(engine_t *e, stated_t *s, statement_kind_t kind, record_no record)
+{
+    list_remove(&s->link);
+    s->record = record;
+    list_append(&e->stated.lists[kind], &s->link);
+}
+
+/* ---- as records ---- */
+
+void exchange_to_record(const exchange_t *x, record_t *r)
+{
+    *r = (record_t){
+        .type = RECORD_EXCHANGE,
+        .kind = (uint8_t)x->type,
+        .flags = (uint8_t)((x->auto_delete ? RECORD_AUTO_DELETE : 0) | (x->internal ? RECORD_INTERNAL : 0)),
+        .name = x->name,
+        .arguments = x->arguments,
+    };
+}
+
+void queue_to_record(const queue_t *q, record_t *r)
+{
+    *r = (record_t){
+        .type = RECORD_QUEUE,
+        .queue = q->id,
+        .kind = (uint8_t)q->type,
+        .flags = q->auto_delete ? RECORD_AUTO_DELETE : 0,
+        .position = q->fifo.tail,
+        .mark = q->mark,
+        .name = q->name,
+        .arguments = q->arguments,
+    };
+}
+
+void binding_to_record(const binding_t *b, record_t *r)
+{
+    *r = (record_t){
+        .type = RECORD_BIND,
+        .queue = b->queue ? b->queue->id : 0,
+        .source = b->source->name,
+        .name = b->exchange ? b->exchange->name : (bytes_t){0},
+        .key = b->key,
+        .arguments = b->arguments,
+    };
+}
+
+/* ---- a round ---- */
+
+static void to_record(statement_kind_t kind, stated_t *s, record_t *r)
+{
+    if (kind == STATED_EXCHANGE)
+        exchange_to_record(LIST_OF(s, exchange_t, stated), r);
+    else if (kind == STATED_QUEUE)
+        queue_to_record(LIST_OF(s, queue_t, stated), r);
+    else
+        binding_to_record(LIST_OF(s, binding_t, stated), r);
+}
+
+static bool round_is_due(const engine_t *e)
+{
+    const statements_t *s = &e->stated;
+    uint64_t least = 4 * s->bytes_of_round;
+    return s->bytes_since >= e->options.restate_bytes && s->bytes_since >= least;
+}
+
+static void begin_round(engine_t *e)
+{
+    statements_t *s = &e->stated;
+    s->running = true;
+    s->kind = STATED_EXCHANGE;
+    s->from = s->before = e->next_record;
+    s->bytes_since = s->bytes_of_round = 0;
+}
+
+void statements_renew(engine_t *e)
+{
+    e->stated.bytes_since = UINT64_MAX / 2;
+}
+
+/* States the next one that was last said before this part of the round; false if there is none. */
+static bool state_next(engine_t *e)
+{
+    statements_t *s = &e->stated;
+    list_t *node = list_first(&s->lists[s->kind]);
+    stated_t *first = node ? LIST_OF(node, stated_t, link) : NULL;
+    if (first == NULL || first->record >= s->before)
+        return false;
+    record_t r;
+    to_record(s->kind, first, &r);
+    s->bytes_of_round += r.name.len + r.arguments.len + r.source.len + r.key.len + 32;
+    stated_now(e, first, s->kind, records_add(e, &r, NULL));
+    return true;
+}
+
+void statements_run(engine_t *e)
+{
+    statements_t *s = &e->stated;
+    if (!records_wanted(e))
+        return;
+    if (!s->running && round_is_due(e))
+        begin_round(e);
+    for (uint32_t left = e->options.slice; s->running && left > 0; left--) {
+        if (state_next(e))
+            continue;
+        s->kind++;
+        if (s->kind == STATED_BINDING)
+            s->before = e->next_record;
+        if (s->kind == STATED_KINDS) {
+            s->running = false;
+            s->low = s->from;
+            (void)records_add(e, &(record_t){.type = RECORD_STATED, .message = s->low}, NULL);
+        }
+    }
+}
