@@ -108,6 +108,8 @@ typedef struct amqp_channel {
     uint16_t number;
     amqp_channel_state_t state;
     amqp_publishing_t publishing;
+    uint64_t sending_left;  /* octets of a body under way to the client that EVENT_CONTENTs will bring */
+    bool sending_delivered; /* the message is a delivery */
 } amqp_channel_t;
 
 /* What deliver frames need to know of a consumer. */
@@ -252,6 +254,9 @@ hash_key_of_t amqp_consumer_key;
 
 /* The channel with this number that is open or refused, or NULL. */
 amqp_channel_t *amqp_channel_find(amqp_session_t *s, uint16_t number);
+
+/* The life of this number that the engine means in an event, or NULL: the oldest one that it has not ended. */
+amqp_channel_t *amqp_channel_of_event(amqp_session_t *s, uint16_t number);
 void amqp_channel_method(amqp_session_t *s, uint16_t number, amqp_method_id id, bytes_t arguments);
 void amqp_channels_free(amqp_session_t *s);
 void amqp_on_channel_opened(amqp_session_t *s, event_t *e);
@@ -318,6 +323,7 @@ amqp_request_handler_t amqp_request_channel_flow, amqp_request_access_request, a
 void amqp_session_event(amqp_session_t *s, event_t *e);
 
 void amqp_on_deliver(amqp_session_t *s, event_t *e);
+void amqp_on_content(amqp_session_t *s, event_t *e);
 void amqp_on_get_ok(amqp_session_t *s, event_t *e);
 void amqp_on_return(amqp_session_t *s, event_t *e);
 
