@@ -29,6 +29,7 @@ typedef struct amqp_options {
     uint64_t refused_login_delay_ms; /* silence before the socket of a failed login closes (3000) */
     uint64_t close_timeout_ms;       /* upper bound of waiting for close-ok (30 000) */
     uint64_t lend_bytes;             /* bodies from here on are sent from the message, not copied (4096) */
+    uint64_t part_bytes;             /* larger persistent bodies travel in parts of this; 0: none (262 144) */
     const auth_t *auth;
     const log_t *log;
     random_source_t random;

@@ -46,6 +46,12 @@ static amqp_channel_t *closing_find(const amqp_session_t *s, uint16_t number)
     return NULL;
 }
 
+amqp_channel_t *amqp_channel_of_event(amqp_session_t *s, uint16_t number)
+{
+    amqp_channel_t *closing = closing_find(s, number);
+    return closing ? closing : amqp_channel_find(s, number);
+}
+
 static void drop_consumers(amqp_session_t *s, amqp_channel_t *ch)
 {
     LIST_EACH (node, &ch->consumers) {
@@ -230,14 +236,14 @@ static void refused_while_closing(amqp_session_t *s, amqp_channel_t *ch)
 
 void amqp_on_channel_refused(amqp_session_t *s, event_t *e)
 {
-    amqp_channel_t *closing = closing_find(s, e->channel);
-    amqp_channel_t *ch = closing ? closing : amqp_channel_find(s, e->channel);
+    amqp_channel_t *ch = amqp_channel_of_event(s, e->channel);
     assert(ch);
     send_close(s, e->channel, e->refusal);
     drop_consumers(s, ch);
     forget_input(s, ch);
     amqp_content_report_held(s);
-    if (closing)
+    ch->sending_left = 0; /* of a body under way nothing more counts */
+    if (ch->state == AMQP_CHANNEL_CLOSING)
         refused_while_closing(s, ch);
     else
         ch->state = AMQP_CHANNEL_REFUSED;

@@ -3,11 +3,17 @@
  * content.c: a publish is three kinds of frames: method, header, body*. The message is made when the header
  * is there and grows as body octets arrive, straight from the input; its last octet makes it a command.
  *
+ * Of a large persistent body no more than a part is ever here: as soon as part_bytes octets have come and more are
+ * due they go ahead to the engine as a COMMAND_PART, and the message itself grows by what is left after the last
+ * part, 1 to part_bytes octets. A publish that ends before that just stops: its channel ends, and with it the engine
+ * drops the parts.
+ *
  * The order within a channel must be unbroken; frames of other channels may come between. */
 #include <assert.h>
 
 #include "amqp/session_internal.h"
 #include "base/alloc.h"
+#include "base/properties.h"
 
 static bytes_t exchange_of(const amqp_publishing_t *p)
 {
@@ -23,6 +29,14 @@ static bytes_t routing_key_of(const amqp_publishing_t *p)
 static uint64_t held_by(const message_t *m)
 {
     return m->properties_len + m->body_len;
+}
+
+static void drop_message(amqp_session_t *s, message_t **m)
+{
+    if (*m)
+        s->held_bytes -= held_by(*m);
+    message_free(*m);
+    *m = NULL;
 }
 
 void amqp_content_method(amqp_session_t *s, amqp_channel_t *ch, const amqp_basic_publish_t *m)
@@ -45,11 +59,8 @@ void amqp_content_method(amqp_session_t *s, amqp_channel_t *ch, const amqp_basic
 void amqp_content_abandon(amqp_session_t *s, amqp_channel_t *ch)
 {
     amqp_publishing_t *p = &ch->publishing;
-    if (p->message) {
-        s->held_bytes -= held_by(p->message);
-        message_free(p->message);
-    }
-    p->message = NULL;
+    drop_message(s, &p->message);
+    drop_message(s, &p->part);
     p->stage = AMQP_STAGE_METHOD;
 }
 
@@ -74,23 +85,29 @@ static void refuse_publish(amqp_session_t *s, amqp_channel_t *ch)
                         most < AMQP_BODY_LIMIT_BYTES ? "configured " : "", (unsigned long long)most);
 }
 
+/* The message, or a part of its body, goes to the engine. */
+static void push_message(amqp_session_t *s, const amqp_channel_t *ch, command_type_t type, message_t **m)
+{
+    s->held_bytes -= held_by(*m);
+    command_t c = {
+        .type = (uint8_t)type,
+        .flags = type == COMMAND_PUBLISH && ch->publishing.mandatory ? COMMAND_MANDATORY : 0,
+        .channel = ch->number,
+        .cause = AMQP_basic_publish,
+        .message = *m,
+    };
+    *m = NULL;
+    amqp_session_push(s, &c);
+}
+
 static void complete(amqp_session_t *s, amqp_channel_t *ch)
 {
     amqp_publishing_t *p = &ch->publishing;
-    if (p->skipped) {
+    assert(!p->part);
+    if (p->skipped)
         refuse_publish(s, ch);
-    } else {
-        s->held_bytes -= held_by(p->message);
-        command_t c = {
-            .type = COMMAND_PUBLISH,
-            .flags = p->mandatory ? COMMAND_MANDATORY : 0,
-            .channel = ch->number,
-            .cause = AMQP_basic_publish,
-            .message = p->message,
-        };
-        p->message = NULL;
-        amqp_session_push(s, &c);
-    }
+    else
+        push_message(s, ch, COMMAND_PUBLISH, &p->message);
     p->stage = AMQP_STAGE_METHOD;
 }
 
@@ -149,6 +166,12 @@ static bool header_fits(amqp_session_t *s, const amqp_content_header_t *h)
     return true;
 }
 
+static bool travels_in_parts(const amqp_session_t *s, const amqp_content_header_t *h)
+{
+    uint64_t part_bytes = s->io->options.part_bytes;
+    return part_bytes > 0 && h->body_bytes > part_bytes && properties_persistent(h->properties);
+}
+
 /* Room is taken at once for a body that may be at hand as a whole; for any other as its octets come, since the input
  * behind its header may be more headers. */
 void amqp_content_header(amqp_session_t *s, uint16_t channel, const amqp_content_header_t *h)
@@ -161,8 +184,9 @@ void amqp_content_header(amqp_session_t *s, uint16_t channel, const amqp_content
     p->body_bytes = h->body_bytes;
     p->body_left = h->body_bytes;
     p->skipped = p->immediate || h->body_bytes > size_limit(s);
+    p->in_parts = !p->skipped && travels_in_parts(s, h);
     if (!p->skipped) {
-        uint64_t room = h->body_bytes <= s->input_left ? h->body_bytes : 0;
+        uint64_t room = h->body_bytes <= s->input_left && !p->in_parts ? h->body_bytes : 0;
         p->message = message_new(exchange_of(p), routing_key_of(p), h->properties, room);
         s->held_bytes += held_by(p->message);
     }
@@ -182,15 +206,35 @@ amqp_channel_t *amqp_content_body_frame(amqp_session_t *s, uint16_t channel, uin
     return NULL;
 }
 
-void amqp_content_octets(amqp_session_t *s, amqp_channel_t *ch, bytes_t octets)
+/* Octets for the part that is under way or begins now; a whole one goes. */
+static size_t take_part_octets(amqp_session_t *s, amqp_channel_t *ch, bytes_t octets)
 {
     amqp_publishing_t *p = &ch->publishing;
-    assert(p->stage == AMQP_STAGE_BODY && octets.len <= p->body_left);
-    p->body_left -= octets.len;
-    if (p->skipped)
-        return;
-    p->message = message_append(p->message, octets, p->body_bytes);
-    s->held_bytes += octets.len;
+    uint64_t part_bytes = s->io->options.part_bytes;
+    if (!p->part)
+        p->part = message_new(BYTES(""), BYTES(""), BYTES(""), 0);
+    uint64_t room = part_bytes - p->part->body_len;
+    size_t take = octets.len < room ? octets.len : (size_t)room;
+    p->part = message_append(p->part, bytes_make(octets.data, take), part_bytes);
+    s->held_bytes += take;
+    if (p->part->body_len == part_bytes)
+        push_message(s, ch, COMMAND_PART, &p->part);
+    return take;
+}
+
+size_t amqp_content_octets(amqp_session_t *s, amqp_channel_t *ch, bytes_t octets)
+{
+    amqp_publishing_t *p = &ch->publishing;
+    assert(p->stage == AMQP_STAGE_BODY && octets.len > 0 && octets.len <= p->body_left);
+    size_t take = octets.len;
+    if (p->part || (p->in_parts && p->body_left > s->io->options.part_bytes)) {
+        take = take_part_octets(s, ch, octets);
+    } else if (!p->skipped) {
+        p->message = message_append(p->message, octets, p->message->body_len + p->body_left);
+        s->held_bytes += take;
+    }
+    p->body_left -= take;
+    return take;
 }
 
 void amqp_content_frame_end(amqp_session_t *s, amqp_channel_t *ch)

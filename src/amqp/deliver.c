@@ -5,7 +5,10 @@
  * A message is lent by the engine. A small body is copied between its frames in one piece of output; a large
  * one is lent on to the output and leaves from the message itself. Either way the loan goes back when the
  * output has been sent past the message: marks remember "at this offset, so many messages", one for a stretch
- * of output. */
+ * of output.
+ *
+ * The body of a message with parts follows its header as the engine reads it back, in EVENT_CONTENTs of the same
+ * channel; each is a loan of its own and begins a body frame of its own. The channel remembers how much is due. */
 #include <assert.h>
 
 #include "amqp/session_internal.h"
@@ -111,30 +114,87 @@ static void lend_body(amqp_session_t *s, uint16_t channel, bytes_t body)
     output_write(s->transport->output, buffer_bytes(b));
 }
 
+static bool is_lent(const amqp_session_t *s, bytes_t body)
+{
+    return body.len > 0 && body.len >= s->io->options.lend_bytes;
+}
+
+/* Room for the frames of a body in the output's own memory. */
+static size_t copy_bytes(const amqp_session_t *s, bytes_t body)
+{
+    return is_lent(s, body) ? 0 : body.len + slice_count(s, body.len) * AMQP_FRAME_OVERHEAD;
+}
+
+/* Commits what stands in front of the body and sends the body behind it; `b` has room for it if it is copied. */
+static void send_body(amqp_session_t *s, buffer_t *b, uint16_t channel, bytes_t body)
+{
+    bool lent = is_lent(s, body);
+    if (!lent)
+        copy_body(s, b, channel, body);
+    assert(!b->failed);
+    output_commit(s->transport->output, b->len);
+    if (lent)
+        lend_body(s, channel, body);
+}
+
+/* Deliveries are counted apart: the engine stops them by itself when the peer does not read. */
+static void content_written(amqp_session_t *s, uint64_t begin, bool delivered)
+{
+    amqp_loans_t *l = &s->loans;
+    if (delivered)
+        l->delivered_bytes += output_written(s->transport->output) - begin;
+    s->transport->bounded_bytes = l->delivered_bytes - l->delivered_back;
+    loans_mark(s, begin);
+}
+
+/* The engine speaks of no channel that the session has forgotten. */
+static void body_follows(amqp_session_t *s, uint16_t channel, uint64_t body_bytes, bool delivered)
+{
+    amqp_channel_t *ch = amqp_channel_of_event(s, channel);
+    assert(ch && ch->sending_left == 0);
+    ch->sending_left = body_bytes;
+    ch->sending_delivered = delivered;
+}
+
 static void send_content(amqp_session_t *s, const event_t *e, amqp_method_id id, const void *method)
 {
+    const message_t *m = e->message;
     output_t *o = s->transport->output;
-    uint64_t begin = output_written(o);
-    bytes_t properties = message_properties(e->message), body = message_body(e->message);
-    bool lent = body.len > 0 && body.len >= s->io->options.lend_bytes;
-    size_t room = METHOD_FRAME_MOST_BYTES + HEADER_FRAME_BYTES + properties.len;
-    if (!lent)
-        room += body.len + slice_count(s, body.len) * AMQP_FRAME_OVERHEAD;
+    uint64_t begin = output_written(o), body_bytes = message_body_bytes(m);
+    bool delivered = id == AMQP_basic_deliver, in_parts = m->part_count > 0;
+    bytes_t properties = message_properties(m), body = in_parts ? BYTES("") : message_body(m);
+    size_t room = METHOD_FRAME_MOST_BYTES + HEADER_FRAME_BYTES + properties.len + copy_bytes(s, body);
 
     /* A buffer over the output's own memory: within its limit it never moves. */
     buffer_t b = {.data = output_reserve(o, room), .capacity = room, .limit_bytes = room};
     amqp_write_method(&b, e->channel, id, method);
-    amqp_write_header(&b, e->channel, body.len, properties);
-    if (!lent)
-        copy_body(s, &b, e->channel, body);
-    assert(!b.failed);
-    output_commit(o, b.len);
-    if (lent)
-        lend_body(s, e->channel, body);
-    if (id == AMQP_basic_deliver) /* the engine stops these by itself when the peer does not read */
-        s->loans.delivered_bytes += output_written(o) - begin;
-    s->transport->bounded_bytes = s->loans.delivered_bytes - s->loans.delivered_back;
-    loans_mark(s, begin);
+    amqp_write_header(&b, e->channel, body_bytes, properties);
+    send_body(s, &b, e->channel, body);
+    if (in_parts)
+        body_follows(s, e->channel, body_bytes, delivered);
+    content_written(s, begin, delivered);
+}
+
+/* Octets for a channel that has ended in between are dropped; their loan goes back at once. */
+void amqp_on_content(amqp_session_t *s, event_t *e)
+{
+    amqp_channel_t *ch = amqp_channel_of_event(s, e->channel);
+    output_t *o = s->transport->output;
+    uint64_t begin = output_written(o);
+    if (!ch || ch->sending_left == 0) {
+        loans_mark(s, begin);
+        amqp_loans_return(s);
+        return;
+    }
+    bytes_t body = message_body(e->message);
+    assert(body.len <= ch->sending_left);
+    ch->sending_left -= body.len;
+    size_t room = copy_bytes(s, body);
+    buffer_t b = {0};
+    if (room > 0)
+        b = (buffer_t){.data = output_reserve(o, room), .capacity = room, .limit_bytes = room};
+    send_body(s, &b, e->channel, body);
+    content_written(s, begin, ch->sending_delivered);
 }
 
 /* ---- the three of them ---- */

@@ -25,14 +25,15 @@ static void stream_remember(amqp_stream_t *f, bytes_t octets)
     f->first_count = (uint8_t)(f->first_count + len);
 }
 
-/* Goes on with a frame whose payload is not waited for. */
+/* Goes on with a frame whose payload is not waited for. A body's octets are taken up to where they make a command: the
+ * port's room is looked at before the next ones. */
 static size_t stream_step(amqp_session_t *s, bytes_t in)
 {
     amqp_stream_t *f = &s->stream;
     size_t take = in.len < f->left ? in.len : f->left;
-    stream_remember(f, bytes_make(in.data, take));
     if (take > 0 && f->channel)
-        amqp_content_octets(s, f->channel, bytes_make(in.data, take));
+        take = amqp_content_octets(s, f->channel, bytes_make(in.data, take));
+    stream_remember(f, bytes_make(in.data, take));
     f->left -= (uint32_t)take;
     if (f->left > 0 || in.len == take)
         return take;

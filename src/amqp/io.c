@@ -7,8 +7,8 @@
 #include "amqp/session_internal.h"
 #include "base/alloc.h"
 
-/* A frame makes at most a publish and a report of held octets; with these free a session need not look again.
- */
+/* A frame, or as much of a body as is taken at once, makes at most a publish or a part of one, and a report of held
+ * octets; with these free a session need not look again. */
 #define ROOM_WANTED 4
 
 void amqp_options_default(amqp_options_t *options)
@@ -26,6 +26,7 @@ void amqp_options_default(amqp_options_t *options)
         .refused_login_delay_ms = 3000,
         .close_timeout_ms = 30000,
         .lend_bytes = 4096,
+        .part_bytes = 256u << 10,
     };
 }
 

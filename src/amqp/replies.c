@@ -145,6 +145,7 @@ static event_handler_t *const handlers[] = {
     [EVENT_CONSUMER_CANCELLED] = on_consumer_cancelled,
     [EVENT_CONSUMER_GONE] = on_consumer_gone,
     [EVENT_DELIVER] = amqp_on_deliver,
+    [EVENT_CONTENT] = amqp_on_content,
     [EVENT_GET_OK] = amqp_on_get_ok,
     [EVENT_GET_EMPTY] = on_get_empty,
     [EVENT_RETURN] = amqp_on_return,

@@ -82,10 +82,12 @@ typedef struct amqp_publishing {
     amqp_stage_t stage; /* what is due */
     bool mandatory;
     bool immediate;
-    bool skipped; /* will be refused: its body is not kept */
+    bool skipped;  /* will be refused: its body is not kept */
+    bool in_parts; /* octets of its body go to the engine ahead of it */
     uint8_t exchange_len;
     uint8_t routing_key_len;
     message_t *message; /* while the body is due, unless skipped; owned */
+    message_t *part;    /* octets that go ahead of it, not yet part_bytes; or NULL; owned */
     uint64_t body_bytes, body_left;
     uint8_t names[2 * UINT8_MAX]; /* exchange, routing key */
 } amqp_publishing_t;
@@ -106,6 +108,8 @@ typedef struct amqp_channel {
     uint16_t number;
     amqp_channel_state_t state;
     amqp_publishing_t publishing;
+    uint64_t sending_left;  /* octets of a body under way to the client that EVENT_CONTENTs will bring */
+    bool sending_delivered; /* the message is a delivery */
 } amqp_channel_t;
 
 /* What deliver frames need to know of a consumer. */
@@ -250,6 +254,9 @@ hash_key_of_t amqp_consumer_key;
 
 /* The channel with this number that is open or refused, or NULL. */
 amqp_channel_t *amqp_channel_find(amqp_session_t *s, uint16_t number);
+
+/* The life of this number that the engine means in an event, or NULL: the oldest one that it has not ended. */
+amqp_channel_t *amqp_channel_of_event(amqp_session_t *s, uint16_t number);
 void amqp_channel_method(amqp_session_t *s, uint16_t number, amqp_method_id id, bytes_t arguments);
 void amqp_channels_free(amqp_session_t *s);
 void amqp_on_channel_opened(amqp_session_t *s, event_t *e);
@@ -261,14 +268,16 @@ amqp_consumer_t *amqp_consumer_find(const amqp_session_t *s, uint32_t number);
 void amqp_consumer_remove(amqp_session_t *s, amqp_consumer_t *c);
 bytes_t amqp_consumer_tag(const amqp_consumer_t *c);
 
-/* ---- content.c: publish, header, body → COMMAND_PUBLISH ---- */
+/* ---- content.c: publish, header, body → COMMAND_PARTs and COMMAND_PUBLISH ---- */
 
 void amqp_content_method(amqp_session_t *s, amqp_channel_t *ch, const amqp_basic_publish_t *m);
 void amqp_content_header(amqp_session_t *s, uint16_t channel, const amqp_content_header_t *h);
 
 /* A body frame of this size begins: the channel that takes it, or NULL if its payload is to be skipped. */
 amqp_channel_t *amqp_content_body_frame(amqp_session_t *s, uint16_t channel, uint32_t payload_bytes);
-void amqp_content_octets(amqp_session_t *s, amqp_channel_t *ch, bytes_t octets);
+
+/* Takes octets of a body, at least one, and pushes at most one command; returns how many. */
+size_t amqp_content_octets(amqp_session_t *s, amqp_channel_t *ch, bytes_t octets);
 void amqp_content_frame_end(amqp_session_t *s, amqp_channel_t *ch);
 
 /* A method frame came while content was due. */
@@ -314,6 +323,7 @@ amqp_request_handler_t amqp_request_channel_flow, amqp_request_access_request, a
 void amqp_session_event(amqp_session_t *s, event_t *e);
 
 void amqp_on_deliver(amqp_session_t *s, event_t *e);
+void amqp_on_content(amqp_session_t *s, event_t *e);
 void amqp_on_get_ok(amqp_session_t *s, event_t *e);
 void amqp_on_return(amqp_session_t *s, event_t *e);
 

@@ -19,6 +19,7 @@ TINY_SETTINGS = {
     "limits.parked_commands": 8,
     "limits.unacked_per_channel": 1000,
     "amqp.lend_bytes": 256,
+    "store.part_bytes": 1024,
 }
 
 # Reports go to stderr, where the harness looks for them; a finding ends the process with SANITIZER_EXIT_CODE.
