@@ -11,6 +11,7 @@
 #include "daemon/engine_side.h"
 #include "daemon/io_side.h"
 #include "daemon/signals.h"
+#include "daemon/store_side.h"
 
 /* Reads the settings anew (SIGHUP); NULL with the reason. */
 typedef settings_t *broker_settings_again_t(void *context, error_t *err);
@@ -34,6 +35,7 @@ typedef struct broker {
     char cluster_name[256];
     size_t thread_count; /* I/O threads; 0: one side, on the main thread */
     engine_side_t engine;
+    store_side_t store;
     io_side_t *io; /* thread_count of them, at least one */
     size_t io_count;
     net_loop_t *loop; /* the main thread's: its own, or that of the only side */

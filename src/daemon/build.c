@@ -13,6 +13,9 @@
 
 #define AUTO_THREADS_MAX 4
 
+/* Several of the log's groups fit into a segment, and none is so large that others wait long for it. */
+#define BATCH_MOST_BYTES (4u << 20)
+
 static size_t choose_thread_count(uint64_t setting)
 {
     if (setting != SETTINGS_AUTO)
@@ -45,6 +48,10 @@ static engine_options_t engine_settings(const settings_t *s, const log_t *log)
         .page_entries = (uint32_t)s->page_entries,
         .slice = (uint32_t)s->slice,
         .consumers_max_per_channel = (uint32_t)s->consumer_max_per_channel,
+        .memory_bodies = s->memory_bodies,
+        .unwritten_bytes = s->unwritten_bytes,
+        .batch_bytes = s->segment_bytes / 4 < BATCH_MOST_BYTES ? s->segment_bytes / 4 : BATCH_MOST_BYTES,
+        .restate_bytes = s->segment_bytes,
         .log = log,
     };
 }
@@ -137,11 +144,16 @@ static void woken(void *context, int fd)
     (void)context, (void)fd;
 }
 
-static int join_threads(broker_t *b, error_t *err)
+/* What ends the main thread's sleep. */
+static int open_wakeup(broker_t *b, error_t *err)
 {
     b->wakeup = os_wakeup_new(err);
-    if (!b->wakeup || net_watch(b->loop, os_wakeup_fd(b->wakeup), woken, b, err) != 0 ||
-        engine_side_prepare_thread(&b->engine, err) != 0)
+    return b->wakeup ? net_watch(b->loop, os_wakeup_fd(b->wakeup), woken, b, err) : -1;
+}
+
+static int join_threads(broker_t *b, error_t *err)
+{
+    if (engine_side_prepare_thread(&b->engine, err) != 0)
         return -1;
     for (size_t i = 0; i < b->io_count; i++) {
         io_side_t *io = &b->io[i];
@@ -168,14 +180,17 @@ int broker_open(broker_t *b, error_t *err)
              "I/O threads: %zu",
              (unsigned long long)files, (double)engine.memory_high_bytes / (1 << 20),
              (double)os_memory_total() / (1 << 20), b->thread_count);
-    if (open_io(b, err) != 0)
+    if (store_side_open(&b->store, s, b->engine.engine, b->options.log, err) != 0 || open_io(b, err) != 0 ||
+        open_wakeup(b, err) != 0)
         return -1;
+    b->engine.store = &b->store;
     return b->thread_count > 0 ? join_threads(b, err) : 0;
 }
 
 void broker_close(broker_t *b)
 {
     engine_side_deinit(&b->engine);
+    store_side_close(&b->store);
     for (size_t i = 0; i < b->io_count; i++)
         io_side_deinit(&b->io[i]);
     if (b->thread_count > 0)

@@ -40,6 +40,8 @@ bool engine_side_step(engine_side_t *e)
     uint64_t took_us = os_thread_cpu_us() - began_us;
     if (took_us > e->longest_step_us)
         e->longest_step_us = took_us;
+    if (e->store)
+        store_side_wake(e->store, e->engine);
     return more;
 }
 
@@ -94,7 +96,7 @@ static void run(void *context)
         if (turn(e) || atomic_load(&e->quit_asked))
             os_wakeup_cancel(e->wakeup);
         else
-            os_wakeup_wait(e->wakeup, engine_side_sleep_ms(e));
+            (void)os_wakeup_wait(e->wakeup, engine_side_sleep_ms(e));
     }
 }
 
@@ -117,4 +119,25 @@ void engine_side_join(engine_side_t *e)
     atomic_store(&e->quit_asked, true);
     os_wakeup_ring(e->wakeup);
     os_thread_join(&e->thread);
+}
+
+/* A look so often while the log is at work: it rings, but nothing depends on it. */
+#define FINISH_LOOK_MS 10
+/* What is swept up behind the last clients is of no use any more: not longer than this. */
+#define FINISH_WORK_MS 500
+
+void engine_side_finish(engine_side_t *e, os_wakeup_t *wakeup)
+{
+    uint64_t until_ms = e->clock.now_ms(e->clock.context) + FINISH_WORK_MS;
+    while (engine_side_step(e) && e->clock.now_ms(e->clock.context) < until_ms)
+        ;
+    engine_finish(e->engine);
+    store_side_wake(e->store, e->engine);
+    while (!engine_is_durable(e->engine)) {
+        os_wakeup_prepare(wakeup);
+        if (engine_side_step(e))
+            os_wakeup_cancel(wakeup);
+        else
+            (void)os_wakeup_wait(wakeup, FINISH_LOOK_MS);
+    }
 }

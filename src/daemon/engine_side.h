@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "daemon/store_side.h"
 #include "engine/engine.h"
 #include "os/os.h"
 
@@ -21,6 +22,7 @@ typedef struct engine_neighbour {
 typedef struct engine_side {
     engine_t *engine;
     clock_source_t clock;
+    store_side_t *store;      /* to wake after a step; may be NULL */
     uint64_t rested_with;     /* connections gone at the last rest */
     uint64_t longest_step_us; /* CPU time; the stepping thread's until engine_side_join */
 
@@ -37,7 +39,7 @@ void engine_side_init(engine_side_t *e, const engine_options_t *options, clock_s
 /* After the ports are gone. */
 void engine_side_deinit(engine_side_t *e);
 
-/* One step at the present time; true if there is more to do at once. */
+/* One step at the present time; true if there is more to do at once. Wakes the store if it has work. */
 bool engine_side_step(engine_side_t *e);
 
 /* How long a sleep may last until the engine's next timer: poll's timeout, -1 without end. */
@@ -54,3 +56,7 @@ void engine_side_ask_shutdown(engine_side_t *e);
 
 /* Ends the thread, if there is one. */
 void engine_side_join(engine_side_t *e);
+
+/* When nobody else steps it any more: writes down what a clean stop knows, and steps until all of it is durable.
+ * `wakeup` is what the store rings. */
+void engine_side_finish(engine_side_t *e, os_wakeup_t *wakeup);

@@ -59,6 +59,9 @@ bool engine_apply(engine_t *e, record_no number, const record_t *r, bytes_t cont
 /* After the last one: the state is whole. `last` is the log's highest record; `now_ms` the time of the first step. */
 void engine_recovered(engine_t *e, record_no last, uint64_t now_ms);
 
+/* True if the store has answered something that no step has looked at. */
+bool engine_has_news(const engine_t *e);
+
 /* Whom to wake after a step: once for each time there is news. */
 bool engine_wants_log(engine_t *e);
 bool engine_wants_helper(engine_t *e);

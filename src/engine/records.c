@@ -192,6 +192,11 @@ void engine_attach_journal(engine_t *e, journal_t *journal)
     e->journal = journal;
 }
 
+bool engine_has_news(const engine_t *e)
+{
+    return e->journal && (!lane_empty(e->journal->done) || !lane_empty(e->journal->read));
+}
+
 bool engine_wants_log(engine_t *e)
 {
     bool wake = e->wake_log;

@@ -42,8 +42,9 @@ void os_wakeup_prepare(os_wakeup_t *w);
 void os_wakeup_cancel(os_wakeup_t *w);
 void os_wakeup_ring(os_wakeup_t *w);
 
-/* Sleeps until the wake-up rings or `timeout_ms` passed (-1: no limit). For a thread without an event loop. */
-void os_wakeup_wait(os_wakeup_t *w, int timeout_ms);
+/* Sleeps until the wake-up rings or `timeout_ms` passed (-1: no limit); false if it was the time. For a thread without
+ * an event loop. */
+bool os_wakeup_wait(os_wakeup_t *w, int timeout_ms);
 
 /* ---- the machine ---- */
 
