@@ -85,6 +85,7 @@ static amqp_options_t amqp_settings(const broker_t *b)
         .refused_login_delay_ms = s->refused_login_delay_ms,
         .close_timeout_ms = s->close_timeout_ms,
         .lend_bytes = s->lend_bytes,
+        .part_bytes = s->part_bytes,
         .auth = b->auth,
         .log = b->options.log,
         .random = os_random(),

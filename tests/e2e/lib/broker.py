@@ -235,6 +235,10 @@ class Broker:
         """Resident memory now."""
         return int(re.search(r"VmRSS:\s+(\d+) kB", self._proc("status")).group(1)) * 1024
 
+    def peak_rss_bytes(self):
+        """The most that ever was resident."""
+        return int(re.search(r"VmHWM:\s+(\d+) kB", self._proc("status")).group(1)) * 1024
+
     def cpu_seconds(self):
         """User and system time used so far."""
         fields = self._proc("stat").rpartition(")")[2].split()
