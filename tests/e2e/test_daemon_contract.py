@@ -92,7 +92,7 @@ def test_later_settings_win_file_then_conf_d_then_command_line(start_broker, tmp
     ("cluster_name = 'open", ["cluster_name", "quote"]),
     ("listeners.tcp.other = here", ["listeners.tcp.other", "here"]),
     ("listeners.ssl.default = 5671", ["listeners.ssl.default", "TLS"]),
-    ("data_dir = /var/lib/chaski", ["unknown key 'data_dir'"]),
+    ("data_folder = /var/lib/chaski", ["unknown key 'data_folder'"]),
 ], ids=lambda value: value.split(" ")[0] if isinstance(value, str) else "")
 def test_wrong_line_is_named_with_file_line_and_what_is_expected(tmp_path, line, words):
     file = tmp_path / "chaski.conf"

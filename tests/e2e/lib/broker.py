@@ -61,6 +61,7 @@ class Broker:
     port, addresses   where it listens for AMQP: the first TCP port; all addresses as it printed them
     url               amqp:// with guest/guest
     pid, lines        its process; what it wrote to stdout so far
+    data_dir          the folder of its log
     """
 
     def __init__(self, settings=None, args=(), io_threads=None, name="broker", cwd=None, prefix=()):
@@ -70,6 +71,8 @@ class Broker:
         if io_threads is not None:
             merged["io_threads"] = io_threads
         merged.update(settings or {})
+        self._own_data = None if "data_dir" in merged else tempfile.TemporaryDirectory(prefix="chaski-data-")
+        merged.setdefault("data_dir", self._own_data.name if self._own_data else None)
         self.settings = {key: value for key, value in merged.items() if value is not None}
         self.command = [*prefix, program(), *args, *(f"{key}={value}" for key, value in self.settings.items())]
         self.name = name
@@ -139,6 +142,11 @@ class Broker:
             self._process.kill()
             self._process.wait()
             self._ended()
+
+    @property
+    def data_dir(self):
+        """Where its log is: a folder of its own, gone with it, unless the test gave one."""
+        return pathlib.Path(self.settings["data_dir"])
 
     def _ended(self):
         self.exit_code = self._process.returncode
