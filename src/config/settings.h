@@ -79,7 +79,7 @@
       "persistent bodies above this travel, and are written, in parts of this size")                                 \
     X(store_read_bytes, "store.read_bytes", SIZE, "1MiB", 512, MIB(64), RESTART,                                     \
       "one read of the disk when messages are read back")                                                            \
-    X(unwritten_bytes, "store.unwritten_bytes", SIZE, "64MiB", 1, GIB(64), RESTART,                                  \
+    X(unwritten_bytes, "store.unwritten_bytes", SIZE, "16MiB", 1, GIB(64), RESTART,                                  \
       "octets on their way to the log at which no more commands are taken")                                          \
     X(store_ring_items, "store.ring_items", POWER, "1024", 2, 1048576, RESTART,                                      \
       "places in each ring between the engine and the log")                                                          \
@@ -108,7 +108,9 @@
     X(slice, "engine.slice", NUMBER, "512", 1, 1000000, RESTART,                                                     \
       "units of work that a long job does before others get their turn")                                             \
     X(ring_items, "engine.ring_items", POWER, "4096", 2, 1048576, RESTART,                                           \
-      "places in each ring between an I/O thread and the engine")
+      "places in each ring between an I/O thread and the engine")                                                    \
+    X(ring_bytes, "engine.ring_bytes", SIZE, "16MiB", 1, GIB(64), RESTART,                                           \
+      "octets of messages in such a ring at which no more are taken from sockets")
 
 /* Keys that name many things: X(key, setter, help); NAME is the user's choice. */
 #define SETTING_FAMILIES(X)                                                                                          \

@@ -127,6 +127,7 @@ static int open_io(broker_t *b, error_t *err)
         .net = net_settings(s, b->clock, b->options.log),
         .amqp = amqp_settings(b),
         .ring_items = (size_t)s->ring_items,
+        .ring_bytes = s->ring_bytes,
     };
     size_t wanted = b->thread_count > 0 ? b->thread_count : 1;
     b->io = mem_zero(wanted * sizeof *b->io);

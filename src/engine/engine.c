@@ -165,13 +165,10 @@ static bool may_take(engine_t *e, engine_port_t *p)
  * more of them than the step has work left for. */
 static void take_commands(engine_t *e, engine_port_t *p)
 {
-    lane_t *commands = p->port->commands;
+    command_t cmd;
     for (uint32_t n = 0; n < e->options.slice && e->work_left > 0 && may_take(e, p); n++) {
-        const command_t *next = lane_peek(commands);
-        if (next == NULL)
+        if (!port_take(p->port, &cmd))
             return;
-        command_t cmd = *next;
-        lane_pop(commands);
         connection_t *c = connection_find(p, cmd.connection);
         if (cmd.type == COMMAND_CONNECTION_OPEN)
             connection_open(e, p, &cmd);

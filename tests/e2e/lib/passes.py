@@ -10,6 +10,7 @@ import os
 
 TINY_SETTINGS = {
     "engine.ring_items": 8,
+    "engine.ring_bytes": 16384,
     "engine.page_entries": 4,
     "engine.slice": 4,
     "net.read_bytes": 4096,
