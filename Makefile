@@ -30,9 +30,15 @@ UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
 UNIT := $(UNIT_SRC:tests/unit/%.c=$(OUT)/unit/%)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$(OUT)/fuzz/%)
-OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(SRC) $(UNIT_SRC) $(FUZZ_SRC))
+# Each of these is a program that speaks to a broker; the other files of its folder and the client belong to it.
+BENCH := $(OUT)/bench/confirm
+CRASH := $(OUT)/crash/lines
+CLIENT_SRC := $(wildcard tests/client/*.c)
+BENCH_SRC := $(wildcard bench/*.c)
+CRASH_SRC := $(wildcard tests/crash/*.c)
+OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(SRC) $(UNIT_SRC) $(FUZZ_SRC) $(CLIENT_SRC) $(BENCH_SRC) $(CRASH_SRC))
 
-.PHONY: all run unit objects clean help check fuzz fuzz-programs conformance compile_commands.json
+.PHONY: all run bench unit objects clean help check fuzz fuzz-programs conformance compile_commands.json
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -65,9 +71,22 @@ $(OUT)/fuzz/%: $(OUT)/tests/fuzz/%.o $(LIB)
 	@$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 $(OUT)/tests/fuzz/%.o: CFLAGS += -Wno-missing-prototypes
 
+$(BENCH): $(BENCH_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
+$(CRASH): $(CRASH_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
+$(BENCH) $(CRASH):
+	@echo "link    $@"
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(OUT)/tests/client/%.o $(OUT)/tests/crash/%.o $(OUT)/bench/%.o: CFLAGS += -Itests
+
 objects: $(OBJECTS)
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
+
+bench: all $(BENCH) ## builds the benchmarks into build/bench
+
+bench-confirm: bench ## what a confirmed publish costs beside bare disk and loopback: make bench-confirm ARGS="--json"
+	@$(OUT)/bench/confirm --chaskid $(OUT)/chaskid $(ARGS)
 
 run: ## installs what building needs, builds and starts a broker in the foreground: make run ARGS="-c FILE"
 	@scripts/setup
@@ -102,7 +121,7 @@ check-warnings: ## the whole tree compiles without a warning, with gcc and with 
 	$(MAKE) --no-print-directory -k CC=clang OUT=build/clang objects || code=1; exit $$code
 
 check-format: ## clang-format would change nothing
-	@clang-format --dry-run -Werror $(shell find src tests examples -name node_modules -prune -o -name '*.[ch]' -print)
+	@clang-format --dry-run -Werror $(shell find src tests bench examples -name node_modules -prune -o -name '*.[ch]' -print)
 
 check-includes: ## arrows between the rooms point down only, and the engine stays pure
 	@$(PYTHON) scripts/check-includes .
