@@ -156,6 +156,10 @@ fuzz: ## runs each fuzz target for SECONDS (60) on top of its corpus
 	@$(MAKE) --no-print-directory BUILD=fuzz fuzz-programs
 	@scripts/run-fuzz $(RESULTS)/fuzz build-fuzz/fuzz $(SECONDS)
 
+crash-lines: all $(CRASH) ## a million lines through a broker that is killed five times: make crash-lines ARGS="--kills 9"
+	@CHASKID=$(CURDIR)/$(OUT)/chaskid PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/crash/lines.py --dir $(OUT) \
+	--helper $(OUT)/crash/lines $(ARGS)
+
 conformance: conformance-pika conformance-py-amqp ## client authors' own tests against a broker of this build
 conformance-%: $(OUT)/chaskid
 	tests/conformance/run $* --results $(RESULTS)/$@
