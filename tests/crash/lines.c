@@ -68,7 +68,7 @@ typedef struct publisher {
     const char *id;
 } publisher_t;
 
-static bytes_t read_file(const char *path)
+static buffer_t read_file(const char *path)
 {
     buffer_t text = {0};
     FILE *file = fopen(path, "rb");
@@ -83,7 +83,7 @@ static bytes_t read_file(const char *path)
         text.len += got;
     }
     fclose(file);
-    return buffer_bytes(&text);
+    return text;
 }
 
 static void take_lines(publisher_t *p, bytes_t text, size_t first, size_t of)
@@ -164,7 +164,8 @@ static int publish(uint16_t port, char **arguments)
     if (of == 0 || p.window == 0)
         return 2;
     p.early = mem_zero(p.window * sizeof *p.early);
-    take_lines(&p, read_file(arguments[0]), first, of);
+    buffer_t text = read_file(arguments[0]);
+    take_lines(&p, buffer_bytes(&text), first, of);
     client_t c;
     do {
         connect_again(&c, port);
@@ -177,6 +178,10 @@ static int publish(uint16_t port, char **arguments)
         client_close(&c);
     } while (p.confirmed < p.count);
     printf("done %zu resent %zu connections %zu\n", p.count, p.resent, connections);
+    mem_free(p.lines);
+    mem_free(p.early);
+    buffer_free(&p.body);
+    buffer_free(&text);
     return 0;
 }
 

@@ -42,7 +42,8 @@ def make_file(path, least):
     words = "quipu chaski tambo ayllu inti killa puma kuntur mayu urqu wayra sara".split()
     with path.open("w") as out:
         for number in range(least):
-            out.write(f"{number:07} " + " ".join(words[number * step % 11] for step in range(1, 3 + number % 13)) + "\n")
+            chosen = (words[number * step % 11] for step in range(1, 3 + number % 13))
+            out.write(f"{number:07} {' '.join(chosen)}\n")
     return "lines made for it"
 
 
@@ -74,6 +75,11 @@ class Run:
         self.file, self.received = work / "lines.txt", work / "received"
         self.port = 0
         self.broker = None
+        self.programs = []
+
+    def run(self, *arguments):
+        self.programs.append(Program(self.options.helper, *arguments))
+        return self.programs[-1]
 
     def start_broker(self):
         self.broker = Broker(settings={"data_dir": self.work / "data",
@@ -104,15 +110,15 @@ class Run:
             if kill:
                 self.kill_broker(confirmed())
             else:
-                consumer = Program(self.options.helper, "consume", self.port, self.received, BATCH)
+                consumer = self.run("consume", self.port, self.received, BATCH)
         return consumer
 
     def go(self):
         total = self.file.read_bytes().count(b"\n")
         self.start_broker()
         start = time.monotonic()
-        publishers = [Program(self.options.helper, "publish", self.port, self.file, number, PUBLISHERS,
-                              self.options.outstanding) for number in range(PUBLISHERS)]
+        publishers = [self.run("publish", self.port, self.file, number, PUBLISHERS, self.options.outstanding)
+                      for number in range(PUBLISHERS)]
         try:
             consumer = self.publish_and_kill(publishers, total)
             for number, one in enumerate(publishers):
@@ -120,12 +126,12 @@ class Run:
             print(f"  published in {time.monotonic() - start:.1f} s")
             consumer.process.terminate()
             print(f"  consumer on the way: {consumer.finish('consumer')}")
-            drained = Program(self.options.helper, "drain", self.port, self.received, BATCH)
+            drained = self.run("drain", self.port, self.received, BATCH)
             print(f"  drain at the end: {drained.finish('drain')}")
             print(f"  all in {time.monotonic() - start:.1f} s", flush=True)
         finally:
             self.broker.kill()
-            for one in publishers:
+            for one in self.programs:
                 one.process.kill()
 
 
