@@ -38,7 +38,7 @@ BENCH_SRC := $(wildcard bench/*.c)
 CRASH_SRC := $(wildcard tests/crash/*.c)
 OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(SRC) $(UNIT_SRC) $(FUZZ_SRC) $(CLIENT_SRC) $(BENCH_SRC) $(CRASH_SRC))
 
-.PHONY: all run bench unit objects clean help check fuzz fuzz-programs conformance compile_commands.json
+.PHONY: all run bench unit objects clean help check crash fuzz fuzz-programs conformance compile_commands.json
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -156,9 +156,14 @@ fuzz: ## runs each fuzz target for SECONDS (60) on top of its corpus
 	@$(MAKE) --no-print-directory BUILD=fuzz fuzz-programs
 	@scripts/run-fuzz $(RESULTS)/fuzz build-fuzz/fuzz $(SECONDS)
 
+# kill -9 and what is left then; an ASan build gets tiny bounds.
+CYCLES ?= 100
+CRASH_ENV = CHASKID=$(CURDIR)/$(OUT)/chaskid CHASKI_PASS=$(or $(CHASKI_PASS),$(if $(filter asan,$(BUILD)),tiny,release))
+crash: all ## kills a broker under random load and checks what it kept: make crash CYCLES=100 SEED=1
+	@$(CRASH_ENV) $(PYTHON) tests/crash/loop.py --dir $(OUT) --cycles $(CYCLES) $(if $(SEED),--seed $(SEED)) \
+	--results $(RESULTS)/$@ $(ARGS)
 crash-lines: all $(CRASH) ## a million lines through a broker that is killed five times: make crash-lines ARGS="--kills 9"
-	@CHASKID=$(CURDIR)/$(OUT)/chaskid PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/crash/lines.py --dir $(OUT) \
-	--helper $(OUT)/crash/lines $(ARGS)
+	@$(CRASH_ENV) $(PYTHON) tests/crash/lines.py --dir $(OUT) --helper $(OUT)/crash/lines --results $(RESULTS)/$@ $(ARGS)
 
 conformance: conformance-pika conformance-py-amqp ## client authors' own tests against a broker of this build
 conformance-%: $(OUT)/chaskid

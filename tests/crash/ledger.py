@@ -211,7 +211,8 @@ class Ledger:
 
     def check_content(self, queue, found, verdicts):
         """`found`: everything in a queue, (id, body, redelivered) in order. `verdicts` gathers, for each unconfirmed
-        message, whether it is in the queues that were looked into. Afterwards all copies are THERE or GONE."""
+        message, whether it is in the queues that were looked into. Afterwards what was found is THERE (if it is
+        persistent), the rest GONE. Gives the copies that were found."""
         with self.lock:
             present, last = {}, {}
             for message_id, body, redelivered in found:
@@ -229,16 +230,17 @@ class Ledger:
                     self.fault("lost", f"queue {queue.name}: {message_id} was confirmed and is lost")
                 if copy.state == SENT and copy.message.persistent:
                     verdicts.setdefault(message_id, {})[queue.name] = message_id in present
-                copy.state = THERE if message_id in present else GONE
+                copy.state = (THERE if copy.message.persistent else SENT) if message_id in present else GONE
             self.counts["checked"] += len(found)
+            return list(present.values())
 
     def check_verdicts(self, verdicts):
         for message_id, where in verdicts.items():
             if len(set(where.values())) > 1:
                 self.fault("half", f"{message_id} is in some of its queues only: {where}")
 
-    def live_bytes(self, queue):
+    def live(self, queue):
+        """How many copies may be in a queue, and about how many octets."""
         with self.lock:
-            return sum(copy.message.size + 200 for copy in queue.copies.values() if copy.state != GONE)
-
-
+            sizes = [copy.message.size + 200 for copy in queue.copies.values() if copy.state != GONE]
+            return len(sizes), sum(sizes)

@@ -10,6 +10,7 @@ dropped, each publisher's lines are in order. lines.c does the talking, this fil
     --lines N        lines at least (1000000)         --kills N      (5)
     --outstanding N  per publisher (1000)             --dir DIR      where the work folder goes (build)
     --file FILE      a file of one's own              --keep         leaves the work folder
+    --results DIR    where a report in JUnit's form goes
     --forget         removes the data at every kill: so one sees that this fails"""
 import argparse
 import itertools
@@ -25,6 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 from lib.broker import Broker, wait_until  # noqa: E402
+from report import write_report  # noqa: E402
 
 PUBLISHERS = 2
 BATCH = 500
@@ -170,6 +172,7 @@ def main():
     parser.add_argument("--file", type=pathlib.Path)
     parser.add_argument("--dir", type=pathlib.Path, default=ROOT / "build")
     parser.add_argument("--helper", type=pathlib.Path, default=ROOT / "build" / "crash" / "lines")
+    parser.add_argument("--results", type=pathlib.Path)
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--forget", action="store_true")
     options = parser.parse_args()
@@ -181,11 +184,15 @@ def main():
         print(options.file or make_file(run.file, options.lines), flush=True)
         run.go()
         faults, told = check(run.file, run.received)
+    except AssertionError as error:
+        faults, told = [str(error)], "not finished"
     finally:
         if not options.keep:
             shutil.rmtree(work)
     for one in faults[:20]:
         print(f"FAILED: {one}")
+    if options.results:
+        write_report(options.results, "lines", {"every_line_is_there_and_in_order": faults})
     print(f"crash-lines: {told}, {options.kills} kills, {len(faults)} faults")
     return 1 if faults else 0
 

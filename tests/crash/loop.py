@@ -21,7 +21,6 @@ import sys
 import tempfile
 import threading
 import time
-from xml.sax.saxutils import escape
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
@@ -32,12 +31,23 @@ from pika import spec  # noqa: E402
 import topology  # noqa: E402
 import wire  # noqa: E402
 from actors import CHANNEL, Consumer, Definer, Publisher, any_pattern  # noqa: E402
-from ledger import GONE, PROMISES, THERE, Ledger  # noqa: E402
-from lib.broker import Broker, environment  # noqa: E402
+from ledger import GONE, PROMISES, Ledger  # noqa: E402
+from lib.broker import REPORT, Broker, environment  # noqa: E402
+from report import write_report  # noqa: E402
 
 LIMIT_S = 30
 QUEUES_MOST, EXCHANGES_MOST = 12, 6
 COPIES_MOST, OCTETS_MOST = 3000, 20000000  # a queue with more is emptied at the next look
+
+# One of these at each start: what one size of segments wrote, a broker with another one has to read.
+SETTINGS = (
+    {},
+    {},
+    {"store.segment_bytes": "1MiB", "store.first_segment_bytes": "64KiB", "store.segments_ahead": 2},
+    {"store.segment_bytes": "64KiB", "store.first_segment_bytes": "4KiB", "store.frame_bytes": "4KiB",
+     "store.part_bytes": "4KiB", "store.read_bytes": "4KiB", "memory.bodies": 0},
+    {"memory.bodies": "64KiB", "store.part_bytes": "16KiB", "store.ring_items": 8, "store.unwritten_bytes": "64KiB"},
+)
 
 
 class World:
@@ -51,12 +61,15 @@ class World:
         self.cycle, self.port, self.broker = 0, 0, None
         self.barriers = 0
 
-    def start(self):
-        self.broker = Broker(settings={"data_dir": self.work / "data"}, name=f"cycle {self.cycle}").start()
+    def start(self, rng):
+        settings = {"data_dir": self.work / "data", **rng.choice(SETTINGS)}
+        self.broker = Broker(settings, io_threads=rng.choice((0, 2)), name=f"cycle {self.cycle}").start()
         self.port = self.broker.port
         self.killed.clear()
 
     def kill(self, actors):
+        if not self.broker.is_running() or REPORT.search(self.broker.stderr()):
+            self.ledger.fault("broker", f"cycle {self.cycle}: it ended by itself\n{self.broker.log_tail()}")
         self.killed.set()
         if self.options.cut:
             for actor in actors:
@@ -131,9 +144,8 @@ def read_content(world, client, queue):
     return found, tag
 
 
-def empty(world, client, queue, tag):
+def empty(world, client, copies, tag):
     """Acks all, and waits for an answer that is synced behind it."""
-    copies = [copy for copy in queue.copies.values() if copy.state == THERE]
     client.send_method(CHANNEL, spec.Basic.Ack(delivery_tag=tag, multiple=True))
     world.barriers += 1
     name = f"barrier.{world.barriers}"
@@ -146,9 +158,9 @@ def empty(world, client, queue, tag):
 def look_into(world, queue, and_empty, verdicts):
     client = world.connect()
     found, tag = read_content(world, client, queue)
-    world.ledger.check_content(queue, found, verdicts)
+    copies = world.ledger.check_content(queue, found, verdicts)
     if and_empty and tag:
-        empty(world, client, queue, tag)
+        empty(world, client, copies, tag)
     client.request(CHANNEL, spec.Channel.Close(reply_code=200, reply_text="", class_id=0, method_id=0),
                    spec.Channel.CloseOk)
     client.close()
@@ -162,7 +174,8 @@ def check_world(world, rng, all_empty=False):
     for name in world.ledger.names(world.ledger.queues):
         queue = world.ledger.queues[name]
         dice = rng.random()
-        full = len(queue.copies) > COPIES_MOST or world.ledger.live_bytes(queue) > OCTETS_MOST
+        copies, octets = world.ledger.live(queue)
+        full = copies > COPIES_MOST or octets > OCTETS_MOST
         if all_empty or full or dice < 0.75:
             look_into(world, queue, all_empty or full or dice < 0.25, verdicts)
     world.ledger.check_verdicts(verdicts)
@@ -198,13 +211,13 @@ def restart(world, rng):
         return
     while rng.random() < 0.2:
         world.kill_while_starting(rng.random() * 0.03)
-    world.start()
+    world.start(rng)
 
 
 def run(world):
     """True if all cycles ran; a broker that does not start or answer again ends it."""
     try:
-        world.start()
+        world.start(random.Random(world.seed))
         for world.cycle in range(1, world.options.cycles + 1):
             before, faults = dict(world.ledger.counts), len(world.ledger.faults)
             load_s, start_s = run_cycle(world)
@@ -220,16 +233,6 @@ def run(world):
         if world.broker:
             world.killed.set()
             world.broker.kill()
-
-
-def write_report(folder, faults):
-    folder.mkdir(parents=True, exist_ok=True)
-    cases = []
-    for kind, name in PROMISES.items():
-        texts = [text for one, text in faults if one == kind]
-        inner = f"<failure>{escape(chr(10).join(texts[:50]))}</failure>" if texts else ""
-        cases.append(f'<testcase classname="loop" name="{name}">{inner}</testcase>')
-    (folder / "loop.xml").write_text(f'<testsuite name="crash">{"".join(cases)}</testsuite>\n', encoding="utf-8")
 
 
 def main():
@@ -256,7 +259,8 @@ def main():
     for kind, text in ledger.faults[:40]:
         print(f"FAILED: {kind}: {text}")
     if options.results:
-        write_report(options.results, ledger.faults)
+        write_report(options.results, "loop", {name: [text for one, text in ledger.faults if one == kind]
+                                               for kind, name in PROMISES.items()})
     print(f"crash: {counts['published']} published, {counts['confirmed']} confirmed, {counts['delivered']} deliveries, "
           f"{counts['settled']} acked for sure, {counts['checked']} looked at after a crash; "
           f"{counts['falsely']} of {counts['redelivered']} redelivered were new to clients")
