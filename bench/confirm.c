@@ -11,6 +11,7 @@
 #include "client/client.h"
 #include "daemon.h"
 #include "measure.h"
+#include "throughput.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -34,6 +35,7 @@ typedef struct options {
     size_t log_bytes; /* of the bare write */
     size_t outstanding;
     size_t messages; /* a round of throughput */
+    bool consume;    /* them too, with manual acks */
     bool json;
 } options_t;
 
@@ -74,37 +76,17 @@ static int measure_confirms(client_t *c, bytes_t body, size_t count, samples_t *
     return 0;
 }
 
-/* Publishes with up to `window` unconfirmed: whenever confirms came, fills the window again in one write. */
-static int publish_windowed(client_t *c, bytes_t body, size_t window, size_t count, uint64_t *next_tag)
-{
-    uint64_t first = *next_tag, confirmed = first - 1, end = first + count;
-    while (confirmed + 1 < end) {
-        while (*next_tag < end && *next_tag - confirmed <= window) {
-            client_write_publish(c, QUEUE, body);
-            (*next_tag)++;
-        }
-        if (client_flush(c) != 0)
-            return -1;
-        do {
-            client_event_t event;
-            if (client_next(c, &event) != 0)
-                return -1;
-            if (event.id != AMQP_basic_ack)
-                return error_set(&c->error, "a publish was not acknowledged");
-            /* Confirms come in order, with `multiple` or one by one. */
-            confirmed = event.method.basic_ack.delivery_tag;
-        } while (client_has_input(c));
-    }
-    return 0;
-}
-
 static int run_throughput(const options_t *o, client_t *c, bytes_t body, uint64_t *next_tag, results_t *r)
 {
-    double cpu_before = process_cpu_seconds(o->pid);
-    uint64_t start = now_ns();
-    if (publish_windowed(c, body, o->outstanding, o->messages, next_tag) != 0)
+    throughput_t t = {.port = o->port,
+                      .queue = QUEUE,
+                      .body = body,
+                      .outstanding = o->outstanding,
+                      .messages = o->messages,
+                      .consume = o->consume};
+    double seconds = 0, cpu_before = process_cpu_seconds(o->pid);
+    if (throughput_run(&t, c, next_tag, &seconds) != 0)
         return -1;
-    double seconds = (double)(now_ns() - start) / 1e9;
     rounds_add(&r->rate, (double)o->messages / seconds);
     if (cpu_before >= 0)
         rounds_add(&r->cpu, (process_cpu_seconds(o->pid) - cpu_before) * 1e6 / (double)o->messages);
@@ -180,8 +162,9 @@ static void print_table(const options_t *o, const results_t *r)
            rounds_least(&r->ratio), rounds_most(&r->ratio));
     if (o->outstanding == 0)
         return;
-    printf("%zu outstanding: %.0f messages/s    (%.0f to %.0f)\n", o->outstanding, rounds_median(&r->rate),
-           rounds_least(&r->rate), rounds_most(&r->rate));
+    printf("%zu outstanding%s: %.0f messages/s    (%.0f to %.0f)\n", o->outstanding,
+           o->consume ? ", consumed with manual acks" : "", rounds_median(&r->rate), rounds_least(&r->rate),
+           rounds_most(&r->rate));
     if (r->cpu.count > 0)
         printf("%zu outstanding: %.2f CPU s of the broker a million messages    (%.2f to %.2f)\n",
                o->outstanding, rounds_median(&r->cpu), rounds_least(&r->cpu), rounds_most(&r->cpu));
@@ -258,7 +241,8 @@ static void print_usage(FILE *to)
                 "  --body N           octets of a message's body (1024)\n"
                 "  --log-bytes N      octets of the bare write (512)\n"
                 "  --outstanding N    measure throughput with N outstanding too\n"
-                "  --messages N       messages of a round of it (100000)\n"
+                "  --messages N       messages of a round of it (200000)\n"
+                "  --consume          consume them meanwhile, with manual acks\n"
                 "  --json             print an object instead of a table\n");
 }
 
@@ -274,6 +258,7 @@ static int parse_options(int argc, char **argv, options_t *o)
         {"body", required_argument, 0, 'b'},
         {"log-bytes", required_argument, 0, 'l'},
         {"json", no_argument, 0, 'j'},
+        {"consume", no_argument, 0, 'k'},
         {"outstanding", required_argument, 0, 'o'},
         {"messages", required_argument, 0, 'm'},
         {"help", no_argument, 0, 'h'},
@@ -285,7 +270,7 @@ static int parse_options(int argc, char **argv, options_t *o)
                      .count = 2000,
                      .body_bytes = 1024,
                      .log_bytes = 512,
-                     .messages = 100000};
+                     .messages = 200000};
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         size_t number = optarg != NULL ? strtoul(optarg, NULL, 10) : 0;
         switch (option) {
@@ -321,6 +306,9 @@ static int parse_options(int argc, char **argv, options_t *o)
             break;
         case 'j':
             o->json = true;
+            break;
+        case 'k':
+            o->consume = true;
             break;
         case 'h':
             print_usage(stdout);

@@ -3,6 +3,7 @@
 the broker dies, and note in the ledger what they sent before they send it, and what they were told when they are told.
 
 An actor that fails while the broker lives is itself a fault."""
+import itertools
 import random
 import socket
 import threading
@@ -15,6 +16,7 @@ import wire
 from ledger import body_of
 
 CHANNEL = topology.CHANNEL
+KINDS = ("fanout", "direct", "topic")
 WORDS = ("kuntur", "puma", "mayu", "inti")
 MESSAGES_MOST = 4000         # of one publisher in one load,
 BODY_OCTETS_MOST = 12000000  # and their octets
@@ -77,7 +79,8 @@ class Connection:
         return message
 
     def note_confirm(self, ack):
-        tags = [tag for tag in self.unconfirmed if tag <= ack.delivery_tag] if ack.multiple else [ack.delivery_tag]
+        up_to = itertools.takewhile(lambda tag: tag <= ack.delivery_tag, self.unconfirmed)
+        tags = list(up_to) if ack.multiple else [ack.delivery_tag]
         for tag in tags:
             message, then = self.unconfirmed.pop(tag)
             self.ledger.confirm(message)
@@ -85,8 +88,10 @@ class Connection:
                 then()
 
     def read_event(self):
-        """The next delivery as (method, properties, body), or None after a confirm was noted."""
+        """The next delivery as (method, properties, body), or None if it was something else."""
         _, method = self.client.read_method()
+        if isinstance(method, (spec.Connection.Blocked, spec.Connection.Unblocked)):
+            return None
         if isinstance(method, spec.Basic.Ack):
             self.note_confirm(method)
             return None
@@ -252,7 +257,7 @@ class Definer(Actor):
         while not self.world.killed.is_set():
             queue, exchange = self.rng.choice(queues), self.rng.choice(exchanges)
             topology.declare_queue(ledger, client, queue)
-            kind = topology.declare_exchange(ledger, client, exchange, self.rng.choice(("fanout", "direct", "topic"))).kind
+            kind = topology.declare_exchange(ledger, client, exchange, self.rng.choice(KINDS)).kind
             pattern = any_pattern(self.rng, kind)
             topology.bind(ledger, client, exchange, queue, pattern)
             self.publish_some(exchange, pattern)

@@ -29,6 +29,13 @@ PROMISES = {
 }
 
 
+COUNTS = ("published", "confirmed", "delivered", "redelivered", "acked",
+          "settled",  # acked, and for sure
+          "first",    # deliveries not marked redelivered
+          "falsely",  # deliveries marked redelivered of what no client ever had in its hands
+          "checked")  # looked at after a crash
+
+
 def make_id(publisher, sequence, size):
     return f"{publisher}.{sequence}.{size}"
 
@@ -93,8 +100,7 @@ class Ledger:
         self.queues, self.exchanges, self.bindings = {}, {}, {}
         self.publisher_count = 0
         self.faults = []
-        self.counts = dict.fromkeys(("published", "confirmed", "delivered", "redelivered", "acked", "settled", "falsely",
-                                     "first", "checked"), 0)
+        self.counts = dict.fromkeys(COUNTS, 0)
 
     def fault(self, kind, text):
         assert kind in PROMISES
@@ -159,7 +165,7 @@ class Ledger:
         if copy.state == GONE:
             self.fault("returned", f"queue {queue.name}: {message_id} came back after it was gone for sure")
         if copy.delivered and not redelivered:
-            self.fault("unmarked", f"queue {queue.name}: {message_id} was delivered before and is not marked redelivered")
+            self.fault("unmarked", f"queue {queue.name}: {message_id} was delivered before and is not marked")
         self.counts["redelivered" if redelivered else "first"] += 1
         self.counts["falsely"] += redelivered and not copy.delivered
         self.counts["delivered"] += 1
@@ -167,7 +173,7 @@ class Ledger:
         return copy
 
     def deliver(self, queue, message_id, body, redelivered, last):
-        """A delivery under load. `last`: this consumer's highest sequence of each publisher so far, among first deliveries."""
+        """A delivery under load. `last`: by publisher, the highest sequence among this consumer's first deliveries."""
         with self.lock:
             copy = self.look(queue, message_id, body, redelivered)
             if copy is None:

@@ -102,7 +102,8 @@ def check_definition(ledger, what, definition, found):
 def check_definitions(ledger, client, rng):
     """Every definition that ever was is looked for; requests that were cut off are found out about or made again."""
     for name, exchange in sorted(ledger.exchanges.items()):
-        found = is_there(client, spec.Exchange.Declare(exchange=name, type="direct", passive=True), spec.Exchange.DeclareOk)
+        found = is_there(client, spec.Exchange.Declare(exchange=name, type="direct", passive=True),
+                         spec.Exchange.DeclareOk)
         check_definition(ledger, "exchange", exchange, found)
         if found:
             declare_exchange(ledger, client, name, exchange.kind)  # refused if it came back as another kind
