@@ -122,6 +122,8 @@ class Actor(threading.Thread):
         except (AssertionError, OSError) as error:
             if not self.world.killed.is_set():
                 self.ledger.fault("broker", f"cycle {self.world.cycle}: {self.name} failed: {error}")
+            elif self.connection:
+                self.read_rest()
         except Exception as error:  # a fault of ours must not go unseen in a thread
             self.ledger.fault("broker", f"cycle {self.world.cycle}: {self.name}: {error!r}")
         finally:
@@ -133,9 +135,23 @@ class Actor(threading.Thread):
         if self.connection:
             self.connection.cut()
 
+    def read_rest(self):
+        """What the broker had sent before it died, behind a send of ours that failed."""
+        try:
+            while True:
+                event = self.connection.read_event()
+                if event:
+                    self.note_delivery(*event)
+        except (AssertionError, OSError):
+            pass
+
+    def note_delivery(self, method, properties, body):
+        raise RuntimeError(f"a delivery without a consumer: {properties.message_id}")
+
     def wait_for_death(self):
-        while not self.world.killed.is_set():
-            if self.connection.has_input(0.02):
+        """Notes confirms until the connection ends, which is an exception."""
+        while True:
+            if self.connection.has_input(0.05):
                 self.connection.read_event()
 
 
@@ -193,8 +209,11 @@ class Consumer(Actor):
                 self.connection = Connection(self.world)
                 self.begin()
 
+    def note_delivery(self, method, properties, body):
+        return self.ledger.deliver(self.queue, properties.message_id, body, method.redelivered, self.last)
+
     def take(self, method, properties, body):
-        copy = self.ledger.deliver(self.queue, properties.message_id, body, method.redelivered, self.last)
+        copy = self.note_delivery(method, properties, body)
         if copy is None:
             return
         if self.no_ack:

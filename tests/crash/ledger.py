@@ -47,11 +47,12 @@ def body_of(message_id, size):
 
 
 class Copy:
-    __slots__ = ("message", "state", "delivered", "taker")
+    __slots__ = ("message", "state", "sure", "delivered", "taker")
 
     def __init__(self, message):
         self.message = message
         self.state = SENT
+        self.sure = False       # confirmed, or found after a crash: stays until it is acked
         self.delivered = False  # a client had it in its hands
         self.taker = None       # the connection that acked it
 
@@ -151,6 +152,7 @@ class Ledger:
         with self.lock:
             self.counts["confirmed"] += 1
             for copy in message.copies.values() if message.persistent else ():
+                copy.sure = True
                 if copy.state == SENT:
                     copy.state = THERE
 
@@ -181,7 +183,7 @@ class Ledger:
             if copy.state == ACKED and not copy.taker.ended:
                 self.fault("returned", f"queue {queue.name}: {message_id} came although its acking consumer lives")
             if copy.state in (ACKED, LOOSE):
-                copy.state = THERE if copy.message.persistent else SENT
+                copy.state = THERE if copy.sure else SENT
             message = copy.message
             if not redelivered:
                 if last.get(message.publisher, -1) > message.sequence:
@@ -236,7 +238,8 @@ class Ledger:
                     self.fault("lost", f"queue {queue.name}: {message_id} was confirmed and is lost")
                 if copy.state == SENT and copy.message.persistent:
                     verdicts.setdefault(message_id, {})[queue.name] = message_id in present
-                copy.state = (THERE if copy.message.persistent else SENT) if message_id in present else GONE
+                copy.sure = copy.message.persistent
+                copy.state = GONE if message_id not in present else THERE if copy.sure else SENT
             self.counts["checked"] += len(found)
             return list(present.values())
 

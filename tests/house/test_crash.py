@@ -92,6 +92,15 @@ def test_an_acked_message_may_come_back_until_its_ack_is_sure(ledger, sure, faul
     assert check(ledger, "a", come(message)) == faults
 
 
+@pytest.mark.parametrize("confirmed, faults", [(False, []), (True, ["lost"])])
+def test_what_came_again_after_a_lost_ack_is_promised_only_if_it_was_confirmed(ledger, confirmed, faults):
+    message, taker = publish(ledger, 0, confirmed), Taker()
+    ledger.take([ledger.deliver(ledger.queues["a"], *come(message, False), {})], taker)
+    taker.ended = True
+    ledger.deliver(ledger.queues["a"], *come(message), {})
+    assert check(ledger, "a") == faults
+
+
 def test_a_message_of_nobody_is_foreign(ledger):
     message = publish(ledger, 0)
     assert check(ledger, "a", come(message), ("9.9.9", b"", False)) == ["foreign"]
