@@ -33,9 +33,15 @@ SIM_SRC := $(wildcard tests/sim/*.c)
 SIM_LIB := $(OUT)/libsim.a
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$(OUT)/fuzz/%)
-OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC))
+# Each of these is a program that speaks to a broker; the other files of its folder and the client belong to it.
+BENCH := $(OUT)/bench/confirm
+CRASH := $(OUT)/crash/lines
+CLIENT_SRC := $(wildcard tests/client/*.c)
+BENCH_SRC := $(wildcard bench/*.c)
+CRASH_SRC := $(wildcard tests/crash/*.c)
+OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(CLIENT_SRC) $(BENCH_SRC) $(CRASH_SRC))
 
-.PHONY: all run unit objects clean help check fuzz fuzz-programs conformance compile_commands.json
+.PHONY: all run bench unit objects clean help check crash fuzz fuzz-programs conformance compile_commands.json
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -72,9 +78,22 @@ $(OUT)/fuzz/%: $(OUT)/tests/fuzz/%.o $(LIB)
 	@$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 $(OUT)/tests/fuzz/%.o: CFLAGS += -Wno-missing-prototypes
 
+$(BENCH): $(BENCH_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
+$(CRASH): $(CRASH_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
+$(BENCH) $(CRASH):
+	@echo "link    $@"
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(OUT)/tests/client/%.o $(OUT)/tests/crash/%.o $(OUT)/bench/%.o: CFLAGS += -Itests
+
 objects: $(OBJECTS)
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
+
+bench: all $(BENCH) ## builds the benchmarks into build/bench
+
+bench-confirm: bench ## what a confirmed publish costs beside bare disk and loopback: make bench-confirm ARGS="--json"
+	@$(OUT)/bench/confirm --chaskid $(OUT)/chaskid $(ARGS)
 
 run: ## installs what building needs, builds and starts a broker in the foreground: make run ARGS="-c FILE"
 	@scripts/setup
@@ -109,7 +128,7 @@ check-warnings: ## the whole tree compiles without a warning, with gcc and with 
 	$(MAKE) --no-print-directory -k CC=clang OUT=build/clang objects || code=1; exit $$code
 
 check-format: ## clang-format would change nothing
-	@clang-format --dry-run -Werror $(shell find src tests examples -name node_modules -prune -o -name '*.[ch]' -print)
+	@clang-format --dry-run -Werror $(shell find src tests bench examples -name node_modules -prune -o -name '*.[ch]' -print)
 
 check-includes: ## arrows between the rooms point down only, and the engine stays pure
 	@$(PYTHON) scripts/check-includes .
@@ -143,6 +162,15 @@ e2e-tsan: ## those marked `threads` under the thread sanitizer, bounds tiny, two
 fuzz: ## runs each fuzz target for SECONDS (60) on top of its corpus
 	@$(MAKE) --no-print-directory BUILD=fuzz fuzz-programs
 	@scripts/run-fuzz $(RESULTS)/fuzz build-fuzz/fuzz $(SECONDS)
+
+# kill -9 and what is left then; an ASan build gets tiny bounds.
+CYCLES ?= 100
+CRASH_ENV = CHASKID=$(CURDIR)/$(OUT)/chaskid CHASKI_PASS=$(or $(CHASKI_PASS),$(if $(filter asan,$(BUILD)),tiny,release))
+crash: all ## kills a broker under random load and checks what it kept: make crash CYCLES=100 SEED=1
+	@$(CRASH_ENV) $(PYTHON) tests/crash/loop.py --dir $(OUT) --cycles $(CYCLES) $(if $(SEED),--seed $(SEED)) \
+	--results $(RESULTS)/$@ $(ARGS)
+crash-lines: all $(CRASH) ## a million lines through a broker that is killed five times: make crash-lines ARGS="--kills 9"
+	@$(CRASH_ENV) $(PYTHON) tests/crash/lines.py --dir $(OUT) --helper $(OUT)/crash/lines --results $(RESULTS)/$@ $(ARGS)
 
 conformance: conformance-pika conformance-py-amqp ## client authors' own tests against a broker of this build
 conformance-%: $(OUT)/chaskid
