@@ -29,6 +29,7 @@
 typedef struct made {
     uint32_t life, size;
     bool is_seen, is_damaged;
+    message_t *message; /* alive until its batch is back */
 } made_t;
 
 typedef struct fixture {
@@ -102,12 +103,13 @@ static inline message_t *make_message(record_no n, uint32_t life, uint32_t size)
     return m;
 }
 
-static inline void put_record(batch_t *b, record_no n, uint32_t life, uint32_t size)
+static inline void put_record(fixture_t *f, batch_t *b, record_no n, uint32_t size)
 {
+    uint32_t life = f->life;
     buffer_t list = {0};
     record_t r = {.type = RECORD_SETTLE, .queue = n, .kind = RECORD_ACKED};
     if (is_message(n) || is_part(n)) {
-        message_t *m = make_message(n, life, size);
+        message_t *m = f->made[n].message = make_message(n, life, size);
         r = (record_t){.type = is_part(n) ? RECORD_PART : RECORD_MESSAGE};
         if (is_message(n)) {
             r.exchange = message_exchange(m);
@@ -137,12 +139,18 @@ static inline void put_batch(fixture_t *f, uint32_t records, uint32_t size)
         assert_true(f->next < RECORDS_MOST);
         f->made[f->next] = (made_t){.life = f->life, .size = size};
         f->group_first[f->next] = b->first;
-        put_record(b, f->next, f->life, size);
+        put_record(f, b, f->next, size);
     }
     b->dead_below = f->dead_below;
     journal_t *j = store_journal(f->store);
     lane_push(j->batches, &b);
     (void)lane_flush(j->batches);
+}
+
+static inline void forget_message(fixture_t *f, record_no n)
+{
+    message_free(f->made[n].message);
+    f->made[n].message = NULL;
 }
 
 static inline void take_done(fixture_t *f)
@@ -152,25 +160,11 @@ static inline void take_done(fixture_t *f)
         batch_t *b = *item;
         assert_int_equal(b->first, f->durable + 1);
         f->durable = batch_last(b);
-        for (size_t i = 0; i < b->content_count; i++)
-            message_free(b->contents[i].message);
+        for (record_no n = b->first; n <= f->durable; n++)
+            forget_message(f, n);
         batch_free(b);
     }
     (void)lane_release(j->done);
-}
-
-/* Batches that will never be given back, and their messages. */
-static inline void drop_batches(fixture_t *f)
-{
-    journal_t *j = store_journal(f->store);
-    (void)lane_flush(j->batches);
-    for (batch_t *const *item; (item = lane_peek(j->batches)) != NULL; lane_pop(j->batches)) {
-        batch_t *b = *item;
-        for (size_t i = 0; i < b->content_count; i++)
-            message_free(b->contents[i].message);
-        batch_free(b);
-    }
-    (void)lane_release(j->batches);
 }
 
 /* One turn of each; -1: the log failed. */
@@ -274,8 +268,9 @@ static inline void open_well(fixture_t *f)
 
 static inline void close_store(fixture_t *f)
 {
-    drop_batches(f);
     store_close(&f->store);
+    for (record_no n = 1; n < RECORDS_MOST; n++)
+        forget_message(f, n);
     disk_free(&f->disk);
     f->disk = sim_disk_disk(f->sim);
 }
@@ -301,6 +296,56 @@ static inline void check_all_seen(const fixture_t *f, record_no last)
     assert_int_equal(f->found.last, last);
     assert_int_equal(f->seen_last, last);
     assert_true(f->seen_first <= (f->dead_below > 1 ? f->dead_below : 1));
+}
+
+/* ---- reading back ---- */
+
+/* Reads these records; the result is the caller's (release_read). */
+static inline read_request_t *read_back(fixture_t *f, const record_no *records, size_t count)
+{
+    journal_t *j = store_journal(f->store);
+    unsigned wake;
+    read_request_t *r = mem_zero(sizeof *r + count * sizeof r->items[0]);
+    r->count = count;
+    for (size_t i = 0; i < count; i++)
+        r->items[i].record = records[i];
+    lane_push(j->reads, &r);
+    (void)lane_flush(j->reads);
+    while (store_helper_turn(f->store, &wake))
+        continue;
+    read_request_t *const *item = lane_peek(j->read);
+    assert_non_null(item);
+    assert_ptr_equal(*item, r);
+    lane_pop(j->read);
+    (void)lane_release(j->read);
+    return r;
+}
+
+static inline void check_read_item(const fixture_t *f, const read_item_t *item)
+{
+    record_no n = item->record;
+    const made_t *made = &f->made[n];
+    assert_int_equal(item->outcome, READ_OK);
+    message_t *m = make_message(n, made->life, made->size);
+    assert_true(bytes_equal(message_exchange(m), message_exchange(item->message)));
+    assert_true(bytes_equal(message_routing_key(m), message_routing_key(item->message)));
+    assert_true(bytes_equal(message_properties(m), message_properties(item->message)));
+    assert_true(bytes_equal(message_body(m), message_body(item->message)));
+    assert_int_equal(item->message->record, n);
+    assert_int_equal(item->message->references, 0);
+    assert_int_equal(item->message->part_count, is_message(n) && n % 11 == 0);
+    if (item->message->part_count) {
+        assert_int_equal(item->message->parts[0].record, n / 2);
+        assert_int_equal(item->message->parts[0].bytes, 77);
+    }
+    message_free(m);
+}
+
+static inline void release_read(read_request_t *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        message_free(r->items[i].message);
+    mem_free(r);
 }
 
 /* ---- life ---- */
