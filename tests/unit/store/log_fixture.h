@@ -240,6 +240,20 @@ static inline bool see_record(void *context, record_no n, const record_t *r, byt
     return true;
 }
 
+/* All of a group is there, or nothing. */
+static inline void check_group_ends(const fixture_t *f, record_no last)
+{
+    if (f->group_first[last + 1] > 0)
+        assert_int_equal(f->group_first[last + 1], last + 1);
+}
+
+/* Records that came to nothing: a later life gives their numbers to others. */
+static inline void forget_cut(fixture_t *f)
+{
+    for (record_no n = f->found.last + 1; n < RECORDS_MOST; n++)
+        f->group_first[n] = 0;
+}
+
 static inline bool try_open(fixture_t *f)
 {
     f->seen_first = f->seen_last = 0;
@@ -252,6 +266,9 @@ static inline bool try_open(fixture_t *f)
         f->disk = sim_disk_disk(f->sim);
         return false;
     }
+    if (!f->options.serve_damaged)
+        check_group_ends(f, f->found.last);
+    forget_cut(f);
     assert_int_equal(f->found.records, f->seen_count);
     assert_int_equal(f->found.damaged_contents, f->damaged_count);
     f->next = f->found.last + 1;
