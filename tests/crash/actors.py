@@ -49,11 +49,13 @@ class Connection:
         self.world, self.ledger = world, world.ledger
         self.client = wire.connect(("127.0.0.1", world.port), world.limit_s)
         self.ended = False
+        self.publisher, self.sequence, self.next_tag = self.ledger.new_publisher(), 0, 1
+        self.unconfirmed = {}
+
+    def open(self):
         self.client.handshake()
         self.client.open_channel(CHANNEL)
         self.client.request(CHANNEL, spec.Confirm.Select(), spec.Confirm.SelectOk)
-        self.publisher, self.sequence, self.next_tag = self.ledger.new_publisher(), 0, 1
-        self.unconfirmed = {}
 
     def end(self):
         self.ended = True
@@ -108,6 +110,10 @@ class Connection:
             assert self.read_event() is None, "a delivery without a consumer"
 
 
+class ConnectedTooLate(ConnectionError):
+    """Connected when the others were cut off already: nobody will cut this connection."""
+
+
 class Actor(threading.Thread):
     def __init__(self, world, name):
         super().__init__(name=name, daemon=True)
@@ -117,18 +123,24 @@ class Actor(threading.Thread):
 
     def run(self):
         try:
-            self.connection = Connection(self.world)
+            self.connect()
             self.work()
         except (AssertionError, OSError) as error:
             if not self.world.killed.is_set():
                 self.ledger.fault("broker", f"cycle {self.world.cycle}: {self.name} failed: {error}")
-            elif self.connection:
+            elif self.connection and not isinstance(error, ConnectedTooLate):
                 self.read_rest()
         except Exception as error:  # a fault of ours must not go unseen in a thread
             self.ledger.fault("broker", f"cycle {self.world.cycle}: {self.name}: {error!r}")
         finally:
             if self.connection:
                 self.connection.end()
+
+    def connect(self):
+        self.connection = Connection(self.world)
+        if self.world.killed.is_set():
+            raise ConnectedTooLate
+        self.connection.open()
 
     def cut(self):
         """Ends its connection from outside of its thread."""
@@ -206,7 +218,7 @@ class Consumer(Actor):
                 self.make_sure()
             if self.rng.random() < 0.001:
                 self.connection.end()
-                self.connection = Connection(self.world)
+                self.connect()
                 self.begin()
 
     def note_delivery(self, method, properties, body):

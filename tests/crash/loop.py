@@ -16,6 +16,7 @@ import argparse
 import pathlib
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -73,6 +74,7 @@ class World:
             self.ledger.fault("broker", f"cycle {self.cycle}: it ended by itself\n{self.broker.log_tail()}")
         self.killed.set()
         if self.options.cut:
+            self.broker.signal(signal.SIGSTOP)  # so that none gets what was taken from another
             for actor in actors:
                 actor.cut()
             return
@@ -223,6 +225,7 @@ def wait_until_settled(world):
 
 def restart(world, rng):
     if world.options.cut:
+        world.broker.signal(signal.SIGCONT)
         wait_until_settled(world)
         world.killed.clear()
         return
