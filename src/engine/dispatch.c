@@ -11,6 +11,7 @@ message_t *deliver_take(channel_t *ch, queue_t *q, consumer_t *consumer, bool no
     message_t *m = fifo_take(&q->fifo, &position, &redelivered);
     if (m == NULL)
         return NULL;
+    q->vhost->engine->counts.delivered++;
     ev->message = m;
     ev->delivery_tag = ++ch->last_tag;
     ev->flags = redelivered ? EVENT_REDELIVERED : 0;

@@ -69,6 +69,7 @@ typedef struct engine_counts {
     uint64_t messages_ready, messages_unacked;
     uint64_t memory_bytes; /* of messages in queues and on their way to clients */
     bool memory_alarm;
+    uint64_t published, confirmed, delivered, acked, returned; /* messages, ever */
 } engine_counts_t;
 
 void engine_count(const engine_t *e, engine_counts_t *counts);

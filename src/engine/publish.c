@@ -22,6 +22,7 @@ void confirm_flush(channel_t *ch)
     if (fresh == 0)
         return;
     ch->publishes_confirmed = ch->publishes_done;
+    ch->connection->engine->counts.confirmed += fresh;
     emit_channel(ch, &(event_t){.type = EVENT_CONFIRM,
                                 .delivery_tag = ch->publishes_done,
                                 .flags = fresh > 1 ? EVENT_MULTIPLE : 0});
@@ -198,6 +199,7 @@ static void enqueue(channel_t *ch, const command_t *cmd, message_t *m)
     for (size_t i = 0; i < r->count; i++)
         queue_append(r->queues[i], m);
     if (r->count == 0 && (cmd->flags & COMMAND_MANDATORY)) {
+        e->counts.returned++;
         message_ref(m); /* the loan's */
         emit_channel(ch, &(event_t){.type = EVENT_RETURN, .cause = cmd->cause, .message = m});
     }
@@ -219,6 +221,7 @@ void on_publish(channel_t *ch, command_t *cmd)
     }
     message_t *m = cmd->message;
     cmd->message = NULL;
+    e->counts.published++;
     message_adopt(e, m);
     bytes_t headers = properties_headers(properties);
     route(e, x, m, headers);

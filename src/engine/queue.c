@@ -24,6 +24,7 @@ queue_t *queue_new(vhost_t *v, bytes_t name)
     job_init(&q->cleaning);
     q->holds = 1; /* its name */
     hash_insert(&v->queues, &q->node);
+    list_append(&v->in_order, &q->place.node);
     v->engine->counts.queues++;
     return q;
 }
@@ -149,6 +150,7 @@ void queue_remove(queue_t *q, channel_t *waiter, const event_t *reply)
     assert(!q->deleted);
     q->deleted = true;
     hash_remove(&q->vhost->queues, &q->node);
+    list_remove(&q->place.node);
     heap_cancel(&e->timers, &q->expiry);
     list_remove(&q->owned);
     list_remove(&q->dirty);

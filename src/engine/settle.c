@@ -36,7 +36,6 @@ void settle_one(channel_t *ch, unacked_t *u, bool requeue)
 
 static uint32_t settle_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
 {
-    (void)e;
     channel_t *ch = LIST_OF(job, channel_t, settling);
     uint32_t used = 0;
     unacked_t *u;
@@ -44,6 +43,8 @@ static uint32_t settle_step(engine_t *e, job_t *job, uint32_t budget, bool *done
         settle_one(ch, u, ch->settle_requeue);
         used++;
     }
+    if (ch->settle_acks)
+        e->counts.acked += used;
     *done = u == NULL || u->tag > ch->settle_through;
     return used;
 }
@@ -70,13 +71,16 @@ bool settle_is_valid(channel_t *ch, const command_t *cmd)
 
 static void settle(channel_t *ch, const command_t *cmd, bool requeue)
 {
-    bool multiple = cmd->flags & COMMAND_MULTIPLE;
-    if (!settle_is_valid(ch, cmd))
+    bool multiple = cmd->flags & COMMAND_MULTIPLE, acks = cmd->type == COMMAND_ACK;
+    ch->settle_acks = acks;
+    if (!settle_is_valid(ch, cmd)) {
         refuse_tag(ch, cmd);
-    else if (multiple)
+    } else if (multiple) {
         settle_through(ch, cmd->number ? cmd->number : unacked_last_tag(&ch->unacked), requeue, NULL);
-    else
+    } else {
+        ch->connection->engine->counts.acked += acks;
         settle_one(ch, unacked_find(&ch->unacked, cmd->number), requeue);
+    }
 }
 
 void on_ack(channel_t *ch, command_t *cmd)
@@ -92,5 +96,6 @@ void on_nack(channel_t *ch, command_t *cmd)
 void on_recover(channel_t *ch, command_t *cmd)
 {
     event_t ok = {.type = EVENT_OK, .cause = cmd->cause};
+    ch->settle_acks = false;
     settle_through(ch, unacked_last_tag(&ch->unacked), true, cmd->flags & COMMAND_NOWAIT ? NULL : &ok);
 }
