@@ -38,8 +38,8 @@ bool engine_side_step(engine_side_t *e)
     uint64_t began_us = os_thread_cpu_us();
     bool more = engine_step(e->engine, now_ms, wall_ms);
     uint64_t took_us = os_thread_cpu_us() - began_us;
-    if (took_us > e->longest_step_us)
-        e->longest_step_us = took_us;
+    if (took_us > atomic_load_explicit(&e->longest_step_us, memory_order_relaxed))
+        atomic_store_explicit(&e->longest_step_us, took_us, memory_order_relaxed);
     return more;
 }
 
@@ -53,9 +53,9 @@ int engine_side_sleep_ms(const engine_side_t *e)
     return due_ms - now_ms > INT_MAX ? INT_MAX : (int)(due_ms - now_ms);
 }
 
-/* ---- with a thread of its own ---- */
+/* ---- its neighbours ---- */
 
-int engine_side_prepare_thread(engine_side_t *e, error_t *err)
+int engine_side_prepare_wakeup(engine_side_t *e, error_t *err)
 {
     e->wakeup = os_wakeup_new(err);
     return e->wakeup ? 0 : -1;
@@ -67,19 +67,21 @@ void engine_side_add_neighbour(engine_side_t *e, engine_neighbour_t neighbour)
     e->neighbours[e->neighbour_count++] = neighbour;
 }
 
-static void wake_neighbours(engine_side_t *e)
+void engine_side_wake_neighbours(engine_side_t *e)
 {
     for (size_t i = 0; i < e->neighbour_count; i++)
         if (engine_port_wants_wake(e->engine, e->neighbours[i].port))
             os_wakeup_ring(e->neighbours[i].wakeup);
 }
 
+/* ---- with a thread of its own ---- */
+
 static bool turn(engine_side_t *e)
 {
     if (atomic_exchange(&e->shutdown_asked, false))
         engine_shutdown(e->engine);
     bool more = engine_side_step(e);
-    wake_neighbours(e);
+    engine_side_wake_neighbours(e);
     return more;
 }
 
