@@ -17,8 +17,8 @@
 
 enum {
     CONNECTIONS_MAX = 100,
-    SLOTS = CONNECTIONS_MAX + 28,
-    REFUSED_MS = 2000, /* for a connection too many to send its request */
+    SLOTS = CONNECTIONS_MAX + 156,
+    REFUSED_MS = 1000, /* for a connection too many to send its request */
     HEADERS_BYTES_MAX = 8192,
     BODY_BYTES_MAX = 16384, /* none is asked for; who sends one all the same is told so */
     ACCEPT_AGAIN_MS = 1000, /* after accept failed, for want of descriptors most likely */
