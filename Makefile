@@ -33,9 +33,12 @@ ROOMS := $(filter-out src/daemon/main.c,$(SRC))
 LIB := $(OUT)/libchaski.a
 UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
 UNIT := $(UNIT_SRC:tests/unit/%.c=$(OUT)/unit/%)
+# The simulator's parts, for the unit tests too; its programs are those named *_main.c.
+SIM_SRC := $(wildcard tests/sim/*.c)
+SIM_LIB := $(OUT)/libsim.a
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$(OUT)/fuzz/%)
-OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(SRC) $(UNIT_SRC) $(FUZZ_SRC))
+OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC))
 
 .PHONY: all run unit objects clean help check fuzz fuzz-programs conformance compile_commands.json
 .SECONDARY:
@@ -48,6 +51,8 @@ $(OUT)/chaskid: $(OUT)/src/daemon/main.o $(LIB)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(LIB): $(ROOMS:%.c=$(OUT)/%.o)
+$(SIM_LIB): $(patsubst %.c,$(OUT)/%.o,$(filter-out %_main.c,$(SIM_SRC)))
+$(LIB) $(SIM_LIB):
 	@echo "archive $@"
 	@rm -f $@ && ar rcs $@ $^
 
@@ -58,11 +63,13 @@ $(OUT)/%.o: %.c
 
 -include $(OBJECTS:.o=.d)
 
-$(OUT)/unit/%: $(OUT)/tests/unit/%.o $(LIB)
+$(OUT)/tests/sim/%.o: CFLAGS += -Itests
+
+$(OUT)/unit/%: $(OUT)/tests/unit/%.o $(SIM_LIB) $(LIB)
 	@echo "link    $@"
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
-$(OUT)/tests/unit/%.o: CFLAGS += -Itests/unit -Wno-missing-prototypes
+$(OUT)/tests/unit/%.o: CFLAGS += -Itests -Itests/unit -Wno-missing-prototypes
 
 $(OUT)/fuzz/%: $(OUT)/tests/fuzz/%.o $(LIB)
 	@echo "link    $@"
