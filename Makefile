@@ -29,7 +29,8 @@ LDLIBS := $(LDLIBS)
 
 # Everything is found by its folder: a new .c file is registered nowhere.
 SRC := $(wildcard src/*/*.c)
-ROOMS := $(filter-out src/daemon/main.c,$(SRC))
+MAINS := src/daemon/main.c src/cli/main.c
+ROOMS := $(filter-out $(MAINS),$(SRC))
 LIB := $(OUT)/libchaski.a
 UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
 UNIT := $(UNIT_SRC:tests/unit/%.c=$(OUT)/unit/%)
@@ -44,11 +45,15 @@ OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC))
 .SECONDARY:
 .DELETE_ON_ERROR:
 
-all: $(OUT)/chaskid ## builds the daemon (the default)
+all: $(OUT)/chaskid $(OUT)/chaski ## builds the daemon and the tool (the default)
 
 $(OUT)/chaskid: $(OUT)/src/daemon/main.o $(LIB)
 	@echo "link    $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(OUT)/chaski: $(OUT)/src/cli/main.o $(LIB)
+	@echo "link    $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(TOOL_LDLIBS)
 
 $(LIB): $(ROOMS:%.c=$(OUT)/%.o)
 $(SIM_LIB): $(patsubst %.c,$(OUT)/%.o,$(filter-out %_main.c,$(SIM_SRC)))
