@@ -182,7 +182,10 @@ static bool go_on_making(store_t *s)
     int rc = segment_fill(making, begin + (left < FILL_BYTES ? left : FILL_BYTES), &err);
     count_add(&s->counters.bytes, making->bytes - begin);
     if (rc == 0 && making->bytes == s->options.segment_bytes) {
-        rc = segment_finish(making, &s->log, &err);
+        /* one that was recycled meanwhile is before it */
+        uint64_t number =
+            making->number + 1 < s->helper.next_number ? s->helper.next_number++ : making->number;
+        rc = segment_finish(making, number, &s->log, &err);
         if (rc == 0) {
             (void)hand_over(s, making);
             *making = (segment_t){0};

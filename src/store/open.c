@@ -70,7 +70,7 @@ static int make_fresh(opening_t *o, segment_t *fresh, error_t *err)
     if (rc == 0)
         rc = segment_fill(fresh, s->options.first_segment_bytes, err);
     if (rc == 0)
-        rc = segment_finish(fresh, &s->log, err);
+        rc = segment_finish(fresh, number, &s->log, err);
     return rc;
 }
 

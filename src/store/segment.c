@@ -116,10 +116,24 @@ static int write_header(segment_t *s, const log_identity_t *log, error_t *err)
     return rc == 0 ? disk_sync(s->file, err) : rc;
 }
 
-int segment_finish(segment_t *s, const log_identity_t *log, error_t *err)
+static int give_number(segment_t *s, uint64_t number, error_t *err)
+{
+    char name[SEGMENT_NAME_BYTES];
+    segment_name(number, name);
+    int rc = s->number == number ? 0 : disk_rename(s->file->disk, s->name, name, err);
+    if (rc != 0)
+        return rc;
+    memcpy(s->name, name, sizeof name);
+    s->number = number;
+    return 0;
+}
+
+int segment_finish(segment_t *s, uint64_t number, const log_identity_t *log, error_t *err)
 {
     assert(s->bytes >= SEGMENT_HEADER_BYTES);
-    int rc = write_header(s, log, err);
+    int rc = give_number(s, number, err);
+    if (rc == 0)
+        rc = write_header(s, log, err);
     if (rc == 0)
         rc = disk_sync_directory(s->file->disk, err);
     return rc == 0 ? 0 : fail(s, rc);

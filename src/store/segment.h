@@ -62,8 +62,8 @@ int segment_create(segment_t *s, disk_t *disk, uint64_t number, error_t *err);
 /* Writes zeros from its end to `bytes` and syncs. */
 int segment_fill(segment_t *s, uint64_t bytes, error_t *err);
 
-/* Gives it its header, and syncs file and directory: ready. */
-int segment_finish(segment_t *s, const log_identity_t *log, error_t *err);
+/* Gives it its header, and the number `number` if it was created with another, and syncs file and directory: ready. */
+int segment_finish(segment_t *s, uint64_t number, const log_identity_t *log, error_t *err);
 
 /* Makes a file that is not needed any more the segment `number`: header, sync, rename, sync of the directory. */
 int segment_recycle(segment_t *s, disk_t *disk, const char *old_name, uint64_t number,
