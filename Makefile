@@ -134,7 +134,7 @@ unit: $(UNIT) ## builds and runs the unit tests of this BUILD
 	@scripts/run-unit $(RESULTS)/unit-$(BUILD) $(OUT)/unit $(UNIT)
 
 # What runs in several threads, under the thread sanitizer.
-unit-threads: $(filter $(OUT)/unit/os/% $(addprefix $(OUT)/unit/base/test_,ring% lane% port%) \
+unit-threads: $(filter $(OUT)/unit/os/% $(OUT)/unit/admin/test_run% $(addprefix $(OUT)/unit/base/test_,ring% lane% port%) \
 	$(OUT)/unit/model/test_port%,$(UNIT))
 	@scripts/run-unit $(RESULTS)/unit-$(BUILD) $(OUT)/unit $^
 
