@@ -51,7 +51,8 @@ void log_print_summary(const log_options_t *o, const log_summary_t *s)
     if (s->faults == 0)
         printf("no fault\n");
     else
-        printf("%" PRIu64 " fault%s, %" PRIu64 " fatal\n", s->faults, s->faults == 1 ? "" : "s", s->fatal_faults);
+        printf("%" PRIu64 " fault%s, %" PRIu64 " fatal\n", s->faults, s->faults == 1 ? "" : "s",
+               s->fatal_faults);
 }
 
 /* ---- the verb ---- */
