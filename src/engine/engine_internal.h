@@ -178,6 +178,7 @@ struct vhost {
     bytes_t name; /* owned */
     hash_table_t exchanges;
     hash_table_t queues;
+    list_t in_order; /* the same, as they were declared; and queries on their way: queue_place_t.node */
     exchange_t *default_exchange;
 };
 
@@ -281,8 +282,15 @@ bool headers_match(bytes_t criteria, bytes_t headers);
 
 typedef enum queue_type { QUEUE_CLASSIC, QUEUE_QUORUM } queue_type_t;
 
+/* Where a queue stands among all of its vhost, or how far a query has come (query.c). */
+typedef struct queue_place {
+    list_t node; /* vhost.in_order */
+    bool of_query;
+} queue_place_t;
+
 struct queue {
     hash_node_t node; /* vhost.queues */
+    queue_place_t place;
     vhost_t *vhost;
     bytes_t name; /* owned */
     queue_type_t type;
@@ -699,6 +707,9 @@ void emit_channel(channel_t *ch, event_t *ev);
 /* The -ok without data, unless NOWAIT. */
 void emit_ok(channel_t *ch, const command_t *cmd);
 void loans_return(connection_t *c, uint64_t through);
+
+/* query.c: answers COMMAND_QUERY on the port it came from; takes the query. */
+void query_start(engine_t *e, engine_port_t *p, command_t *cmd);
 
 /* flow.c: the memory alarm */
 void flow_check(engine_t *e);

@@ -57,6 +57,7 @@ void settle_one(channel_t *ch, unacked_t *u, settle_how_t how)
     consumer_t *c = u->consumer;
     uint64_t position = u->position;
     unacked_remove(&ch->unacked, u);
+    q->vhost->engine->counts.acked += how == SETTLE_ACK;
     if (!q->deleted && requeue && !is_left(q)) {
         fifo_return(&q->fifo, position);
         queue_mark(q);
