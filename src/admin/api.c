@@ -74,6 +74,8 @@ static void log_refusal(admin_t *a, const exchange_t *x, bytes_t user, auth_verd
         return;
     a->log_again_ms = admin_now_ms(a) + REFUSED_LOG_EVERY_MS;
     evhttp_connection_get_peer(x->connection, &host, &port);
+    if (host && strncmp(host, "::ffff:", 7) == 0)
+        host += 7; /* IPv4 on a dual-stack socket */
     log_line(a->options.log, LOG_WARNING, "HTTP %s:%u: login of user '%.*s' refused: %s", host ? host : "?",
              port, TEXT_ARG(user), auth_verdict_text(why));
 }
