@@ -67,8 +67,10 @@ static bool same_letters(bytes_t a, const uint8_t *b)
 
 bool page_matches(const page_t *p, bytes_t name)
 {
+    if (p->name.len == 0)
+        return true;
     for (size_t i = 0; i + p->name.len <= name.len; i++)
         if (same_letters(p->name, name.data + i))
             return true;
-    return p->name.len == 0;
+    return false;
 }

@@ -24,9 +24,14 @@ typedef struct rows {
 
 typedef field_value_t queue_value_t(const rows_t *of, const query_queue_t *q);
 
+static bytes_t octets_of(const query_t *query, size_t at, size_t len)
+{
+    return bytes_make(len > 0 ? query->octets.data + at : NULL, len);
+}
+
 static bytes_t name_of(const query_t *query, const query_queue_t *q)
 {
-    return bytes_make(query->octets.data + q->name, q->name_len);
+    return octets_of(query, q->name, q->name_len);
 }
 
 #define TEXT(b)     ((field_value_t){.text = (b)})
@@ -90,8 +95,7 @@ static json_t *json_row(const rows_t *of, const query_queue_t *q)
     json_t *row = json_object();
     for (size_t i = 0; i < FIELD_COUNT; i++)
         json_object_set_new(row, fields[i].name, json_value(fields[i].kind, fields[i].value(of, q)));
-    json_object_set_new(row, "arguments",
-                        json_table(bytes_make(of->query->octets.data + q->arguments, q->arguments_len)));
+    json_object_set_new(row, "arguments", json_table(octets_of(of->query, q->arguments, q->arguments_len)));
     json_object_set_new(row, "policy", json_null()); /* there are none */
     json_object_set_new(row, "operator_policy", json_null());
     json_object_set_new(row, "effective_policy_definition", json_object());

@@ -75,11 +75,14 @@ static uint32_t query_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
     query_job_t *j = LIST_OF(job, query_job_t, job);
     list_t *end = &e->vhost->in_order, *next = j->place.node.next;
     uint32_t used = 0;
-    for (; used < budget && next != end; used++) {
+    for (; next != end; next = next->next) {
         const queue_place_t *place = LIST_OF(next, queue_place_t, node);
-        if (!place->of_query)
-            add_queue(j->answer.query, LIST_OF(place, queue_t, place));
-        next = next->next;
+        if (place->of_query)
+            continue; /* free of charge: else two queries could pass each other for ever, one unit at a time */
+        if (used == budget)
+            break;
+        add_queue(j->answer.query, LIST_OF(place, queue_t, place));
+        used++;
     }
     list_remove(&j->place.node);
     *done = next == end;

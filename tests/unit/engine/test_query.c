@@ -159,6 +159,12 @@ static int small_slices(void **state)
     return 0;
 }
 
+static int smallest_slices(void **state)
+{
+    *state = fixture_new((fixture_options_t){.slice = 1});
+    return 0;
+}
+
 #define sliced_test(test) cmocka_unit_test_setup_teardown(test, small_slices, fixture_teardown)
 
 static void a_long_list_takes_many_steps_and_others_go_on(void **state)
@@ -223,6 +229,23 @@ static void two_queries_pass_each_other(void **state)
     asker_deinit(&a), asker_deinit(&b);
 }
 
+static void queries_get_on_however_small_the_slices(void **state)
+{
+    asker_t askers[5];
+    fixture_t *f = *state;
+    chan_t ch = new_channel(f);
+    declare_many(ch, "q", 20);
+    for (size_t i = 0; i < 5; i++) {
+        asker_init(&askers[i], f);
+        ask(&askers[i], QUERY_QUEUES, 1);
+    }
+    run(f);
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(askers[i].answer->queue_count, 20);
+        asker_deinit(&askers[i]);
+    }
+}
+
 static void the_last_queue_may_go_while_the_query_stands_before_it(void **state)
 {
     asker_t a;
@@ -267,6 +290,8 @@ int main(void)
         sliced_test(a_long_list_takes_many_steps_and_others_go_on),
         sliced_test(queues_that_come_and_go_meanwhile_do_no_harm),
         sliced_test(two_queries_pass_each_other),
+        cmocka_unit_test_setup_teardown(queries_get_on_however_small_the_slices, smallest_slices,
+                                        fixture_teardown),
         sliced_test(the_last_queue_may_go_while_the_query_stands_before_it),
         sliced_test(an_engine_that_ends_takes_its_queries_along),
     };
