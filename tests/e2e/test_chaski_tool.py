@@ -8,6 +8,7 @@ import peers
 import pytest
 from lib import http
 from lib.broker import environment, tool, wait_until
+from pika import spec
 
 pytestmark = pytest.mark.chaski_only
 
@@ -120,3 +121,51 @@ def test_a_folder_without_a_log_is_said_to_be_one(tmp_path):
     for verb in ("verify", "inspect"):
         assert "holds no log" in refused("log", verb, str(tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+# ---- log ----
+
+
+@pytest.fixture
+def stopped(start_broker):
+    """A broker that stored twenty messages and has ended."""
+    broker = start_broker()
+    with peers.opened(broker) as client:
+        client.request(1, spec.Queue.Declare(queue="stored", durable=True), spec.Queue.DeclareOk)
+        client.request(1, spec.Confirm.Select(), spec.Confirm.SelectOk)
+        for i in range(20):
+            client.publish(1, b"needle %02d" % i, routing_key="stored", properties=spec.BasicProperties(delivery_mode=2))
+            client.expect(spec.Basic.Ack, 1)
+    broker.stop()
+    return broker
+
+
+def records(broker, *args):
+    code, out, _ = chaski("log", "inspect", str(broker.data_dir), "--records", "--json", *args)
+    assert code == 0
+    return [one for one in map(json.loads, out.splitlines()) if one["kind"] == "record"]
+
+
+def test_what_a_broker_stored_is_whole_and_can_be_listed(stopped):
+    code, out, said = chaski("log", "verify", str(stopped.data_dir))
+    assert code == 0 and said == "" and out.endswith("; no fault\n") and out.count("\n") == 1
+    listed = records(stopped)
+    assert "stored" in [one["name"] for one in listed if one["type"] == "queue"]
+    messages = [one for one in listed if one["type"] == "message"]
+    assert len(messages) == 20 and all(one["key"] == "stored" for one in messages)
+    last = listed[-1]["record"]
+    assert [one["record"] for one in records(stopped, "--from", str(last - 1))] == [last - 1, last]
+
+
+def test_an_octet_that_changed_is_found_and_the_tool_changes_nothing(stopped):
+    file, at = next((path, path.read_bytes().find(b"needle 07")) for path in sorted(stopped.data_dir.glob("log.*"))
+                    if b"needle 07" in path.read_bytes())
+    octets = bytearray(file.read_bytes())
+    octets[at] ^= 1
+    file.write_bytes(octets)
+    before = {path.name: path.read_bytes() for path in stopped.data_dir.iterdir()}
+    code, out, _ = chaski("log", "verify", str(stopped.data_dir))
+    assert code == 1
+    assert re.search(rf"^{file.name}: offset \d+: record \d+: its content is not what was written$", out, re.M), out
+    assert out.splitlines()[-1].endswith("; 1 fault, 0 fatal")
+    assert {path.name: path.read_bytes() for path in stopped.data_dir.iterdir()} == before
