@@ -408,25 +408,21 @@ static void take_first_claims(scan_t *s)
     }
 }
 
-/* With serve_damaged, what can be saved of a first segment whose beginning is damaged. */
-static int begin_early(scan_t *s, size_t candidate, error_t *err)
-{
-    resume_t r;
-    int rc = find_resume(s, candidate - 1, &r, err);
-    if (rc != 0 || r.segment == NOWHERE)
-        return rc;
-    return resume_at(s, &r, err);
-}
-
+/* Before the first segment that is known to begin there may be one whose beginning is damaged. (Not one that is unused:
+ * files are recycled in the order of the log.) */
 static int begin(scan_t *s, error_t *err)
 {
     size_t candidate = next_candidate(s);
-    if (s->serve_damaged && candidate != NOWHERE && candidate > 0) {
-        int rc = begin_early(s, candidate, err);
+    resume_t r = {.segment = NOWHERE};
+    if (candidate != NOWHERE && candidate > 0) {
+        int rc = find_resume(s, candidate - 1, &r, err);
         if (rc != 0)
             return rc;
     }
-    return leave_segment(s, err);
+    if (r.segment == NOWHERE)
+        return leave_segment(s, err);
+    tell_fault(s, segment_at(s, r.segment)->name, SEGMENT_HEADER_BYTES, false, "the first frame is damaged");
+    return resume_at(s, &r, err);
 }
 
 /* Is something missing before the first record? */
