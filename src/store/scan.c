@@ -44,10 +44,19 @@ static void add_to_index(scan_t *s, const frame_place_t *place, const frame_t *f
     s->indexed_at = place->offset;
 }
 
-static bool give_record(scan_t *s, const frame_record_t *r)
+static void tell_damaged(scan_t *s, uint64_t offset, record_no number)
+{
+    char what[64];
+    text_format(what, sizeof what, "the content of record %llu is damaged", (ull)number);
+    tell_fault(s, segment_at(s, s->current)->name, offset, false, what);
+    s->damaged_contents++;
+}
+
+static bool give_record(scan_t *s, uint64_t offset, const frame_record_t *r)
 {
     bool damaged = r->has_content && !frame_piece_holds(&r->piece, &s->catalog.log, r->content);
-    s->damaged_contents += damaged;
+    if (damaged)
+        tell_damaged(s, offset, r->number);
     s->record_count++;
     bytes_t content = damaged ? bytes_make(NULL, 0) : r->content;
     return !s->visitor->record ||
@@ -61,7 +70,7 @@ static int give_records(scan_t *s, const frame_place_t *place, const frame_t *f,
     int rc = -1;
     if (frame_records_begin(&s->records, f, octets))
         while ((rc = frame_records_next(&s->records, &r)) > 0)
-            if (!give_record(s, &r))
+            if (!give_record(s, place->offset, &r))
                 return error_set(err, "%s at %llu: record %llu was not accepted", file, (ull)place->offset,
                                  (ull)r.number);
     if (rc == 0 && frame_records_end(&s->records, f))
