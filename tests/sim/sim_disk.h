@@ -39,8 +39,8 @@ bool sim_disk_is_off(const sim_disk_t *s);
  * each change of names kept or lost. */
 void sim_disk_power_cycle(sim_disk_t *s);
 
-/* The process dies, the machine stays up (the power must be on): nothing is lost, but what was not synced still is
- * not. */
+/* The process dies, the machine stays up: nothing is lost, but what was not synced still is not. After a cut: what was
+ * cut was the process, not the power. */
 void sim_disk_restart(sim_disk_t *s);
 
 /* ---- faults ---- */
