@@ -6,7 +6,8 @@
 #include "base/alloc.h"
 #include "base/text.h"
 
-#define NOWHERE SIZE_MAX
+#define NOWHERE     SIZE_MAX
+#define BLANK_BYTES (4 * 1024 * 1024) /* without a frame: then a segment is taken for one that lies ready */
 
 typedef unsigned long long ull;
 
@@ -140,6 +141,7 @@ static int accept_group(scan_t *s, const log_group_t *g, error_t *err)
     }
     s->chain.expected = g->next;
     s->at = s->search_from = g->end;
+    s->is_at_end = g->frame.kind == FRAME_END;
     return 1;
 }
 
@@ -153,6 +155,7 @@ static int enter(scan_t *s, size_t index, uint64_t at, uint64_t incarnation, err
         tell_fault(s, here->name, 0, false,
                    "the header is damaged; what it said is known from other segments");
     s->current = index;
+    s->is_at_end = false;
     s->at = s->search_from = at;
     s->indexed_at = at;
     s->chain.incarnation = incarnation;
@@ -190,13 +193,14 @@ static bool is_hidden(const catalog_segment_t *s)
     return !s->is_leftover && !s->has_first;
 }
 
-static int look_through(scan_t *s, size_t index, uint64_t from, error_t *err)
+static int look_through(scan_t *s, size_t index, uint64_t from, uint64_t blank_bytes, error_t *err)
 {
     const catalog_segment_t *segment = segment_at(s, index);
     int rc = window_open(&s->ahead, s->disk, segment->name, s->read_bytes, err);
     if (rc != 0)
         return rc;
     frame_search_t search = frame_search(&s->ahead, &s->catalog.log, segment->number, from);
+    search.blank_bytes = blank_bytes;
     frame_t f;
     while ((rc = frame_search_next(&search, &f, err)) > 0) {
         raise(&s->durable, f.durable_through);
@@ -215,10 +219,12 @@ static int look_ahead(scan_t *s, error_t *err)
     if (s->has_looked_ahead)
         return 0;
     s->has_looked_ahead = true;
-    int rc = s->current == NOWHERE ? 0 : look_through(s, s->current, s->search_from, err);
+    bool is_anywhere = s->current == NOWHERE || s->is_at_end;
+    uint64_t blank_bytes = is_anywhere ? UINT64_MAX : BLANK_BYTES;
+    int rc = is_anywhere ? 0 : look_through(s, s->current, s->search_from, UINT64_MAX, err);
     for (size_t i = s->current == NOWHERE ? 0 : s->current + 1; i < s->catalog.count && rc == 0; i++)
         if (is_hidden(segment_at(s, i)))
-            rc = look_through(s, i, SEGMENT_HEADER_BYTES, err);
+            rc = look_through(s, i, SEGMENT_HEADER_BYTES, blank_bytes, err);
     return rc;
 }
 
@@ -292,6 +298,7 @@ static int resume_at(scan_t *s, const resume_t *r, error_t *err)
     raise(&s->incarnation, r->frame.incarnation);
     if (r->segment != s->current)
         return enter(s, r->segment, r->at, r->frame.incarnation, err);
+    s->is_at_end = false;
     s->at = s->search_from = r->at;
     record_index_add(&segment_at(s, s->current)->index, r->frame.first, r->at);
     s->indexed_at = r->at;
@@ -367,6 +374,15 @@ static int end_log(scan_t *s, error_t *err)
     return 0;
 }
 
+/* There is always a file behind a segment that was left. */
+static int tell_missing(scan_t *s, error_t *err)
+{
+    static const char what[] = "the log went on behind this segment, but no other is there";
+    const char *file = segment_at(s, s->current)->name;
+    tell_fault(s, file, s->at - FRAME_MARK_BYTES, true, what);
+    return s->serve_damaged ? 0 : error_set(err, "%s at %llu: %s", file, (ull)s->at - FRAME_MARK_BYTES, what);
+}
+
 /* The chain does not go on in this segment. */
 static int leave_segment(scan_t *s, error_t *err)
 {
@@ -375,6 +391,11 @@ static int leave_segment(scan_t *s, error_t *err)
         return enter(s, next, SEGMENT_HEADER_BYTES, segment_at(s, next)->first.incarnation, err);
     if (next != NOWHERE)
         return leave_out(s, err);
+    if (s->is_at_end && s->current + 1 == s->catalog.count) {
+        int rc = tell_missing(s, err);
+        if (rc != 0)
+            return rc;
+    }
     int durable = is_durable(s, scan_next_record(s), err);
     if (durable < 0)
         return durable;
@@ -384,6 +405,8 @@ static int leave_segment(scan_t *s, error_t *err)
 /* 1: there may be more; 0: this was the end; negative: an error. */
 static int scan_step(scan_t *s, error_t *err)
 {
+    if (s->is_at_end)
+        return leave_segment(s, err);
     frame_place_t place = place_at(s, s->current, s->at);
     log_group_t g;
     int state = log_group_check(&s->window, &place, &s->chain, &g, err);

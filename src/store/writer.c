@@ -128,9 +128,9 @@ static frame_t make_mark(const writer_t *w, frame_kind_t kind, record_no next, u
                      .previous = previous};
 }
 
-void writer_put_mark(writer_t *w, record_no next, const log_claims_t *claims)
+void writer_put_mark(writer_t *w, frame_kind_t kind, record_no next, const log_claims_t *claims)
 {
-    frame_t f = make_mark(w, FRAME_MARK, next, w->previous, claims);
+    frame_t f = make_mark(w, kind, next, w->previous, claims);
     put_head(w, output_reserve(w->out, FRAME_FIXED_BYTES), &f);
     writer_end_group(w);
 }

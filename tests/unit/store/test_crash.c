@@ -98,7 +98,7 @@ static uint64_t count_operations(uint64_t seed, int lives)
 static void whatever_was_durable_survives_a_power_cut_at_any_operation(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 12; seed++) {
+    for (uint64_t seed = 1; seed <= 6; seed++) {
         uint64_t operations = count_operations(seed, 4);
         for (uint64_t cut = 1; cut <= operations; cut++) {
             fixture_t *f = small_fixture(seed);
@@ -117,7 +117,7 @@ static void whatever_was_durable_survives_a_power_cut_at_any_operation(void **st
 static void an_opening_may_be_cut_at_any_operation_again_and_again(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 40; seed++) {
+    for (uint64_t seed = 1; seed <= 16; seed++) {
         uint64_t operations = count_operations(seed, 2);
         for (uint64_t cut = 1; cut <= 40; cut++) {
             fixture_t *f = small_fixture(seed);
@@ -145,7 +145,7 @@ static void an_opening_may_be_cut_at_any_operation_again_and_again(void **state)
 static void an_opening_may_fail_at_any_operation_and_be_tried_again(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 30; seed++) {
+    for (uint64_t seed = 1; seed <= 12; seed++) {
         for (uint64_t at = 1; at <= 40; at++) {
             fixture_t *f = small_fixture(seed);
             if (seed % 2 == 0)
@@ -175,7 +175,7 @@ static void an_opening_may_fail_at_any_operation_and_be_tried_again(void **state
 static void what_a_failed_sync_left_in_memory_is_written_again(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 20; seed++) {
+    for (uint64_t seed = 1; seed <= 10; seed++) {
         for (uint64_t sync = 1; sync <= 60; sync++) {
             fixture_t *f = small_fixture(seed);
             sim_disk_fail_sync(f->sim, sync);
@@ -196,7 +196,7 @@ static void what_a_failed_sync_left_in_memory_is_written_again(void **state)
 static void an_opening_whose_sync_fails_is_tried_again(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 20; seed++) {
+    for (uint64_t seed = 1; seed <= 10; seed++) {
         for (uint64_t sync = 1; sync <= 6; sync++) {
             fixture_t *f = small_fixture(seed);
             (void)live(f, 2);

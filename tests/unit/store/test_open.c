@@ -435,6 +435,27 @@ static void a_missing_segment_is_damage(void **state)
     }
 }
 
+static void a_segment_that_was_left_has_one_behind_it(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(20);
+    f->options.segments_ahead = 1;
+    open_well(f);
+    for (int i = 0; i < 4; i++) {
+        put_batch(f, 1, 900);
+        unsigned wake;
+        while (store_helper_turn(f->store, &wake))
+            continue;
+        assert_int_equal(turn(f), 1);
+    }
+    close_store(f);
+    assert_int_equal(disk_remove(f->disk, "log.0000000002", NULL), 0);
+    (void)disk_remove(f->disk, "log.0000000003", NULL);
+    assert_refused(f, "log.0000000001", "no other is there");
+    open_serving(f);
+    fixture_free(f);
+}
+
 static void segments_of_two_logs_are_refused(void **state)
 {
     (void)state;
@@ -528,6 +549,7 @@ int main(void)
         cmocka_unit_test(a_damaged_header_is_replaced_by_what_others_say),
         cmocka_unit_test(the_only_header_damaged_is_refused),
         cmocka_unit_test(a_missing_segment_is_damage),
+        cmocka_unit_test(a_segment_that_was_left_has_one_behind_it),
         cmocka_unit_test(segments_of_two_logs_are_refused),
         cmocka_unit_test(the_image_of_a_frame_in_a_body_does_not_confuse),
         cmocka_unit_test(a_frame_of_another_segment_at_the_same_offset_is_not_taken),
