@@ -210,6 +210,8 @@ static int look_through(scan_t *s, size_t index, uint64_t from, uint64_t blank_b
         else if (f.incarnation > s->chain.incarnation && (f.flags & FRAME_COPY) == 0)
             s->is_start_lost = true;
     }
+    if (s->ahead.unreadable > 0 && (index == s->current || s->is_at_end))
+        s->is_unreadable = true;
     return rc;
 }
 
@@ -354,11 +356,19 @@ static int leave_out(scan_t *s, error_t *err)
 
 /* ---- the end ---- */
 
-/* What is cut: valid frames behind the end, or the trace of one. */
-static int end_log(scan_t *s, error_t *err)
+/* What cannot be read may have been durable. */
+static int tell_unreadable(scan_t *s, error_t *err)
 {
-    if (s->current == NOWHERE)
-        return 0;
+    static const char what[] =
+        "the disk cannot read what follows here, so it is not known where the log ends";
+    const char *file = segment_at(s, s->current)->name;
+    tell_fault(s, file, s->at, true, what);
+    return s->serve_damaged ? 0 : error_set(err, "%s at %llu: %s", file, (ull)s->at, what);
+}
+
+/* What is cut: valid frames behind the end, or the trace of one. */
+static int count_cut(scan_t *s, error_t *err)
+{
     if (s->frames_end > s->at) {
         s->cut_bytes = s->frames_end - s->at;
         return 0;
@@ -372,6 +382,15 @@ static int end_log(scan_t *s, error_t *err)
     bool is_read = frame_read(octets, &place, s->window.file_bytes - s->at, &f);
     s->cut_bytes = is_read ? f.bytes : FRAME_GROUP_BYTES;
     return 0;
+}
+
+static int end_log(scan_t *s, error_t *err)
+{
+    if (s->current == NOWHERE)
+        return 0;
+    bool is_readable = !s->is_unreadable && s->window.unreadable_end <= s->at;
+    int rc = is_readable ? 0 : tell_unreadable(s, err);
+    return rc == 0 ? count_cut(s, err) : rc;
 }
 
 /* There is always a file behind a segment that was left. */
@@ -421,7 +440,8 @@ static int scan_step(scan_t *s, error_t *err)
         s->search_from = state == GROUP_OTHER ? s->at : s->at + FRAME_GROUP_BYTES;
         return leave_segment(s, err);
     }
-    int keep = g.contents_hold ? 1 : is_durable(s, g.next - 1, err);
+    bool is_readable = s->window.unreadable_end <= g.at;
+    int keep = g.contents_hold || !is_readable ? 1 : is_durable(s, g.next - 1, err);
     if (keep < 0)
         return keep;
     return keep ? accept_group(s, &g, err) : end_log(s, err);
@@ -473,6 +493,7 @@ int scan_run(scan_t *s, error_t *err)
 {
     s->current = NOWHERE;
     s->chain.any_previous = true;
+    s->window.skips_unreadable = s->ahead.skips_unreadable = true;
     int rc = catalog_read(&s->catalog, s->disk, err);
     if (rc != 0 || !s->catalog.is_log)
         return rc;

@@ -59,7 +59,7 @@ typedef struct scan {
     window_t ahead;
     uint64_t search_from, frames_end;
     bool is_at_end; /* of a segment that was left */
-    bool has_looked_ahead, is_start_lost;
+    bool has_looked_ahead, is_start_lost, is_unreadable;
 
     /* found */
     record_no first;       /* record of the log; 0: it has none */

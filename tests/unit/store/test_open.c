@@ -379,6 +379,89 @@ static void what_is_left_behind_damage_is_read_back(void **state)
     fixture_free(f);
 }
 
+/* A sector that cannot be read is damage of what was in it, whether that was stated or not. */
+static void check_unreadable(uint64_t k, bool is_closed, bool *is_end)
+{
+    fixture_t *f = closed_log(21);
+    if (!is_closed) { /* the last group is not stated by anything */
+        open_well(f);
+        put_batch(f, 3, 500);
+        settle_well(f);
+        crash(f);
+    }
+    record_no last = f->next - 1;
+    told_frames_t t = list_frames(f);
+    *is_end = k == t.count;
+    if (!*is_end) {
+        const told_frame_t *frame = &t.frames[k];
+        bool is_last = !is_closed && k == t.count - 1;
+        sim_disk_fail_reads(f->sim, frame->file, frame->offset, 1);
+        if (frame->is_mark && k < t.count - 1) {
+            open_well(f);
+            check_all_seen(f, last);
+        } else if (frame->is_mark) /* not known what was behind */
+            assert_refused(f, frame->file, "cannot read");
+        else
+            assert_refused(f, frame->file, is_last ? "cannot read" : "damaged");
+        if (!f->store)
+            open_serving(f);
+        assert_int_equal(f->seen_count, last - frame->records);
+        assert_int_equal(f->found.last, is_last ? last - frame->records : last);
+    }
+    mem_free(t.frames);
+    fixture_free(f);
+}
+
+static void a_head_that_cannot_be_read_is_damage(void **state)
+{
+    (void)state;
+    bool is_end = false;
+    for (uint64_t k = 0; !is_end; k++)
+        check_unreadable(k, true, &is_end);
+    is_end = false;
+    for (uint64_t k = 0; !is_end; k++)
+        check_unreadable(k, false, &is_end);
+}
+
+static void content_that_cannot_be_read_is_damage_of_that_record(void **state)
+{
+    (void)state;
+    for (int stated = 0; stated < 2; stated++) {
+        fixture_t *f = fixture_new(22);
+        f->options.first_segment_bytes = 64 * 1024;
+        f->options.frame_bytes = 16 * 1024;
+        open_well(f);
+        put_batch(f, 4, 2000);
+        settle_well(f);
+        put_batch(f, 1, 10);
+        if (stated)
+            settle_well(f);
+        else
+            assert_int_equal(turn(f), 1);
+        crash(f);
+        sim_disk_fail_reads(f->sim, "log.0000000001", 1024 + 104 + 4 * 12 + 2000 + 1000, 1);
+        for (int round = 0; round < 3; round++) {
+            open_well(f);
+            check_all_seen(f, 5);
+            assert_int_equal(f->damaged_count, 1);
+            crash(f);
+        }
+        fixture_free(f);
+    }
+}
+
+static void a_header_that_cannot_be_read_is_like_a_damaged_one(void **state)
+{
+    (void)state;
+    fixture_t *f = closed_log(23);
+    record_no last = f->next - 1;
+    sim_disk_fail_reads(f->sim, "log.0000000002", 0, 512);
+    open_well(f);
+    check_all_seen(f, last);
+    assert_int_equal(f->seen_count, last);
+    fixture_free(f);
+}
+
 static void a_damaged_header_is_replaced_by_what_others_say(void **state)
 {
     (void)state;
@@ -546,6 +629,9 @@ int main(void)
         cmocka_unit_test(a_damaged_group_of_several_frames_is_left_out_whole),
         cmocka_unit_test(damage_at_the_very_end_is_known_from_the_mark),
         cmocka_unit_test(what_is_left_behind_damage_is_read_back),
+        cmocka_unit_test(a_head_that_cannot_be_read_is_damage),
+        cmocka_unit_test(content_that_cannot_be_read_is_damage_of_that_record),
+        cmocka_unit_test(a_header_that_cannot_be_read_is_like_a_damaged_one),
         cmocka_unit_test(a_damaged_header_is_replaced_by_what_others_say),
         cmocka_unit_test(the_only_header_damaged_is_refused),
         cmocka_unit_test(a_missing_segment_is_damage),
