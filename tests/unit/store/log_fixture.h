@@ -51,6 +51,8 @@ typedef struct fixture {
     record_no seen_first, seen_last; /* while it is opened */
     uint64_t seen_count, damaged_count;
     record_no dead_below; /* for the next batches */
+    log_t log;
+    uint64_t damage_lines; /* log lines that speak of damage */
 } fixture_t;
 
 /* ---- octets of a record ---- */
@@ -471,6 +473,12 @@ static inline void fill_random(void *context, void *out, size_t len)
         ((uint8_t *)out)[i] = (uint8_t)sim_random_next(&f->dice);
 }
 
+static inline void take_line(void *context, log_level_t level, const char *line)
+{
+    (void)level;
+    ((fixture_t *)context)->damage_lines += strstr(line, "damaged") != NULL;
+}
+
 static inline fixture_t *fixture_new(uint64_t seed)
 {
     fixture_t *f = MEM_NEW(fixture_t);
@@ -483,6 +491,8 @@ static inline fixture_t *fixture_new(uint64_t seed)
     f->options.frame_bytes = 1024;
     f->options.read_bytes = 2048;
     f->options.ring_items = 8;
+    f->log = (log_t){LOG_INFO, take_line, f};
+    f->options.log = &f->log;
     f->options.random = (random_source_t){fill_random, f};
     f->next = 1;
     return f;
