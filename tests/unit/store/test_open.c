@@ -613,6 +613,77 @@ static void a_frame_of_another_segment_at_the_same_offset_is_not_taken(void **st
     fixture_free(f);
 }
 
+/* ---- damage by dice ---- */
+
+static void damage_something(fixture_t *f, sim_random_t *dice, const told_frames_t *t)
+{
+    static const uint8_t zeros[2048];
+    uint8_t octets[2048];
+    const told_frame_t *frame = &t->frames[sim_random_below(dice, t->count)];
+    const told_frame_t *other = &t->frames[sim_random_below(dice, t->count)];
+    uint64_t at = sim_random_below(dice, frame->bytes), size = file_bytes(f, frame->file);
+    size_t len = 1 + (size_t)sim_random_below(dice, sizeof zeros);
+    if (frame->offset + len > size || other->offset + len > file_bytes(f, other->file))
+        len = 1;
+    switch (sim_random_below(dice, 5)) {
+    case 0:
+        sim_disk_flip(f->sim, frame->file, frame->offset + at, (uint8_t)(1 << sim_random_below(dice, 8)));
+        break;
+    case 1:
+        write_file(f, frame->file, frame->offset, zeros, len);
+        break;
+    case 2: /* a write that went astray */
+        sim_disk_fail_reads(f->sim, other->file, 0, 0);
+        read_file(f, other->file, other->offset, octets, len);
+        write_file(f, frame->file, frame->offset, octets, len);
+        break;
+    case 3:
+        sim_disk_fail_reads(f->sim, frame->file, frame->offset + at, len);
+        break;
+    default:
+        sim_disk_flip(f->sim, frame->file, sim_random_below(dice, 48), 1);
+        break;
+    }
+}
+
+/* Whatever is given was once made: see_record compares. */
+static void random_damage_invents_nothing(void **state)
+{
+    (void)state;
+    int opened = 0, served = 0;
+    for (uint64_t seed = 1; seed <= 400; seed++) {
+        sim_random_t dice = sim_random(seed);
+        fixture_t *f = closed_log(seed);
+        if (seed % 2 == 0) {
+            open_well(f);
+            put_batch(f, 3, 300);
+            settle_well(f);
+            crash(f);
+        }
+        record_no last = f->next - 1;
+        told_frames_t t = list_frames(f);
+        for (uint64_t k = sim_random_below(&dice, 4) + 1; k > 0; k--)
+            damage_something(f, &dice, &t);
+        if (try_open(f)) {
+            opened++;
+            assert_true(f->found.last <= last);
+            assert_int_equal(f->seen_count, f->found.last); /* without a hole */
+            close_store(f);
+        }
+        f->options.serve_damaged = true;
+        for (int round = 0; round < 2; round++)
+            if (try_open(f)) {
+                served++;
+                assert_true(f->found.last <= last);
+                settle_well(f);
+                close_store(f);
+            }
+        mem_free(t.frames);
+        fixture_free(f);
+    }
+    assert_true(opened > 50 && served > 600);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -637,6 +708,7 @@ int main(void)
         cmocka_unit_test(a_missing_segment_is_damage),
         cmocka_unit_test(a_segment_that_was_left_has_one_behind_it),
         cmocka_unit_test(segments_of_two_logs_are_refused),
+        cmocka_unit_test(random_damage_invents_nothing),
         cmocka_unit_test(the_image_of_a_frame_in_a_body_does_not_confuse),
         cmocka_unit_test(a_frame_of_another_segment_at_the_same_offset_is_not_taken),
     };
