@@ -153,8 +153,8 @@ unit: $(UNIT) ## builds and runs the unit tests of this BUILD
 	@scripts/run-unit $(RESULTS)/unit-$(BUILD) $(OUT)/unit $(UNIT)
 
 # What runs in several threads, under the thread sanitizer.
-unit-threads: $(filter $(OUT)/unit/os/% $(OUT)/unit/admin/test_run% $(addprefix $(OUT)/unit/base/test_,ring% lane% port%) \
-	$(OUT)/unit/model/test_port%,$(UNIT))
+unit-threads: $(filter $(OUT)/unit/os/% $(OUT)/unit/admin/test_run% $(OUT)/unit/store/test_store_threads \
+	$(addprefix $(OUT)/unit/base/test_,ring% lane% port%) $(OUT)/unit/model/test_port%,$(UNIT))
 	@scripts/run-unit $(RESULTS)/unit-$(BUILD) $(OUT)/unit $^
 
 E2E = $(PYTEST) -c tests/e2e/pytest.ini tests/e2e -n $(JOBS) --junitxml=$(RESULTS)/$@/$@.xml $(PYTEST_ARGS)
