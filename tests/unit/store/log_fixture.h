@@ -391,6 +391,21 @@ static inline void release_read(read_request_t *r)
     mem_free(r);
 }
 
+/* All messages and parts from `from` on, each `step`-th. */
+static inline void read_all(fixture_t *f, record_no from, record_no step)
+{
+    record_no *records = mem_alloc(RECORDS_MOST * sizeof *records);
+    size_t count = 0;
+    for (record_no n = from; n < f->next; n += step)
+        if (is_message(n) || is_part(n))
+            records[count++] = n;
+    read_request_t *r = read_back(f, records, count);
+    for (size_t i = 0; i < count; i++)
+        check_read_item(f, &r->items[i]);
+    release_read(r);
+    mem_free(records);
+}
+
 /* ---- files ---- */
 
 static inline uint64_t file_bytes(fixture_t *f, const char *name)

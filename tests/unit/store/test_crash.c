@@ -18,7 +18,10 @@ static bool live_on(fixture_t *f)
     unsigned wake;
     for (int i = 0; i < STEPS; i++) {
         switch (sim_random_below(dice, 8)) {
-        case 0:
+        case 0: /* at times more than a segment holds */
+            put_batch(f, 1 + (uint32_t)sim_random_below(dice, 4),
+                      (uint32_t)sim_random_below(dice, sim_random_once_in(dice, 4) ? 5000 : 500));
+            break;
         case 1:
         case 2:
             put_batch(f, 1 + (uint32_t)sim_random_below(dice, 6), (uint32_t)sim_random_below(dice, 700));
@@ -74,6 +77,7 @@ static record_no open_and_check(fixture_t *f, record_no durable)
     open_well(f);
     assert_int_equal(f->damage_lines, 0); /* a crash does not look like damage */
     check_after(f, durable);
+    read_all(f, f->dead_below > f->seen_first ? f->dead_below : f->seen_first ? f->seen_first : 1, 1);
     return f->found.last;
 }
 

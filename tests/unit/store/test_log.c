@@ -80,21 +80,6 @@ static void a_group_may_be_larger_than_a_segment(void **state)
 
 /* ---- reading back ---- */
 
-/* All messages and parts from `from` on, each `step`-th. */
-static void read_all(fixture_t *f, record_no from, record_no step)
-{
-    record_no *records = mem_alloc(RECORDS_MOST * sizeof *records);
-    size_t count = 0;
-    for (record_no n = from; n < f->next; n += step)
-        if (is_message(n) || is_part(n))
-            records[count++] = n;
-    read_request_t *r = read_back(f, records, count);
-    for (size_t i = 0; i < count; i++)
-        check_read_item(f, &r->items[i]);
-    release_read(r);
-    mem_free(records);
-}
-
 static void make_long_log(fixture_t *f)
 {
     open_well(f);
