@@ -6,11 +6,6 @@
 
 #include "cli/log.h"
 
-typedef struct inspection {
-    const log_options_t *options;
-    log_damage_t damage;
-} inspection_t;
-
 static json_t *number(uint64_t n)
 {
     return json_integer((json_int_t)n);
@@ -18,7 +13,7 @@ static json_t *number(uint64_t n)
 
 static void segment(void *context, const char *file, uint64_t n, uint64_t bytes)
 {
-    const log_options_t *o = ((inspection_t *)context)->options;
+    const log_options_t *o = context;
     char size[32];
     if (o->json)
         print_json_line(json_pack("{s:s, s:s, s:o, s:o}", "kind", "segment", "file", file, "number",
@@ -38,9 +33,7 @@ static json_t *json_frame(const char *file, uint64_t offset, uint64_t bytes, rec
 static void frame(void *context, const char *file, uint64_t offset, uint64_t bytes, record_no first,
                   uint32_t records, record_no durable_through, uint64_t incarnation, bool is_mark)
 {
-    inspection_t *in = context;
-    const log_options_t *o = in->options;
-    log_damage_frame(&in->damage, file, offset, first, records);
+    const log_options_t *o = context;
     if (first + records <= o->from && o->from > 0)
         return;
     if (o->json) {
@@ -157,9 +150,7 @@ static void print_record(record_no n, const record_t *r, bytes_t content, bool d
 
 static void record(void *context, record_no n, const record_t *r, bytes_t content, bool damaged)
 {
-    inspection_t *in = context;
-    const log_options_t *o = in->options;
-    log_damage_record(&in->damage, n, damaged);
+    const log_options_t *o = context;
     if (!o->records || n < o->from)
         return;
     (o->json ? print_json_record : print_record)(n, r, content, damaged);
@@ -167,7 +158,7 @@ static void record(void *context, record_no n, const record_t *r, bytes_t conten
 
 static void fault(void *context, const char *file, uint64_t offset, bool fatal, const char *what)
 {
-    const log_options_t *o = ((inspection_t *)context)->options;
+    const log_options_t *o = context;
     if (o->json)
         print_json_line(json_pack("{s:s, s:s, s:o, s:b, s:o}", "kind", "fault", "file", file, "offset",
                                   number(offset), "fatal", fatal, "what",
@@ -193,13 +184,10 @@ static void print_json_summary(const log_summary_t *s)
 int log_inspect(const log_options_t *o, disk_t *disk, error_t *err)
 {
     log_summary_t summary;
-    inspection_t in = {.options = o, .damage = {.fault = fault, .context = &in}};
-    log_visitor_t visitor = {&in, segment, frame, record, fault};
-    int rc = log_read(disk, &visitor, &summary, err);
-    log_damage_deinit(&in.damage);
-    if (rc != 0)
+    log_options_t options = *o;
+    log_visitor_t visitor = {&options, segment, frame, record, fault};
+    if (log_read(disk, &visitor, &summary, err) != 0)
         return -1;
-    summary.faults += in.damage.records;
     if (summary.segments == 0)
         return error_set(err, "%s holds no log", o->folder);
     if (o->json)

@@ -166,6 +166,6 @@ def test_an_octet_that_changed_is_found_and_the_tool_changes_nothing(stopped):
     before = {path.name: path.read_bytes() for path in stopped.data_dir.iterdir()}
     code, out, _ = chaski("log", "verify", str(stopped.data_dir))
     assert code == 1
-    assert re.search(rf"^{file.name}: offset \d+: record \d+: its content is not what was written$", out, re.M), out
+    assert re.search(rf"^{file.name}: offset \d+: the content of record \d+ is damaged$", out, re.M), out
     assert out.splitlines()[-1].endswith("; 1 fault, 0 fatal")
     assert {path.name: path.read_bytes() for path in stopped.data_dir.iterdir()} == before

@@ -145,7 +145,7 @@ static void changed_content_is_found_with_its_place(void **state)
     place_t *p = *state;
     damage(p, "log.0000000001", 1536); /* inside of the first group's content */
     assert_int_equal(RUN(p, "verify", p->folder), CLI_FAILED);
-    assert_said(p, "log.0000000001: offset 1024: record 1: its content is not what was written\n");
+    assert_said(p, "log.0000000001: offset 1024: the content of record 1 is damaged\n");
     assert_said(p, "180 records, 1 to 180, ");
     assert_said(p, "; 1 fault, 0 fatal\n");
     assert_int_equal(RUN(p, "inspect", p->folder, "--json", "--records"), CLI_FAILED);
