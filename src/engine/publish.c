@@ -198,12 +198,13 @@ static exchange_t *exchange_for_publish(channel_t *ch, const command_t *cmd)
     return x;
 }
 
-/* Puts the message where the route leads; takes over the caller's reference. */
+/* Puts the message where the route leads; takes over the caller's reference. One with parts, large as it is, goes to all
+ * queues at once: a MESSAGE_ALSO must not speak of one, as apply.c makes cold entries of it. */
 static void enqueue(channel_t *ch, const command_t *cmd, message_t *m)
 {
     engine_t *e = ch->connection->engine;
     const route_t *r = &e->route;
-    if (r->count > e->options.slice) {
+    if (r->count > e->options.slice && m->part_count == 0) {
         fan_out(ch, m, r);
         return;
     }
