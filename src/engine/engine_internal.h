@@ -587,6 +587,7 @@ struct engine {
     record_no next_record;    /* the next number */
     record_no durable;        /* everything up to this one is */
     record_no definitions;    /* the last one that changed what is defined */
+    record_no dead_below;     /* at the end of the last step that gave a batch */
     timer_heap_t waits;
     list_t readers;
     live_t live;

@@ -448,6 +448,38 @@ static void restated_definitions_let_the_beginning_of_the_log_go(void **state)
     durable_free(f);
 }
 
+static void a_batch_closed_amid_a_step_lets_nothing_go_that_a_later_one_settles(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){.batch_bytes = 1, .restate_bytes = 500});
+    chan_t ch = new_channel(f);
+    new_durable_queue(ch, "q");
+    put_durably(ch, "q", "m");
+    uint64_t tag = got(ch, "q", "m");
+    record_no message = paper_last(paper_of(f), RECORD_MESSAGE);
+    for (int i = 0; i < 100; i++) { /* until definitions do not keep the beginning */
+        new_durable_exchange(ch, "x", "direct");
+        delete_exchange(ch, "x", 0);
+        expect_ok(ch);
+    }
+    assert_true(f->engine->stated.low > message);
+    hold(f);
+    declare_exchange(ch, "x", "direct", COMMAND_DURABLE | COMMAND_NOWAIT);
+    ack(ch, tag, 0);
+    declare_exchange(ch, "y", "direct", COMMAND_DURABLE | COMMAND_NOWAIT);
+    run(f);
+    size_t batches = paper_of(f)->lent_count;
+    assert_true(batches >= 3);
+    for (; batches > 0; batches--) {
+        assert_int_equal(paper_count(paper_of(f), RECORD_SETTLE), 1);
+        sync_batches(f, 1);
+        if (paper_of(f)->synced < paper_last(paper_of(f), RECORD_SETTLE))
+            assert_true(paper_of(f)->dead_below <= message);
+    }
+    assert_true(paper_of(f)->dead_below > message);
+    durable_free(f);
+}
+
 /* ---- what cannot be ---- */
 
 static void refuse_record(fixture_t *f, const record_t *r)
@@ -541,6 +573,7 @@ int main(void)
         durable_test(applying_any_suffix_twice_changes_nothing),
         cmocka_unit_test(a_log_that_begins_later_gives_the_same_state),
         cmocka_unit_test(restated_definitions_let_the_beginning_of_the_log_go),
+        cmocka_unit_test(a_batch_closed_amid_a_step_lets_nothing_go_that_a_later_one_settles),
         durable_test(records_that_say_what_cannot_be_are_refused),
         durable_test(an_engine_may_end_amid_its_recovery),
         durable_test(a_damaged_message_is_left_out_unless_it_was_done_with),
