@@ -595,6 +595,7 @@ struct engine {
     record_no next_record;    /* the next number */
     record_no durable;        /* everything up to this one is */
     record_no definitions;    /* the last one that changed what is defined */
+    record_no dead_below;     /* at the end of the last step that gave a batch */
     timer_heap_t waits;
     list_t readers;
     live_t live;
@@ -618,6 +619,9 @@ struct engine {
     bool freeing; /* nobody listens any more */
     engine_counts_t counts;
 };
+
+/* apply.c: the engine ends before engine_recovered: what records only mentioned goes. */
+void recovery_abandon(engine_t *e);
 
 /* connection.c */
 void connection_open(engine_t *e, engine_port_t *p, command_t *c);

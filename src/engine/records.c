@@ -40,7 +40,7 @@ static void run_waits(engine_t *e)
 
 /* ---- to the log ---- */
 
-/* No record below it is needed any more once this batch is durable. */
+/* No record below it is needed any more once all that was decided so far is durable. */
 static record_no dead_below(const engine_t *e)
 {
     record_no live = live_lowest(&e->live, e->next_record);
@@ -53,7 +53,7 @@ static void close_batch(engine_t *e)
     e->batch = NULL;
     if (b == NULL)
         return;
-    b->dead_below = dead_below(e);
+    b->dead_below = e->dead_below;
     e->unwritten_bytes += batch_bytes(b);
     e->stated.bytes_since += batch_bytes(b);
     *e->lent_end = b;
@@ -92,6 +92,8 @@ void records_give(engine_t *e)
     if (e->journal == NULL)
         return;
     settled_flush(e);
+    e->dead_below =
+        dead_below(e); /* not for batches closed before: what was settled is in this one perhaps */
     close_batch(e);
     if (lane_flush(e->journal->batches))
         e->wake_log = true;
