@@ -595,7 +595,7 @@ struct engine {
     record_no next_record;    /* the next number */
     record_no durable;        /* everything up to this one is */
     record_no definitions;    /* the last one that changed what is defined */
-    record_no dead_below;     /* at the end of the last step that gave a batch */
+    bool closing_batch;       /* what was settled goes into it, whatever its size */
     timer_heap_t waits;
     list_t readers;
     live_t live;
@@ -606,6 +606,7 @@ struct engine {
     uint64_t bodies_bytes; /* memory of messages that are in the log too */
     uint64_t left_out;     /* messages that cannot be read, of all queues */
     buffer_t places;       /* a list of the record being made */
+    buffer_t ranges;       /* the same of a SETTLE, which may be made in between */
     bool applying;
     bool wake_log, wake_helper;
     void *recovery; /* apply.c's, until engine_recovered */

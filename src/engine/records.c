@@ -47,13 +47,17 @@ static record_no dead_below(const engine_t *e)
     return live < e->stated.low ? live : e->stated.low;
 }
 
+/* With all that was settled before it ends: records are durable in the order in which things were decided. */
 static void close_batch(engine_t *e)
 {
+    e->closing_batch = true;
+    settled_flush(e);
+    e->closing_batch = false;
     batch_t *b = e->batch;
     e->batch = NULL;
     if (b == NULL)
         return;
-    b->dead_below = e->dead_below;
+    b->dead_below = dead_below(e);
     e->unwritten_bytes += batch_bytes(b);
     e->stated.bytes_since += batch_bytes(b);
     *e->lent_end = b;
@@ -66,7 +70,7 @@ record_no records_add(engine_t *e, const record_t *r, message_t *content)
     if (!records_wanted(e))
         return 0;
     assert(!content == !record_has_content(r->type));
-    if (e->batch && batch_bytes(e->batch) >= e->options.batch_bytes)
+    if (e->batch && batch_bytes(e->batch) >= e->options.batch_bytes && !e->closing_batch)
         close_batch(e);
     if (e->batch == NULL)
         e->batch = batch_new(e->next_record);
@@ -91,9 +95,6 @@ void records_give(engine_t *e)
 {
     if (e->journal == NULL)
         return;
-    settled_flush(e);
-    e->dead_below =
-        dead_below(e); /* not for batches closed before: what was settled is in this one perhaps */
     close_batch(e);
     if (lane_flush(e->journal->batches))
         e->wake_log = true;

@@ -16,9 +16,9 @@ static void flush_queue(queue_t *q)
 {
     engine_t *e = q->vhost->engine;
     record_t r = {.type = RECORD_SETTLE, .queue = q->id, .kind = (uint8_t)q->settled_reason};
-    buffer_clear(&e->places);
-    record_list_put(&e->places, &r.list.count, q->settled_first, q->settled_count);
-    r.list.octets = buffer_bytes(&e->places);
+    buffer_clear(&e->ranges);
+    record_list_put(&e->ranges, &r.list.count, q->settled_first, q->settled_count);
+    r.list.octets = buffer_bytes(&e->ranges);
     list_remove(&q->settling);
     (void)records_add(e, &r, NULL);
 }
