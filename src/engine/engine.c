@@ -109,7 +109,6 @@ void engine_free(engine_t **ep)
     live_deinit(&e->live);
     hash_deinit(&e->queues_by_id);
     buffer_free(&e->places);
-    buffer_free(&e->ranges);
     route_deinit(&e->route);
     buffer_free(&e->scratch);
     mem_free(e);

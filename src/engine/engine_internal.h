@@ -606,7 +606,6 @@ struct engine {
     uint64_t bodies_bytes; /* memory of messages that are in the log too */
     uint64_t left_out;     /* messages that cannot be read, of all queues */
     buffer_t places;       /* a list of the record being made */
-    buffer_t ranges;       /* the same of a SETTLE, which may be made in between */
     bool applying;
     bool wake_log, wake_helper;
     void *recovery; /* apply.c's, until engine_recovered */

@@ -16,9 +16,10 @@ static void flush_queue(queue_t *q)
 {
     engine_t *e = q->vhost->engine;
     record_t r = {.type = RECORD_SETTLE, .queue = q->id, .kind = (uint8_t)q->settled_reason};
-    buffer_clear(&e->ranges);
-    record_list_put(&e->ranges, &r.list.count, q->settled_first, q->settled_count);
-    r.list.octets = buffer_bytes(&e->ranges);
+    uint8_t octets[20]; /* its own: adding the record may close a batch, which flushes other queues */
+    buffer_t range = {.data = octets, .capacity = sizeof octets, .limit_bytes = sizeof octets};
+    record_list_put(&range, &r.list.count, q->settled_first, q->settled_count);
+    r.list.octets = buffer_bytes(&range);
     list_remove(&q->settling);
     (void)records_add(e, &r, NULL);
 }

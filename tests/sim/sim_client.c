@@ -153,6 +153,8 @@ static void on_message(sim_channel_t *ch, const event_t *e, uint32_t queue, bool
             sim_fail(w, "message %u came from queue %u again, not marked redelivered", number, queue);
         copy->was_delivered = true;
     }
+    sim_say(w, "  %u.%u has message %u of q%u, tag %llu%s", ch->client->index, ch->number, number, queue,
+            (unsigned long long)e->delivery_tag, no_ack ? ", no ack" : "");
     if (no_ack)
         sim_note_settled(ch, number, queue);
     else

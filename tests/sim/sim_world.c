@@ -103,6 +103,13 @@ void sim_world_free(sim_world_t *w)
 static bool apply(void *context, record_no number, const record_t *r, bytes_t content, bool damaged)
 {
     sim_world_t *w = context;
+    if (w->is_verbose) {
+        printf("  record %llu %s queue %llu position %llu:", (unsigned long long)number, record_type_name(r->type), (unsigned long long)r->queue, (unsigned long long)r->position);
+        bytes_reader_t in = bytes_reader(r->list.octets);
+        for (uint64_t a, b; record_list_next(&in, &a, &b);) printf(" %llu,%llu", (unsigned long long)a, (unsigned long long)b);
+        if (r->type == RECORD_MESSAGE && content.len >= 8) printf(" id %u", content.data[4] | content.data[5] << 8);
+        printf(" %.*s\n", (int)r->name.len, (const char*)r->name.data);
+    }
     if (damaged)
         sim_fail(w, "record %llu comes back damaged", (unsigned long long)number);
     return engine_apply(w->engine, number, r, content, damaged);
