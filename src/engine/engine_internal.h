@@ -96,6 +96,9 @@ void wait_cancel(engine_t *e, wait_t *w);
  * one) is kept alive until the batch is back. */
 record_no records_add(engine_t *e, const record_t *r, message_t *content);
 
+/* The same, to the batch that is there, however large: what was settled before it ends goes with it. */
+record_no records_append(engine_t *e, const record_t *r, message_t *content);
+
 /* Adds one that changes what is defined: later replies about definitions wait for it. */
 record_no records_define(engine_t *e, const record_t *r);
 
@@ -595,7 +598,6 @@ struct engine {
     record_no next_record;    /* the next number */
     record_no durable;        /* everything up to this one is */
     record_no definitions;    /* the last one that changed what is defined */
-    bool closing_batch;       /* what was settled goes into it, whatever its size */
     timer_heap_t waits;
     list_t readers;
     live_t live;

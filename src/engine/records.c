@@ -50,9 +50,7 @@ static record_no dead_below(const engine_t *e)
 /* With all that was settled before it ends: records are durable in the order in which things were decided. */
 static void close_batch(engine_t *e)
 {
-    e->closing_batch = true;
     settled_flush(e);
-    e->closing_batch = false;
     batch_t *b = e->batch;
     e->batch = NULL;
     if (b == NULL)
@@ -65,13 +63,11 @@ static void close_batch(engine_t *e)
     lane_push(e->journal->batches, &b);
 }
 
-record_no records_add(engine_t *e, const record_t *r, message_t *content)
+record_no records_append(engine_t *e, const record_t *r, message_t *content)
 {
     if (!records_wanted(e))
         return 0;
     assert(!content == !record_has_content(r->type));
-    if (e->batch && batch_bytes(e->batch) >= e->options.batch_bytes && !e->closing_batch)
-        close_batch(e);
     if (e->batch == NULL)
         e->batch = batch_new(e->next_record);
     record_write(&e->batch->records, r);
@@ -81,6 +77,13 @@ record_no records_add(engine_t *e, const record_t *r, message_t *content)
         batch_add_content(e->batch, message_content(content), content);
     }
     return e->next_record++;
+}
+
+record_no records_add(engine_t *e, const record_t *r, message_t *content)
+{
+    if (e->batch && batch_bytes(e->batch) >= e->options.batch_bytes)
+        close_batch(e);
+    return records_append(e, r, content);
 }
 
 record_no records_define(engine_t *e, const record_t *r)

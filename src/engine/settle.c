@@ -16,12 +16,12 @@ static void flush_queue(queue_t *q)
 {
     engine_t *e = q->vhost->engine;
     record_t r = {.type = RECORD_SETTLE, .queue = q->id, .kind = (uint8_t)q->settled_reason};
-    uint8_t octets[20]; /* its own: adding the record may close a batch, which flushes other queues */
+    uint8_t octets[20]; /* e->places may be in use: a batch closes while a record is made */
     buffer_t range = {.data = octets, .capacity = sizeof octets, .limit_bytes = sizeof octets};
     record_list_put(&range, &r.list.count, q->settled_first, q->settled_count);
     r.list.octets = buffer_bytes(&range);
     list_remove(&q->settling);
-    (void)records_add(e, &r, NULL);
+    (void)records_append(e, &r, NULL);
 }
 
 void settled_note(queue_t *q, uint64_t position, record_reason_t reason)

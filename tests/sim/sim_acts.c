@@ -238,7 +238,7 @@ static bool choose_op(sim_world_t *w, sim_op_t *op)
     return true;
 }
 
-static void push_op(sim_channel_t *ch, const sim_op_t *op)
+void sim_push_op(sim_channel_t *ch, const sim_op_t *op)
 {
     uint16_t durable = op->durable ? COMMAND_DURABLE : 0;
     bytes_t queue = sim_queue_name(op->queue), exchange = sim_exchange_name(op->exchange);
@@ -310,7 +310,7 @@ static void change_definitions(sim_world_t *w)
     }
     uint32_t first = sim_roll(w, (uint32_t)w->client_count), count = 1 + sim_roll(w, 2);
     for (uint32_t i = 0; i < count && i < w->client_count; i++)
-        push_op(&w->clients[(first + i) % w->client_count].channels[SIM_CHANNELS], &op);
+        sim_push_op(&w->clients[(first + i) % w->client_count].channels[SIM_CHANNELS], &op);
     sim_model_begin(&w->model, &op);
     sim_say(w, "%s q%u x%u %s%s by %u", names[op.type], op.queue, op.exchange, sim_patterns[op.pattern],
             op.durable ? " durable" : "", count);

@@ -85,6 +85,7 @@ void __wrap_reply_after(channel_t *ch, const event_t *reply, record_no after)
 {
     bool is_equal = reply->type == EVENT_QUEUE_DECLARED && defined_now != after;
     bool early = planted == EARLY_ANSWER || (planted == EARLY_EQUAL_REDECLARE && is_equal);
+    defined_now = 0;
     __real_reply_after(ch, reply, early ? 0 : after);
 }
 

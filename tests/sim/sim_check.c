@@ -138,7 +138,19 @@ static bool same_routes(const sim_topology_t *t, uint32_t routes[][SIM_KEYS], ui
 
 /* ---- all ---- */
 
-static void resolve(sim_world_t *w, const sim_topology_t *found, uint32_t routes[][SIM_KEYS])
+/* A binding may stand behind another that leads to the same queue: then probes do not tell, and it is made so. */
+static void make_certain(sim_world_t *w, sim_channel_t *ch, const sim_topology_t *found)
+{
+    sim_op_t op = w->model.pending;
+    if ((op.type != SIM_BIND && op.type != SIM_UNBIND) || !found->queues[op.queue].exists ||
+        !found->exchanges[op.exchange].exists)
+        return;
+    sim_push_op(ch, &op);
+    (void)sim_world_quiet(w);
+    sim_topology_apply(&w->model.now, &op);
+}
+
+static void resolve(sim_world_t *w, sim_channel_t *ch, const sim_topology_t *found, uint32_t routes[][SIM_KEYS])
 {
     sim_model_t *m = &w->model;
     uint32_t x, k;
@@ -151,6 +163,7 @@ static void resolve(sim_world_t *w, const sim_topology_t *found, uint32_t routes
         }
         m->now = m->before;
     }
+    make_certain(w, ch, found);
     m->before = m->now;
     m->pending.type = SIM_NOTHING;
 }
@@ -184,7 +197,7 @@ bool sim_check(sim_world_t *w, bool cleanly)
     w->found_count = count;
     if (w->is_dead)
         return false;
-    resolve(w, &found, routes);
+    resolve(w, &c->channels[SIM_CHANNELS], &found, routes);
     for (uint32_t q = 0; q < SIM_QUEUES; q++)
         if (found.queues[q].exists)
             check_queue(w, q, cleanly);

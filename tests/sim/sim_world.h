@@ -160,6 +160,8 @@ void sim_note_settled(sim_channel_t *ch, uint32_t message, uint32_t queue);
 /* ---- sim_acts.c, sim_check.c ---- */
 
 void sim_act(sim_world_t *w);
+/* Asks for a change of definitions. */
+void sim_push_op(sim_channel_t *ch, const sim_op_t *op);
 /* True if an answer to a change of definitions is due; then no other may begin. */
 bool sim_op_waits(const sim_world_t *w);
 /* False if the power went on the way. */

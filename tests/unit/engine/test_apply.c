@@ -357,6 +357,112 @@ static void a_crash_at_any_time_loses_nothing_that_was_durable(void **state)
     }
 }
 
+/* ---- promises ---- */
+
+enum { PROMISED = 4000 };
+
+/* What a publisher and a consumer of one queue know: message n is nNNNNN. */
+typedef struct promises {
+    unsigned published, base; /* base: published before this connection */
+    bool confirmed[PROMISED], delivered[PROMISED], acked[PROMISED];
+    unsigned acks;
+} promises_t;
+
+static unsigned number_of_body(const seen_t *s)
+{
+    return (unsigned)strtoul(s->body + 1, NULL, 10);
+}
+
+static void note_promises(promises_t *p, chan_t publisher, chan_t consumer, uint64_t *seed)
+{
+    for (seen_t *s; (s = pending(publisher)); s->taken = true)
+        for (uint64_t n = 0; s->event.type == EVENT_CONFIRM && n < s->event.delivery_tag; n++)
+            p->confirmed[p->base + n] = true;
+    for (seen_t *s; (s = pending(consumer)); s->taken = true) {
+        if (s->event.type != EVENT_DELIVER)
+            continue;
+        p->delivered[number_of_body(s)] = true;
+        if (chance(seed, 3) == 0)
+            continue;
+        p->acked[number_of_body(s)] = true;
+        p->acks++;
+        ack(consumer, s->event.delivery_tag, 0);
+    }
+}
+
+/* In order, each once, marked if it may have been seen, nothing that was confirmed missing unless its ack was sent. */
+static void check_promises(promises_t *p, chan_t ch)
+{
+    unsigned next = 0;
+    for (seen_t *s;;) {
+        get(ch, "q", 0);
+        s = next_event(ch);
+        if (s->event.type == EVENT_GET_EMPTY)
+            break;
+        assert_int_equal(s->event.type, EVENT_GET_OK);
+        unsigned n = number_of_body(s);
+        assert_true(n >= next && n < p->published);
+        assert_true(!p->delivered[n] || (s->event.flags & EVENT_REDELIVERED));
+        for (; next < n; next++)
+            assert_true(!p->confirmed[next] || p->acked[next]);
+        next = n + 1;
+    }
+    for (; next < p->published; next++)
+        assert_true(!p->confirmed[next] || p->acked[next]);
+    recover(ch, 0);
+    expect_ok(ch);
+}
+
+static void some_traffic(fixture_t *f, promises_t *p, uint64_t *seed)
+{
+    chan_t publisher = new_channel(f), consumer = new_channel(f);
+    char body[16];
+    confirm_select(publisher);
+    expect_ok(publisher);
+    p->base = p->published;
+    qos(consumer, 1 + chance(seed, 20), 0);
+    (void)consume(consumer, "q", "c", 0);
+    for (int act = 0; act < 150 && p->published < PROMISED; act++) {
+        uint32_t what = chance(seed, 10);
+        if (what < 6)
+            put_durably(publisher, "q", numbered(body, p->published++));
+        else if (what == 6)
+            paper_of(f)->holds = !paper_of(f)->holds;
+        else if (what == 7)
+            (void)paper_sync(paper_of(f), chance(seed, 3));
+        else if (what == 8)
+            (void)paper_answer(paper_of(f), chance(seed, 3));
+        else
+            paper_of(f)->holds_reads = !paper_of(f)->holds_reads;
+        (void)step(f);
+        note_promises(p, publisher, consumer, seed);
+    }
+}
+
+static void what_was_confirmed_is_there_after_a_crash_whatever_the_log_did(void **state)
+{
+    (void)state;
+    for (uint64_t start = 1; start <= 16; start++) {
+        fixture_t *f = durable_new((fixture_options_t){.cold = start % 2,
+                                                       .slice = start % 3 ? 64 : 4,
+                                                       .batch_bytes = start % 5 ? 0 : 1,
+                                                       .restate_bytes = 3000});
+        uint64_t seed = start * 0x9e3779b97f4a7c15u;
+        promises_t *p = MEM_NEW(promises_t);
+        new_durable_queue(new_channel(f), "q");
+        for (int round = 0; round < 20; round++) {
+            some_traffic(f, p, &seed);
+            crash(f);
+            check_promises(p, new_channel(f));
+            if (round % 4 == 3)
+                stop_and_start(f);
+        }
+        assert_true(p->published > 500 && p->acks > 50);
+        mem_free(p);
+        durable_free(f);
+    }
+}
+
 static void applying_any_suffix_twice_changes_nothing(void **state)
 {
     fixture_t *f = *state;
@@ -570,6 +676,7 @@ int main(void)
         durable_test(a_position_is_never_used_again),
         durable_test(what_was_not_synced_is_lost_and_the_rest_is_whole),
         cmocka_unit_test(a_crash_at_any_time_loses_nothing_that_was_durable),
+        cmocka_unit_test(what_was_confirmed_is_there_after_a_crash_whatever_the_log_did),
         durable_test(applying_any_suffix_twice_changes_nothing),
         cmocka_unit_test(a_log_that_begins_later_gives_the_same_state),
         cmocka_unit_test(restated_definitions_let_the_beginning_of_the_log_go),

@@ -374,6 +374,30 @@ static void a_connection_that_ends_while_a_part_waits_for_the_log_or_the_peer(vo
     }
 }
 
+/* It is told why it ends, and nothing else amid the message that it does not get to its end. */
+static void a_connection_that_is_ended_amid_a_message_hears_of_no_queue_that_goes(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){.slice = 4});
+    chan_t ch = with_queue(f), other = new_channel(f);
+    char tag[16];
+    new_queue(ch, "doomed");
+    for (unsigned i = 0; i < 40; i++) /* more than a slice of them */
+        new_consumer(ch, "doomed", numbered(tag, i), 0);
+    new_consumer(ch, "q", "c", 0);
+    hold_reads(f);
+    publish_in_parts(other, "", "q", 0);
+    expect(ch, EVENT_DELIVER);
+    delete_queue(other, "doomed", 0);
+    push((chan_t){ch.client, 0},
+         (command_t){.type = COMMAND_CONNECTION_CLOSE, .refusal = refusal_new(501, 0, "so it is")});
+    run(f);
+    assert_int_equal(pending_count(ch), 0);
+    expect_hard_refusal(ch.client, 501, "so it is");
+    expect_counted(other, 0);
+    durable_free(f);
+}
+
 static void parts_of_an_abandoned_publish_are_forgotten(void **state)
 {
     (void)state;
@@ -555,6 +579,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_does_not_read_stops_the_reading_of_parts),
         cmocka_unit_test(anything_may_end_amid_a_message),
         cmocka_unit_test(a_connection_that_ends_while_a_part_waits_for_the_log_or_the_peer),
+        cmocka_unit_test(a_connection_that_is_ended_amid_a_message_hears_of_no_queue_that_goes),
         cmocka_unit_test(parts_of_an_abandoned_publish_are_forgotten),
         durable_test(parts_of_another_life_of_the_channel_are_not_joined),
         cmocka_unit_test(a_part_that_cannot_be_read_ends_the_connection_and_its_message_is_left_out),
