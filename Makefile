@@ -47,7 +47,7 @@ BENCH_SRC := $(wildcard bench/*.c)
 CRASH_SRC := $(wildcard tests/crash/*.c)
 OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(CLIENT_SRC) $(BENCH_SRC) $(CRASH_SRC))
 
-.PHONY: all run bench unit objects clean help check crash fuzz fuzz-programs conformance compile_commands.json
+.PHONY: all run bench sim sim-selftest unit objects clean help check crash fuzz fuzz-programs conformance compile_commands.json
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -188,6 +188,14 @@ crash: all ## kills a broker under random load and checks what it kept: make cra
 	--results $(RESULTS)/$@ $(ARGS)
 crash-lines: all $(CRASH) ## a million lines through a broker that is killed five times: make crash-lines ARGS="--kills 9"
 	@$(CRASH_ENV) $(PYTHON) tests/crash/lines.py --dir $(OUT) --helper $(OUT)/crash/lines --results $(RESULTS)/$@ $(ARGS)
+
+# Histories, and where the first begins; two hundred thousand of them take some minutes.
+SEEDS ?= 20000
+SEED ?= 1
+sim: $(OUT)/sim ## SEEDS histories of engine and store on a disk whose power goes, from SEED on
+	@scripts/run-sim $(RESULTS)/sim $(OUT)/sim $(SEED) $(SEEDS)
+sim-selftest: $(OUT)/sim ## each planted bug is found by the simulator within 10000 histories
+	@scripts/run-sim $(RESULTS)/sim-selftest $(OUT)/sim $(SEED) 10000 bugs
 
 conformance: conformance-pika conformance-py-amqp ## client authors' own tests against a broker of this build
 conformance-%: $(OUT)/chaskid

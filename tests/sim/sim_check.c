@@ -150,7 +150,8 @@ static void make_certain(sim_world_t *w, sim_channel_t *ch, const sim_topology_t
     sim_topology_apply(&w->model.now, &op);
 }
 
-static void resolve(sim_world_t *w, sim_channel_t *ch, const sim_topology_t *found, uint32_t routes[][SIM_KEYS])
+static void resolve(sim_world_t *w, sim_channel_t *ch, const sim_topology_t *found,
+                    uint32_t routes[][SIM_KEYS])
 {
     sim_model_t *m = &w->model;
     uint32_t x, k;

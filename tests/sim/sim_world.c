@@ -100,16 +100,23 @@ void sim_world_free(sim_world_t *w)
 
 /* ---- a life ---- */
 
+static void say_record(sim_world_t *w, record_no number, const record_t *r)
+{
+    char list[200] = "";
+    size_t len = 0;
+    bytes_reader_t in = bytes_reader(r->list.octets);
+    for (uint64_t a, b; w->is_verbose && len + 44 < sizeof list && record_list_next(&in, &a, &b);)
+        len += text_format(list + len, sizeof list - len, " %llu,%llu", (unsigned long long)a,
+                           (unsigned long long)b);
+    sim_say(w, "  record %llu: %s %.*s queue %llu position %llu mark %llu%s", (unsigned long long)number,
+            record_type_name(r->type), TEXT_ARG(r->name), (unsigned long long)r->queue,
+            (unsigned long long)r->position, (unsigned long long)r->mark, list);
+}
+
 static bool apply(void *context, record_no number, const record_t *r, bytes_t content, bool damaged)
 {
     sim_world_t *w = context;
-    if (w->is_verbose) {
-        printf("  record %llu %s queue %llu position %llu:", (unsigned long long)number, record_type_name(r->type), (unsigned long long)r->queue, (unsigned long long)r->position);
-        bytes_reader_t in = bytes_reader(r->list.octets);
-        for (uint64_t a, b; record_list_next(&in, &a, &b);) printf(" %llu,%llu", (unsigned long long)a, (unsigned long long)b);
-        if (r->type == RECORD_MESSAGE && content.len >= 8) printf(" id %u", content.data[4] | content.data[5] << 8);
-        printf(" %.*s\n", (int)r->name.len, (const char*)r->name.data);
-    }
+    say_record(w, number, r);
     if (damaged)
         sim_fail(w, "record %llu comes back damaged", (unsigned long long)number);
     return engine_apply(w->engine, number, r, content, damaged);
