@@ -2,30 +2,48 @@
 """What was promised is there after the broker was killed, and after it was stopped: definitions, messages, and that what
 was done with does not come back."""
 import random
+import signal
 import threading
-import time
 
 import peers
 import pytest
 import wire
 from lib import http
-from pika import data, spec
+from pika import spec
 from stored import *
 
 pytestmark = pytest.mark.chaski_only
 ENDS = ["kill", "stop"]
 
 
-def end(broker, how):
-    broker.kill() if how == "kill" else broker.stop()
+def end_with(w):
+    """Answers connection.close of a broker that stops, whatever comes before it."""
+    while True:
+        frame = w.read_frame()
+        if frame.channel == 0 and frame.type == wire.METHOD and isinstance(frame.method(), spec.Connection.Close):
+            w.send_method(0, spec.Connection.CloseOk())
+            w.expect_eof()
+            w.abort()
+            return
+
+
+def end(broker, how, *clients):
+    """Kills or stops it, while these clients are connected."""
+    if how == "kill":
+        broker.kill()
+        return
+    broker.signal(signal.SIGTERM)
+    for w in clients:
+        end_with(w)
+    assert broker.wait_for_exit() == 0
 
 
 @pytest.fixture(params=ENDS)
 def again(request, start):
-    """again(broker): it is killed (or stopped), and the next one stands on its folder."""
-    def follow(broker, **how):
-        end(broker, request.param)
-        return start(**how)
+    """again(broker, client, …): it is killed (or stopped), and the next one stands on its folder."""
+    def follow(broker, *clients):
+        end(broker, request.param, *clients)
+        return start()
 
     follow.how = request.param
     return follow
@@ -151,7 +169,7 @@ def test_what_is_transient_or_exclusive_is_gone(start, again):
         put(broker, "kept", b"stays")
         put(broker, "kept", b"goes too", properties=b"\0\0")
         put(broker, "transient", b"lost", b"lost")
-        broker = again(broker)
+        broker = again(broker, w)
     assert not queue_is_there(broker, "transient") and not queue_is_there(broker, "exclusive")
     assert not exchange_is_there(broker, "x.transient")
     with peers.opened(broker) as w:
@@ -252,7 +270,8 @@ def publish_until_the_end(broker, rng, next_number):
 @pytest.mark.threads
 def test_what_was_confirmed_is_there_whenever_the_kill_comes(start):
     rng = random.Random(5)
-    broker = start()
+    many = {"limits.unacked_per_channel": None}  # all are looked at before one is acked
+    broker = start(many)
     with peers.opened(broker) as w:
         declare(w, "q")
     sent = acked = 0
@@ -260,7 +279,7 @@ def test_what_was_confirmed_is_there_whenever_the_kill_comes(start):
         killer = Killer(broker, rng.uniform(0.02, 0.15 if not peers.is_tiny() else 0.4))
         sent, confirmed = publish_until_the_end(broker, rng, sent)
         killer.wait()
-        broker = start()
+        broker = start(many)
         with peers.opened(broker) as w:
             got = [int(one.body.partition(b":")[0]) for one in take_all(w, "q", no_ack=False)]
             assert got == list(range(acked, acked + len(got))), "a gap, or another order"
@@ -353,7 +372,7 @@ def test_what_was_delivered_comes_back_redelivered_and_what_was_not_does_not(sta
         last = [get(w, "requeued") for _ in range(2)][-1]
         w.send_method(1, spec.Basic.Nack(last.method.delivery_tag, multiple=True, requeue=True))
         assert count(w, "requeued") in (5, 6)
-        broker = again(broker)
+        broker = again(broker, w)
     with peers.opened(broker) as w:
         taken, requeued, untouched = (take_all(w, name) for name in ("taken", "requeued", "untouched"))
         assert [len(taken), len(requeued), len(untouched)] == [6, 6, 6]
@@ -371,7 +390,7 @@ def test_a_consumer_gets_what_it_had_marked(start, again):
         w.request(1, spec.Basic.Consume(queue="q"), spec.Basic.ConsumeOk)
         put(broker, "q", *(b"%d" % number for number in range(10)))
         had = [w.expect_content(spec.Basic.Deliver).body for _ in range(4)]
-        broker = again(broker)
+        broker = again(broker, w)
     put(broker, "q", b"later")
     with peers.opened(broker) as w:
         got = take_all(w, "q")
@@ -397,7 +416,7 @@ def test_what_was_acked_before_something_confirmed_never_comes_back(start, again
         w.send_method(1, spec.Basic.Reject(got[1].method.delivery_tag, requeue=False))
         publish(w, "q", b"end")
         wait_confirmed(w, 1)
-        broker = again(broker)
+        broker = again(broker, w)
     with peers.opened(broker) as w:
         left = bodies(take_all(w, "q"))
         assert left == [b"%d" % number for number in range(3, 30, 2)] + [b"end"]
