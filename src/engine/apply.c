@@ -30,15 +30,6 @@ static recovery_t *recovery_of(engine_t *e)
     return e->recovery;
 }
 
-void recovery_free(engine_t *e)
-{
-    recovery_t *rec = e->recovery;
-    if (rec)
-        mem_free(rec->damaged);
-    mem_free(rec);
-    e->recovery = NULL;
-}
-
 /* ---- definitions ---- */
 
 static void apply_exchange(engine_t *e, record_no number, const record_t *r)
@@ -320,5 +311,7 @@ void engine_recovered(engine_t *e, record_no last, uint64_t now_ms)
     e->applying = false;
     leave_out_damaged(e, rec);
     statements_renew(e);
-    recovery_free(e);
+    mem_free(rec->damaged);
+    mem_free(rec);
+    e->recovery = NULL;
 }

@@ -114,9 +114,6 @@ bool records_full(const engine_t *e);
 
 void records_free(engine_t *e);
 
-/* What apply.c keeps until the log is read, if it never was read to its end. */
-void recovery_free(engine_t *e);
-
 /* Who asked for records to be read back; linked in engine.readers meanwhile. `request` is NULL if the engine ends. */
 typedef struct reader reader_t;
 typedef void reader_done_t(engine_t *e, reader_t *r, read_request_t *request);
