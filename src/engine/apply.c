@@ -300,18 +300,37 @@ static void settle_queues(engine_t *e)
     mem_free(undefined);
 }
 
+static void settle_state(engine_t *e)
+{
+    e->applying = true;
+    settle_queues(e);
+    e->applying = false;
+}
+
+static void recovery_free(engine_t *e)
+{
+    recovery_t *rec = e->recovery;
+    mem_free(rec->damaged);
+    mem_free(rec);
+    e->recovery = NULL;
+}
+
 void engine_recovered(engine_t *e, record_no last, uint64_t now_ms)
 {
     recovery_t *rec = recovery_of(e);
     e->now_ms = now_ms;
     e->next_record = last + 1;
     e->durable = last;
-    e->applying = true;
-    settle_queues(e);
-    e->applying = false;
+    settle_state(e);
     leave_out_damaged(e, rec);
     statements_renew(e);
-    mem_free(rec->damaged);
-    mem_free(rec);
-    e->recovery = NULL;
+    recovery_free(e);
+}
+
+void recovery_abandon(engine_t *e)
+{
+    if (e->recovery == NULL)
+        return;
+    settle_state(e);
+    recovery_free(e);
 }

@@ -89,6 +89,7 @@ void engine_free(engine_t **ep)
 {
     engine_t *e = *ep;
     e->freeing = true;
+    recovery_abandon(e);
     records_free(e);
     LIST_EACH (node, &e->connections)
         connection_close(LIST_OF(node, connection_t, link), NULL, true);

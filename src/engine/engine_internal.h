@@ -619,6 +619,9 @@ struct engine {
     engine_counts_t counts;
 };
 
+/* apply.c: the engine ends before engine_recovered: what records only mentioned goes. */
+void recovery_abandon(engine_t *e);
+
 /* connection.c */
 void connection_open(engine_t *e, engine_port_t *p, command_t *c);
 connection_t *connection_find(engine_port_t *p, uint32_t number);
