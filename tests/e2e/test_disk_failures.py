@@ -109,6 +109,59 @@ def test_a_message_that_cannot_be_read_is_left_out_and_named(start):
         assert [one.body for one in take_all(w, "q")] == [b"unreadable" * 100, b"fine"]
 
 
+# ---- full ----
+
+
+def publish_until_no_confirm(w, queue):
+    """Persistent messages of 100 KB until one is not confirmed within half a second; gives how many were sent."""
+    for number in range(1, 200):
+        publish(w, queue, b"%d:" % number + bytes(100000))
+        if w.is_silent(0.5):
+            return number
+        w.expect(spec.Basic.Ack)
+    raise AssertionError("a disk without room takes everything")
+
+
+def test_a_full_disk_makes_who_needs_it_wait_and_nothing_is_lost(start):
+    broker = start(shim=True)
+    with peers.opened(broker) as w, peers.Bystander(broker) as other:
+        declare(w, "q")
+        confirm_select(w)
+        quiet(broker)
+        order(broker, "fstatvfs 1 full")
+        count = publish_until_no_confirm(w, "q")
+        other.check()  # transient queues need no disk
+        line = broker.wait_for_log(r"\[error\] store: cannot make room for the log: (.*)").group(1)
+        assert line == "a segment of 1048576 octets does not fit on the disk, which has 0 left"
+        _, said = chaski("status", "--url", f"http://guest:guest@127.0.0.1:{broker.http_port}")
+        assert "and 0 ready" in said
+        take_order(broker)
+        while w.expect(spec.Basic.Ack, limit_s=5).delivery_tag < count:
+            pass
+        assert sum("cannot make room" in one for one in broker.lines) == 1
+    broker.kill()
+    with peers.opened(start()) as w:
+        assert [int(one.body.partition(b":")[0]) for one in take_all(w, "q")] == list(range(1, count + 1))
+
+
+def test_a_broker_on_a_full_disk_stops_in_time_and_keeps_what_it_confirmed(start):
+    broker = start(shim=True)
+    with peers.opened(broker) as w:
+        declare(w, "q")
+        confirm_select(w)
+        quiet(broker)
+        order(broker, "fstatvfs 1 full")
+        count = publish_until_no_confirm(w, "q")
+    began = time.monotonic()
+    broker.signal(15)
+    code = broker.wait_for_exit(10)
+    assert time.monotonic() - began < 5.5
+    take_order(broker)
+    with peers.opened(start()) as w:
+        assert len(take_all(w, "q")) in (count - 1, count)
+    assert code == 1 and "the log did not take" in broker.log()
+
+
 # ---- slow ----
 
 

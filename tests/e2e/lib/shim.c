@@ -6,6 +6,7 @@
  *     fdatasync 3 fail      from the third such call on (counted while the file is there) they fail with EIO
  *     pwritev 1 full        likewise with ENOSPC
  *     pread 1 fail
+ *     fstatvfs 1 full       nothing is free
  *     fdatasync 1 slow      each takes 300 ms longer */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -65,4 +67,13 @@ ssize_t pread(int fd, void *out, size_t len, off_t offset)
     ssize_t (*real)(int, void *, size_t, off_t) =
         (ssize_t(*)(int, void *, size_t, off_t))dlsym(RTLD_NEXT, "pread");
     return fails("pread") ? -1 : real(fd, out, len, offset);
+}
+
+int fstatvfs(int fd, struct statvfs *out)
+{
+    int (*real)(int, struct statvfs *) = (int (*)(int, struct statvfs *))dlsym(RTLD_NEXT, "fstatvfs");
+    int rc = real(fd, out);
+    if (fails("fstatvfs"))
+        out->f_bavail = 0;
+    return rc;
 }
