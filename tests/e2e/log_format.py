@@ -18,7 +18,7 @@ import xxhash
 
 HEADER_BYTES = GROUP_BYTES = 512
 FIXED = struct.Struct(">Q4sBBHQIIQQQQQIIQQQ")
-DATA, MARK, START = 1, 2, 3
+DATA, MARK, START, END = 1, 2, 3, 4
 FIRST, LAST, CONTINUES, COPY = 1, 2, 4, 8
 FORMAT = 1
 
@@ -150,7 +150,7 @@ class Log:
          count, zero2, durable, needed, previous) = FIXED.unpack_from(s.octets, offset)
         head_bytes = FIXED.size + 12 * pieces + metadata_bytes
         if (zero or zero2 or log_id != self.id or number != s.number or not 0 < first < 1 << 63
-                or kind not in (DATA, MARK, START) or flags > 15 or head_bytes > total
+                or kind not in (DATA, MARK, START, END) or flags > 15 or head_bytes > total
                 or offset + total > len(s.octets)):
             return None
         if kind != DATA and (total != FIXED.size or count or flags != FIRST | LAST):
@@ -207,7 +207,7 @@ class Log:
     def _follow(self):
         self.durable_through = self._claims()
         expected = previous = None
-        incarnation = 0
+        incarnation, left = 0, False
         carry = bytearray()
         for s in self.segments:
             if not s.first or s.first.first >= s.limit:
@@ -215,8 +215,8 @@ class Log:
             if expected is not None and not self._connects(s.first, expected, previous, incarnation):
                 raise Damaged(f"{s.file}: it does not follow record {expected - 1}")
             expected = expected or s.first.first
-            incarnation, at = s.first.incarnation, HEADER_BYTES
-            while True:
+            incarnation, at, left = s.first.incarnation, HEADER_BYTES, False
+            while not left:
                 frames = self._group_at(s, at, expected, previous, incarnation)
                 if not frames or (frames[0].kind == START) > (at == HEADER_BYTES):
                     break
@@ -228,9 +228,12 @@ class Log:
                 for f in frames:
                     self._take(f, carry)
                 expected, at = frames[-1].next, aligned(frames[-1].end)
+                left = frames[0].kind == END
                 if frames[0].kind == DATA:
                     previous = frames[-1].checksum
             last, end = s, at
+        if left and last is self.segments[-1]:
+            raise Damaged(f"{last.file}: the log went on behind it")
         if expected is None or expected <= self.durable_through:
             raise Damaged(f"record {expected} is missing, though it was synced")
         self.tail_bytes = len(last.octets[end:].rstrip(b"\0"))
