@@ -127,6 +127,8 @@ void engine_side_join(engine_side_t *e)
 #define FINISH_LOOK_MS 10
 /* What is swept up behind the last clients is of no use any more: not longer than this. */
 #define FINISH_WORK_MS 500
+/* A log that has no room may never go on, and a stop has its time. */
+#define FINISH_LOG_MS 1000
 
 void engine_side_finish(engine_side_t *e)
 {
@@ -135,7 +137,10 @@ void engine_side_finish(engine_side_t *e)
         ;
     engine_finish(e->engine);
     store_side_wake(e->store, e->engine);
+    until_ms = e->clock.now_ms(e->clock.context) + FINISH_LOG_MS;
     while (!engine_is_durable(e->engine)) {
+        if (e->clock.now_ms(e->clock.context) > until_ms)
+            store_side_give_up(e->store);
         os_wakeup_prepare(e->wakeup);
         if (engine_side_step(e))
             os_wakeup_cancel(e->wakeup);

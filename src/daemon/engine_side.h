@@ -61,5 +61,6 @@ void engine_side_ask_shutdown(engine_side_t *e);
 /* Ends the thread, if there is one. */
 void engine_side_join(engine_side_t *e);
 
-/* When nobody else steps it any more: writes down what a clean stop knows, and steps until all of it is durable. */
+/* When nobody else steps it any more: writes down what a clean stop knows, and steps until all of it is durable. Ends the
+ * process if that takes too long. */
 void engine_side_finish(engine_side_t *e);

@@ -176,6 +176,15 @@ void store_side_wake(store_side_t *s, engine_t *engine)
         os_wakeup_ring(s->helper_wakeup);
 }
 
+void store_side_give_up(const store_side_t *s)
+{
+    log_line(
+        s->log, LOG_ERROR,
+        "the log did not take what was decided last in time; what was confirmed is safe, but acks may be "
+        "lost, and their messages come back");
+    _exit(1);
+}
+
 static void join(os_thread_t **thread, atomic_bool *quit_asked, os_wakeup_t *wakeup)
 {
     if (!*thread)

@@ -33,6 +33,9 @@ int store_side_start(store_side_t *s, os_wakeup_t *engine_wakeup, error_t *err);
 /* After a step of the engine: wakes whom it has work for. */
 void store_side_wake(store_side_t *s, engine_t *engine);
 
+/* At a stop, when the log cannot go on (there is no room for it): ends the process at once with 1. */
+void store_side_give_up(const store_side_t *s);
+
 /* Ends both threads, if there are any. */
 void store_side_join(store_side_t *s);
 
