@@ -66,7 +66,7 @@ void cold_run(engine_t *e)
 
 static size_t items_wanted(const queue_t *q)
 {
-    if (cold_wanted(q->vhost->engine))
+    if (cold_wanted(q->vhost->engine) || q->read_average == 0) /* how large they are the first ones tell */
         return READ_LEAST_ITEMS;
     uint64_t items = READ_BYTES / (q->read_average + 1);
     return items < READ_LEAST_ITEMS  ? READ_LEAST_ITEMS

@@ -92,6 +92,30 @@ static void with_room_more_is_read_at_once_and_ahead_of_need(void **state)
     durable_free(f);
 }
 
+static void few_are_read_before_their_size_is_known_and_no_more_than_a_mebibyte_at_once(void **state)
+{
+    (void)state;
+    enum { BODY = 100 << 10, MESSAGES = 60 };
+    fixture_t *f = durable_new((fixture_options_t){.unwritten_bytes = 64 << 20});
+    chan_t ch = with_messages(f, 0);
+    char *body = mem_zero(BODY + 1);
+    memset(body, 'b', BODY);
+    for (unsigned i = 0; i < MESSAGES; i++)
+        put_durably(ch, "q", body);
+    run(f);
+    crash(f);
+    ch = new_channel(f);
+    hold_reads(f);
+    new_consumer(ch, "q", "c", COMMAND_NO_ACK);
+    run(f);
+    assert_int_equal(paper_of(f)->items, 8);
+    hold_reads_no_more(f);
+    assert_int_equal(pending_count(ch), MESSAGES);
+    assert_in_range(paper_of(f)->items_most, 8, (1 << 20) / BODY);
+    mem_free(body);
+    durable_free(f);
+}
+
 static void what_was_requeued_cold_comes_again_at_its_place(void **state)
 {
     fixture_t *f = *state;
@@ -415,6 +439,7 @@ int main(void)
         cmocka_unit_test(bodies_stay_while_there_is_room_for_them),
         cold_test(a_queue_deeper_than_what_is_read_at_once_is_delivered_in_order),
         cmocka_unit_test(with_room_more_is_read_at_once_and_ahead_of_need),
+        cmocka_unit_test(few_are_read_before_their_size_is_known_and_no_more_than_a_mebibyte_at_once),
         cold_test(what_was_requeued_cold_comes_again_at_its_place),
         cold_test(a_queue_with_consumers_keeps_its_first_messages_in_memory),
         cold_test(transient_messages_between_stay_in_memory_and_in_order),
