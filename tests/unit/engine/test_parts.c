@@ -495,6 +495,34 @@ static void a_body_in_parts_is_whole_after_a_crash(void **state)
     assert_int_equal(counts(f).memory_bytes, 0);
 }
 
+static void a_message_with_a_part_found_damaged_at_opening_is_left_out_at_once(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = with_queue(f);
+    new_durable_queue(ch, "r");
+    bound(ch, "q", "amq.fanout", ""), bound(ch, "r", "amq.fanout", "");
+    publish_in_parts(ch, "amq.fanout", "", 0);
+    run(f);
+    record_no damaged = paper_last(paper_of(f), RECORD_PART);
+    publish_in_parts(ch, "", "q", 0);
+    run(f);
+    paper_at(paper_of(f), damaged)->outcome = READ_DAMAGED;
+    size_t lines = f->log_lines;
+    crash(f);
+    assert_int_equal(f->log_lines, lines + 2); /* one for each queue */
+    assert_int_equal(counts(f).messages_damaged, 2);
+    ch = new_channel(f);
+    get(ch, "r", COMMAND_NO_ACK);
+    expect(ch, EVENT_GET_EMPTY);
+    get(ch, "q", COMMAND_NO_ACK);
+    expect(ch, EVENT_GET_OK);
+    expect_parts(ch);
+    delete_queue(ch, "q", 0);
+    delete_queue(ch, "r", 0);
+    run(f);
+    expect_nothing_live(f);
+}
+
 static void a_crash_between_parts_and_publish_leaves_nothing(void **state)
 {
     fixture_t *f = *state;
@@ -584,6 +612,7 @@ int main(void)
         durable_test(parts_of_another_life_of_the_channel_are_not_joined),
         cmocka_unit_test(a_part_that_cannot_be_read_ends_the_connection_and_its_message_is_left_out),
         durable_test(a_body_in_parts_is_whole_after_a_crash),
+        durable_test(a_message_with_a_part_found_damaged_at_opening_is_left_out_at_once),
         durable_test(a_crash_between_parts_and_publish_leaves_nothing),
         durable_test(parts_are_needed_as_long_as_one_queue_has_the_message_after_a_crash_too),
         cmocka_unit_test(parts_reach_more_queues_than_fit_into_a_slice_and_come_back_in_all),
