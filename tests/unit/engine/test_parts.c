@@ -4,13 +4,6 @@
  * never mixed with anything else on their channel. */
 #include "engine/dump.h"
 
-static void part(chan_t ch, const char *octets)
-{
-    message_t *m = message_new(text(""), text(""), text(""), strlen(octets));
-    m = message_append(m, text(octets), strlen(octets));
-    push(ch, (command_t){.type = COMMAND_PART, .message = m});
-}
-
 /* "abc", "def", "gh" as the body of one message. */
 static void publish_in_parts(chan_t ch, const char *exchange, const char *key, int flags)
 {
