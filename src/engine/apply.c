@@ -171,9 +171,8 @@ static void place(engine_t *e, record_no message, const record_list_t *places, m
 
 static void apply_message(engine_t *e, record_no number, const record_t *r, bytes_t content, bool damaged)
 {
-    damaged = damaged || parts_are_damaged(e, &r->parts);
     message_t *m = damaged ? NULL : message_with_parts(e, number, r, content);
-    place(e, number, &r->list, m, damaged);
+    place(e, number, &r->list, m, damaged || parts_are_damaged(e, &r->parts));
     if (m)
         message_unref(e, m);
 }
