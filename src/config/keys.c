@@ -33,7 +33,7 @@ static const struct {
     setting_t text;
     const char *key;
 } aliases[] = {
-#define X(name, key) {{name, "", "the same as " key, true}, key},
+#define X(name, key, reload) {{name, "", "the same as " key, reload}, key},
     SETTING_ALIASES(X)
 #undef X
 };

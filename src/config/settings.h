@@ -17,7 +17,7 @@
  * and RESTART or RELOAD (SIGHUP is enough). */
 #pragma once
 
-#define CHASKI_VERSION "0.1.0"
+#include "base/version.h"
 
 #define KIB(n) ((n)*1024ULL)
 #define MIB(n) ((n)*1024ULL * 1024)
@@ -63,6 +63,20 @@
       "product that clients are told in server-properties")                                                          \
     X(version, "amqp.version", VERSION, CHASKI_VERSION, 5, 63, RESTART,                                              \
       "version that clients are told in server-properties")                                                          \
+    X(management_enabled, "management.enabled", FLAG, "true", 0, 0, RESTART,                                         \
+      "answer HTTP about the broker, for tools and people: /api")                                                    \
+    X(management_ip, "management.tcp.ip", TEXT, "", 0, 127, RESTART,                                                 \
+      "address it listens on; empty: all")                                                                           \
+    X(management_port, "management.tcp.port", NUMBER, "15672", 0, 65535, RESTART,                                    \
+      "port it listens on; 0: any free one")                                                                         \
+    X(management_idle_ms, "management.tcp.idle_timeout", DURATION, "60s", 100, 3600000, RESTART,                     \
+      "time an HTTP client has to send its next request, and to take the answer")                                    \
+    X(prometheus_enabled, "prometheus.enabled", FLAG, "true", 0, 0, RESTART,                                         \
+      "answer HTTP with metrics in the form of Prometheus: /metrics")                                                \
+    X(prometheus_ip, "prometheus.tcp.ip", TEXT, "", 0, 127, RESTART,                                                 \
+      "address it listens on; empty: all")                                                                           \
+    X(prometheus_port, "prometheus.tcp.port", NUMBER, "15692", 0, 65535, RESTART,                                    \
+      "port it listens on; 0: any free one")                                                                         \
     X(data_dir, "data_dir", TEXT, "./chaski-data", 1, 255, RESTART,                                                  \
       "folder of the log; made if it is not there; one broker a folder")                                             \
     X(on_damage, "store.on_damage", DAMAGE, "refuse", 0, 0, RESTART,                                                 \
@@ -127,7 +141,9 @@
     X("loopback_users", no_loopback_users,                                                                           \
       "none: every user may connect from anywhere")
 
-/* Second names: X(name, key it stands for, which is one of the rows above that a reload takes over). */
+/* Second names: X(name, key of the row it stands for, that row's RESTART or RELOAD). */
 #define SETTING_ALIASES(X)                                                                                           \
-    X("log.level", "log.console.level")
+    X("log.level", "log.console.level", RELOAD)                                                                      \
+    X("management.listener.port", "management.tcp.port", RESTART)                                                    \
+    X("management.listener.ip", "management.tcp.ip", RESTART)
 /* clang-format on */

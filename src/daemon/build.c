@@ -102,6 +102,7 @@ static void name_cluster(broker_t *b)
         text_format(b->cluster_name, sizeof b->cluster_name, "%s", s->cluster_name);
     else
         text_format(b->cluster_name, sizeof b->cluster_name, "chaski@%s", host);
+    text_format(b->node, sizeof b->node, "chaski@%s", host);
 }
 
 static void open_auth(broker_t *b)
@@ -146,16 +147,16 @@ static void woken(void *context, int fd)
     (void)context, (void)fd;
 }
 
-/* What ends the main thread's sleep. */
-static int open_wakeup(broker_t *b, error_t *err)
+/* The engine is stepped by the main thread, which sleeps where its sockets are. */
+static int join_single(broker_t *b, error_t *err)
 {
-    b->wakeup = os_wakeup_new(err);
-    return b->wakeup ? net_watch(b->loop, os_wakeup_fd(b->wakeup), woken, b, err) : -1;
+    return net_watch(b->loop, os_wakeup_fd(b->engine.wakeup), woken, b, err);
 }
 
 static int join_threads(broker_t *b, error_t *err)
 {
-    if (engine_side_prepare_thread(&b->engine, err) != 0)
+    b->wakeup = os_wakeup_new(err);
+    if (!b->wakeup || net_watch(b->loop, os_wakeup_fd(b->wakeup), woken, b, err) != 0)
         return -1;
     for (size_t i = 0; i < b->io_count; i++) {
         io_side_t *io = &b->io[i];
@@ -164,6 +165,37 @@ static int join_threads(broker_t *b, error_t *err)
         engine_side_add_neighbour(&b->engine, (engine_neighbour_t){&io->port, io->wakeup});
     }
     return 0;
+}
+
+static void count_store(void *context, admin_store_counts_t *out)
+{
+    store_counts_t counts;
+    store_count(context, &counts);
+    *out = (admin_store_counts_t){
+        .segments = counts.segments,
+        .segments_free = counts.segments_free,
+        .bytes = counts.bytes,
+        .appended_bytes = counts.appended_bytes,
+        .syncs = counts.syncs,
+        .records = counts.records,
+        .sync_ms_most = counts.sync_ms_most,
+    };
+}
+
+static int open_admin(broker_t *b, error_t *err)
+{
+    admin_side_options_t options = {
+        .settings = b->options.settings,
+        .cluster_name = b->cluster_name,
+        .node = b->node,
+        .auth = b->auth,
+        .log = b->options.log,
+        .listeners = &b->listeners,
+        .engine = &b->engine,
+        .store = count_store,
+        .store_context = b->store.store,
+    };
+    return admin_side_init(&b->admin, &options, err);
 }
 
 int broker_open(broker_t *b, error_t *err)
@@ -183,16 +215,18 @@ int broker_open(broker_t *b, error_t *err)
              (unsigned long long)files, (double)engine.memory_high_bytes / (1 << 20),
              (double)os_memory_total() / (1 << 20), b->thread_count);
     if (store_side_open(&b->store, s, b->engine.engine, b->options.log, err) != 0 || open_io(b, err) != 0 ||
-        open_wakeup(b, err) != 0)
+        engine_side_prepare_wakeup(&b->engine, err) != 0 ||
+        (b->thread_count > 0 ? join_threads(b, err) : join_single(b, err)) != 0)
         return -1;
     b->engine.store = &b->store;
-    return b->thread_count > 0 ? join_threads(b, err) : 0;
+    return open_admin(b, err);
 }
 
 void broker_close(broker_t *b)
 {
     engine_side_deinit(&b->engine);
     store_side_close(&b->store);
+    admin_side_deinit(&b->admin);
     for (size_t i = 0; i < b->io_count; i++)
         io_side_deinit(&b->io[i]);
     if (b->thread_count > 0)

@@ -38,8 +38,8 @@ bool engine_side_step(engine_side_t *e)
     uint64_t began_us = os_thread_cpu_us();
     bool more = engine_step(e->engine, now_ms, wall_ms);
     uint64_t took_us = os_thread_cpu_us() - began_us;
-    if (took_us > e->longest_step_us)
-        e->longest_step_us = took_us;
+    if (took_us > atomic_load_explicit(&e->longest_step_us, memory_order_relaxed))
+        atomic_store_explicit(&e->longest_step_us, took_us, memory_order_relaxed);
     if (e->store)
         store_side_wake(e->store, e->engine);
     return more;
@@ -55,9 +55,9 @@ int engine_side_sleep_ms(const engine_side_t *e)
     return due_ms - now_ms > INT_MAX ? INT_MAX : (int)(due_ms - now_ms);
 }
 
-/* ---- with a thread of its own ---- */
+/* ---- its neighbours ---- */
 
-int engine_side_prepare_thread(engine_side_t *e, error_t *err)
+int engine_side_prepare_wakeup(engine_side_t *e, error_t *err)
 {
     e->wakeup = os_wakeup_new(err);
     return e->wakeup ? 0 : -1;
@@ -69,19 +69,21 @@ void engine_side_add_neighbour(engine_side_t *e, engine_neighbour_t neighbour)
     e->neighbours[e->neighbour_count++] = neighbour;
 }
 
-static void wake_neighbours(engine_side_t *e)
+void engine_side_wake_neighbours(engine_side_t *e)
 {
     for (size_t i = 0; i < e->neighbour_count; i++)
         if (engine_port_wants_wake(e->engine, e->neighbours[i].port))
             os_wakeup_ring(e->neighbours[i].wakeup);
 }
 
+/* ---- with a thread of its own ---- */
+
 static bool turn(engine_side_t *e)
 {
     if (atomic_exchange(&e->shutdown_asked, false))
         engine_shutdown(e->engine);
     bool more = engine_side_step(e);
-    wake_neighbours(e);
+    engine_side_wake_neighbours(e);
     return more;
 }
 
@@ -126,7 +128,7 @@ void engine_side_join(engine_side_t *e)
 /* What is swept up behind the last clients is of no use any more: not longer than this. */
 #define FINISH_WORK_MS 500
 
-void engine_side_finish(engine_side_t *e, os_wakeup_t *wakeup)
+void engine_side_finish(engine_side_t *e)
 {
     uint64_t until_ms = e->clock.now_ms(e->clock.context) + FINISH_WORK_MS;
     while (engine_side_step(e) && e->clock.now_ms(e->clock.context) < until_ms)
@@ -134,10 +136,10 @@ void engine_side_finish(engine_side_t *e, os_wakeup_t *wakeup)
     engine_finish(e->engine);
     store_side_wake(e->store, e->engine);
     while (!engine_is_durable(e->engine)) {
-        os_wakeup_prepare(wakeup);
+        os_wakeup_prepare(e->wakeup);
         if (engine_side_step(e))
-            os_wakeup_cancel(wakeup);
+            os_wakeup_cancel(e->wakeup);
         else
-            (void)os_wakeup_wait(wakeup, FINISH_LOOK_MS);
+            (void)os_wakeup_wait(e->wakeup, FINISH_LOOK_MS);
     }
 }

@@ -22,15 +22,16 @@ typedef struct engine_neighbour {
 typedef struct engine_side {
     engine_t *engine;
     clock_source_t clock;
-    store_side_t *store;      /* to wake after a step; may be NULL */
-    uint64_t rested_with;     /* connections gone at the last rest */
-    uint64_t longest_step_us; /* CPU time; the stepping thread's until engine_side_join */
+    store_side_t *store;              /* to wake after a step; may be NULL */
+    uint64_t rested_with;             /* connections gone at the last rest */
+    _Atomic uint64_t longest_step_us; /* CPU time; any thread may look */
+
+    os_wakeup_t *wakeup; /* of the thread that steps */
+    engine_neighbour_t *neighbours;
+    size_t neighbour_count;
 
     /* with a thread of its own */
     os_thread_t *thread;
-    os_wakeup_t *wakeup;
-    engine_neighbour_t *neighbours;
-    size_t neighbour_count;
     atomic_bool shutdown_asked, quit_asked;
 } engine_side_t;
 
@@ -46,8 +47,11 @@ bool engine_side_step(engine_side_t *e);
 int engine_side_sleep_ms(const engine_side_t *e);
 
 /* Makes the wake-up that engine_side_add_neighbour's ports ring; before any thread starts. */
-int engine_side_prepare_thread(engine_side_t *e, error_t *err);
+int engine_side_prepare_wakeup(engine_side_t *e, error_t *err);
 void engine_side_add_neighbour(engine_side_t *e, engine_neighbour_t neighbour);
+
+/* After a step on the main thread; on its own it does so itself. */
+void engine_side_wake_neighbours(engine_side_t *e);
 
 int engine_side_start(engine_side_t *e, error_t *err);
 
@@ -57,6 +61,5 @@ void engine_side_ask_shutdown(engine_side_t *e);
 /* Ends the thread, if there is one. */
 void engine_side_join(engine_side_t *e);
 
-/* When nobody else steps it any more: writes down what a clean stop knows, and steps until all of it is durable.
- * `wakeup` is what the store rings. */
-void engine_side_finish(engine_side_t *e, os_wakeup_t *wakeup);
+/* When nobody else steps it any more: writes down what a clean stop knows, and steps until all of it is durable. */
+void engine_side_finish(engine_side_t *e);

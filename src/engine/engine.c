@@ -173,6 +173,8 @@ static void take_commands(engine_t *e, engine_port_t *p)
         connection_t *c = connection_find(p, cmd.connection);
         if (cmd.type == COMMAND_CONNECTION_OPEN)
             connection_open(e, p, &cmd);
+        else if (cmd.type == COMMAND_QUERY)
+            query_start(e, p, &cmd);
         else if (c)
             connection_command(c, &cmd);
         else

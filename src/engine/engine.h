@@ -100,6 +100,7 @@ typedef struct engine_counts {
     uint64_t bodies_bytes;     /* of those, what is in the log too */
     uint64_t last_record, durable_record;
     bool memory_alarm;
+    uint64_t published, confirmed, delivered, acked, returned; /* messages, ever */
 } engine_counts_t;
 
 void engine_count(const engine_t *e, engine_counts_t *counts);

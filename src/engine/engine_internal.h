@@ -96,6 +96,9 @@ void wait_cancel(engine_t *e, wait_t *w);
  * one) is kept alive until the batch is back. */
 record_no records_add(engine_t *e, const record_t *r, message_t *content);
 
+/* The same, to the batch that is there, however large: what was settled before it ends goes with it. */
+record_no records_append(engine_t *e, const record_t *r, message_t *content);
+
 /* Adds one that changes what is defined: later replies about definitions wait for it. */
 record_no records_define(engine_t *e, const record_t *r);
 
@@ -178,6 +181,7 @@ struct vhost {
     bytes_t name; /* owned */
     hash_table_t exchanges;
     hash_table_t queues;
+    list_t in_order; /* the same, as they were declared; and queries on their way: queue_place_t.node */
     exchange_t *default_exchange;
 };
 
@@ -286,8 +290,15 @@ typedef struct left_out {
     message_t *message; /* one reference, if it has parts: they stay with it; else NULL */
 } left_out_t;
 
+/* Where a queue stands among all of its vhost, or how far a query has come (query.c). */
+typedef struct queue_place {
+    list_t node; /* vhost.in_order */
+    bool of_query;
+} queue_place_t;
+
 struct queue {
     hash_node_t node; /* vhost.queues */
+    queue_place_t place;
     vhost_t *vhost;
     bytes_t name; /* owned */
     queue_type_t type;
@@ -591,7 +602,6 @@ struct engine {
     record_no next_record;    /* the next number */
     record_no durable;        /* everything up to this one is */
     record_no definitions;    /* the last one that changed what is defined */
-    record_no dead_below;     /* at the end of the last step that gave a batch */
     timer_heap_t waits;
     list_t readers;
     live_t live;
@@ -707,6 +717,9 @@ void emit_channel(channel_t *ch, event_t *ev);
 /* The -ok without data, unless NOWAIT. */
 void emit_ok(channel_t *ch, const command_t *cmd);
 void loans_return(connection_t *c, uint64_t through);
+
+/* query.c: answers COMMAND_QUERY on the port it came from; takes the query. */
+void query_start(engine_t *e, engine_port_t *p, command_t *cmd);
 
 /* flow.c: the memory alarm */
 void flow_check(engine_t *e);

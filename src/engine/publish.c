@@ -210,6 +210,7 @@ static void enqueue(channel_t *ch, const command_t *cmd, message_t *m)
     }
     record_no record = place(e, m, r->queues, r->count);
     if (r->count == 0 && (cmd->flags & COMMAND_MANDATORY)) {
+        e->counts.returned++;
         message_ref(m); /* the loan's */
         emit_channel(ch, &(event_t){.type = EVENT_RETURN, .cause = cmd->cause, .message = m});
         stream_start(ch, m);
@@ -235,6 +236,7 @@ void on_publish(channel_t *ch, command_t *cmd)
     message_t *m = without_bcc(cmd->message, headers);
     if (m == cmd->message)
         cmd->message = NULL; /* else what it was copied from goes with the command */
+    e->counts.published++;
     incoming_join(ch, m);
     message_adopt(e, m);
     enqueue(ch, cmd, m);

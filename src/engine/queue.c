@@ -26,6 +26,7 @@ static queue_t *queue_new(vhost_t *v)
     list_init(&q->consumers);
     list_init(&q->ready);
     list_init(&q->dirty);
+    list_init(&q->place.node);
     list_init(&q->stated.link);
     list_init(&q->settling);
     list_init(&q->getters);
@@ -56,6 +57,7 @@ void queue_define(queue_t *q, const record_t *r)
     if (table_find(r->arguments, BYTES("x-expires"), &expires))
         q->expires_ms = (uint64_t)field_integer(&expires);
     hash_insert(&q->vhost->queues, &q->node);
+    list_append(&q->vhost->in_order, &q->place.node);
     q->vhost->engine->counts.queues++;
 }
 
@@ -253,6 +255,7 @@ void queue_remove(queue_t *q, channel_t *waiter, const event_t *reply)
     q->deleted = true;
     hash_remove(&q->vhost->queues, &q->node);
     forget_in_log(q);
+    list_remove(&q->place.node);
     heap_cancel(&e->timers, &q->expiry);
     list_remove(&q->owned);
     list_remove(&q->dirty);

@@ -47,13 +47,15 @@ static record_no dead_below(const engine_t *e)
     return live < e->stated.low ? live : e->stated.low;
 }
 
+/* With all that was settled before it ends: records are durable in the order in which things were decided. */
 static void close_batch(engine_t *e)
 {
+    settled_flush(e);
     batch_t *b = e->batch;
     e->batch = NULL;
     if (b == NULL)
         return;
-    b->dead_below = e->dead_below;
+    b->dead_below = dead_below(e);
     e->unwritten_bytes += batch_bytes(b);
     e->stated.bytes_since += batch_bytes(b);
     *e->lent_end = b;
@@ -61,13 +63,11 @@ static void close_batch(engine_t *e)
     lane_push(e->journal->batches, &b);
 }
 
-record_no records_add(engine_t *e, const record_t *r, message_t *content)
+record_no records_append(engine_t *e, const record_t *r, message_t *content)
 {
     if (!records_wanted(e))
         return 0;
     assert(!content == !record_has_content(r->type));
-    if (e->batch && batch_bytes(e->batch) >= e->options.batch_bytes)
-        close_batch(e);
     if (e->batch == NULL)
         e->batch = batch_new(e->next_record);
     record_write(&e->batch->records, r);
@@ -77,6 +77,13 @@ record_no records_add(engine_t *e, const record_t *r, message_t *content)
         batch_add_content(e->batch, message_content(content), content);
     }
     return e->next_record++;
+}
+
+record_no records_add(engine_t *e, const record_t *r, message_t *content)
+{
+    if (e->batch && batch_bytes(e->batch) >= e->options.batch_bytes)
+        close_batch(e);
+    return records_append(e, r, content);
 }
 
 record_no records_define(engine_t *e, const record_t *r)
@@ -91,9 +98,6 @@ void records_give(engine_t *e)
 {
     if (e->journal == NULL)
         return;
-    settled_flush(e);
-    e->dead_below =
-        dead_below(e); /* not for batches closed before: what was settled is in this one perhaps */
     close_batch(e);
     if (lane_flush(e->journal->batches))
         e->wake_log = true;

@@ -3,8 +3,8 @@
  * append.c: the log's turn: what waits becomes groups at the end of the log, one sync makes it durable, then it goes
  * back.
  *
- * A segment is left only when all of it is synced. Its last 512 octets are kept for a mark, so that what is durable
- * can always be stated. */
+ * A segment is left only when all of it is synced, and with it the end frame that says so. Room for one mark and the
+ * end is kept in each, so that what is durable can always be stated. */
 #include <assert.h>
 
 #include "base/alloc.h"
@@ -20,7 +20,7 @@ static int failed(log_side_t *l)
 
 static uint64_t room_needed(uint64_t group_bytes)
 {
-    return frame_align(group_bytes) + FRAME_MARK_BYTES;
+    return frame_align(group_bytes) + 2 * FRAME_MARK_BYTES;
 }
 
 static bool fits_here(const store_t *s, uint64_t group_bytes)
@@ -49,8 +49,11 @@ static int switch_segment(store_t *s, error_t *err)
     const segment_t *next = lane_peek(s->ready);
     if (!next)
         return 0;
-    if (l->writer.unsynced && sync_log(s, err) != 0)
+    record_no stated = l->known.durable_through;
+    writer_put_mark(&l->writer, FRAME_END, l->last + 1, &l->known);
+    if (sync_log(s, err) != 0)
         return -1;
+    l->stated = stated;
     uint64_t left_bytes = l->writer.segment.bytes;
     writer_use(&l->writer, next, SEGMENT_HEADER_BYTES);
     lane_pop(s->ready);
@@ -178,7 +181,7 @@ int log_side_mark(store_t *s, error_t *err)
     if (l->stated == l->known.durable_through)
         return 0;
     assert(l->pending_count == 0 && l->last == l->known.durable_through);
-    writer_put_mark(&l->writer, l->last + 1, &l->known);
+    writer_put_mark(&l->writer, FRAME_MARK, l->last + 1, &l->known);
     if (sync_log(s, err) != 0)
         return -1;
     l->stated = l->known.durable_through;

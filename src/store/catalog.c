@@ -72,8 +72,10 @@ static bool are_zeros(bytes_t octets)
 static int check_nothing_there(const catalog_segment_t *s, window_t *w, error_t *err)
 {
     bytes_t octets;
-    int rc = window_get(w, SEGMENT_HEADER_BYTES, FRAME_GROUP_BYTES, &octets, err);
-    if (rc != 0 || are_zeros(octets))
+    int rc = window_get(w, 0, SEGMENT_HEADER_BYTES, &octets, err);
+    if (rc == 0)
+        rc = window_get(w, SEGMENT_HEADER_BYTES, FRAME_GROUP_BYTES, &octets, err);
+    if (rc != 0 || (are_zeros(octets) && w->unreadable == 0))
         return rc;
     return error_set(err, "%s at 0: the header is damaged, and no other segment has the key to what is in it",
                      s->name);
@@ -116,7 +118,7 @@ static int look_at_beginning(catalog_t *c, catalog_segment_t *s, window_t *w, er
 static int for_each(catalog_t *c, disk_t *disk, each_segment_t *each, error_t *err)
 {
     enum { READ_BYTES = 4096 };
-    window_t w = {0};
+    window_t w = {.skips_unreadable = true};
     int rc = 0;
     for (size_t i = 0; i < c->count && rc == 0; i++) {
         rc = window_open(&w, disk, c->segments[i].name, READ_BYTES, err);

@@ -78,7 +78,7 @@ void frame_seal(uint8_t *head, frame_t *f, const frame_place_t *place)
 
 static bool is_shape_known(const frame_t *f, uint64_t room)
 {
-    if (f->kind < FRAME_DATA || f->kind > FRAME_START || (f->flags & ~FLAGS_KNOWN) != 0)
+    if (f->kind < FRAME_DATA || f->kind > FRAME_END || (f->flags & ~FLAGS_KNOWN) != 0)
         return false;
     if (f->kind != FRAME_DATA)
         return f->bytes == FRAME_FIXED_BYTES && f->metadata_bytes == 0 && f->piece_count == 0 &&

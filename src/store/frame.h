@@ -6,7 +6,7 @@
  *
  *      0   8  checksum of the octets from here on to the end of the metadata
  *      8   4  magic "chFr"
- *     12   1  kind: 1 data, 2 mark, 3 start
+ *     12   1  kind: 1 data, 2 mark, 3 start, 4 end
  *     13   1  flags: 1 first of its group, 2 last of its group, 4 its metadata begins inside a record, 8 a copy
  *     14   2  0
  *     16   8  octets of the whole frame
@@ -16,7 +16,7 @@
  *     40   8  number of the segment it was written to
  *     48   8  epoch (0)
  *     56   8  incarnation: how often the log was opened
- *     64   8  number of the first record that ends in it (a mark, a start: of the next record)
+ *     64   8  number of the first record that ends in it (others: of the next record)
  *     72   4  count of records that end in it
  *     76   4  0
  *     80   8  durable through: the highest record known to be synced when this was written
@@ -36,7 +36,7 @@
  *
  * A frame is valid if
  *   1. its checksum holds; 2. magic, log id and segment are the segment's own; 3. kind and flags are known ones and the
- *   zeros are 0; 4. the pieces' octets fill it exactly; 5. marks and starts are groups of their own and hold nothing.
+ *   zeros are 0; 4. the pieces' octets fill it exactly; 5. all but data are groups of their own and hold nothing.
  * It is the next of the log if moreover
  *   6. its first record is the one expected; 7. `previous` is the checksum of the data frame before; 8. its
  *   incarnation is that of the first frame of its segment. */
@@ -55,6 +55,7 @@ typedef enum frame_kind {
     FRAME_DATA = 1,
     FRAME_MARK = 2,  /* says what is durable */
     FRAME_START = 3, /* begins an incarnation: it goes on behind the record before this one's first */
+    FRAME_END = 4,   /* the segment is left: another one lies behind it */
 } frame_kind_t;
 
 enum frame_flag {

@@ -6,13 +6,13 @@
 
 frame_search_t frame_search(window_t *w, const log_identity_t *log, uint64_t segment, uint64_t offset)
 {
-    return (frame_search_t){.window = w, .place = {*log, segment, offset}};
+    return (frame_search_t){.window = w, .place = {*log, segment, offset}, .blank_bytes = UINT64_MAX};
 }
 
 int frame_search_next(frame_search_t *s, frame_t *f, error_t *err)
 {
-    uint64_t *at = &s->place.offset;
-    while (*at < s->window->file_bytes) {
+    uint64_t *at = &s->place.offset, from = *at;
+    while (*at < s->window->file_bytes && *at - from < s->blank_bytes) {
         bytes_t head;
         int rc = window_frame(s->window, &s->place, f, &head, err);
         if (rc < 0)

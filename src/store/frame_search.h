@@ -10,6 +10,7 @@ typedef struct frame_search {
     window_t *window;
     frame_place_t place; /* where the search is */
     uint64_t found_at;
+    uint64_t blank_bytes; /* it is given up after so many without a frame */
 } frame_search_t;
 
 /* Looks from `offset` on. */

@@ -108,7 +108,7 @@ static int copy_group(opening_t *o, copying_t *c, window_t *w, const tail_group_
 static int copy_tail(opening_t *o, copying_t *c, error_t *err)
 {
     const scan_t *scan = &o->scan;
-    window_t w = {0};
+    window_t w = {.skips_unreadable = true};
     size_t segment = SIZE_MAX;
     int rc = 0;
     for (size_t i = scan->tail_begin; i < scan->tail_end && rc == 0; i++) {

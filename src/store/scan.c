@@ -1,29 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * scan.c: see scan.h. */
-#include "store/scan.h"
-
+ * scan.c: along the chain, group by group, segment by segment; and what is said where it is broken. */
 #include "base/alloc.h"
 #include "base/text.h"
-
-#define NOWHERE SIZE_MAX
+#include "store/scan_internal.h"
 
 typedef unsigned long long ull;
 
-static void raise(uint64_t *to, uint64_t v)
-{
-    if (*to < v)
-        *to = v;
-}
-
-static catalog_segment_t *segment_at(scan_t *s, size_t index)
-{
-    return &s->catalog.segments[index];
-}
-
 static frame_place_t place_at(scan_t *s, size_t index, uint64_t offset)
 {
-    return (frame_place_t){s->catalog.log, segment_at(s, index)->number, offset};
+    return (frame_place_t){s->catalog.log, scan_segment(s, index)->number, offset};
 }
 
 static void tell_fault(scan_t *s, const char *file, uint64_t offset, bool fatal, const char *what)
@@ -40,14 +26,23 @@ static void add_to_index(scan_t *s, const frame_place_t *place, const frame_t *f
 {
     if ((f->flags & FRAME_CONTINUES) || place->offset - s->indexed_at < s->index_bytes)
         return;
-    record_index_add(&segment_at(s, s->current)->index, f->first, place->offset);
+    record_index_add(&scan_segment(s, s->current)->index, f->first, place->offset);
     s->indexed_at = place->offset;
 }
 
-static bool give_record(scan_t *s, const frame_record_t *r)
+static void tell_damaged(scan_t *s, uint64_t offset, record_no number)
+{
+    char what[64];
+    text_format(what, sizeof what, "the content of record %llu is damaged", (ull)number);
+    tell_fault(s, scan_segment(s, s->current)->name, offset, false, what);
+    s->damaged_contents++;
+}
+
+static bool give_record(scan_t *s, uint64_t offset, const frame_record_t *r)
 {
     bool damaged = r->has_content && !frame_piece_holds(&r->piece, &s->catalog.log, r->content);
-    s->damaged_contents += damaged;
+    if (damaged)
+        tell_damaged(s, offset, r->number);
     s->record_count++;
     bytes_t content = damaged ? bytes_make(NULL, 0) : r->content;
     return !s->visitor->record ||
@@ -56,12 +51,12 @@ static bool give_record(scan_t *s, const frame_record_t *r)
 
 static int give_records(scan_t *s, const frame_place_t *place, const frame_t *f, bytes_t octets, error_t *err)
 {
-    const char *file = segment_at(s, s->current)->name;
+    const char *file = scan_segment(s, s->current)->name;
     frame_record_t r;
     int rc = -1;
     if (frame_records_begin(&s->records, f, octets))
         while ((rc = frame_records_next(&s->records, &r)) > 0)
-            if (!give_record(s, &r))
+            if (!give_record(s, place->offset, &r))
                 return error_set(err, "%s at %llu: record %llu was not accepted", file, (ull)place->offset,
                                  (ull)r.number);
     if (rc == 0 && frame_records_end(&s->records, f))
@@ -76,7 +71,7 @@ static int give_frame(void *context, const frame_place_t *place, const frame_t *
     scan_t *s = context;
     s->frames++;
     if (s->visitor->frame)
-        s->visitor->frame(s->visitor->context, segment_at(s, s->current), place->offset, f);
+        s->visitor->frame(s->visitor->context, scan_segment(s, s->current), place->offset, f);
     add_to_index(s, place, f);
     return give_records(s, place, f, octets, err);
 }
@@ -98,7 +93,7 @@ static void add_to_tail(scan_t *s, const log_group_t *g)
 
 static void state_durable(scan_t *s, record_no through)
 {
-    raise(&s->stated, through);
+    scan_raise(&s->stated, through);
     while (s->tail_begin < s->tail_end && s->tail[s->tail_begin].group.next <= s->stated + 1)
         s->tail_begin++;
 }
@@ -113,7 +108,7 @@ static int accept_group(scan_t *s, const log_group_t *g, error_t *err)
     int rc = log_group_each(&s->window, &place, g, give_frame, s, err);
     if (rc != 0)
         return rc;
-    catalog_segment_t *here = segment_at(s, s->current);
+    catalog_segment_t *here = scan_segment(s, s->current);
     if (!here->in_use)
         here->from = g->frame.first;
     here->in_use = true;
@@ -121,8 +116,8 @@ static int accept_group(scan_t *s, const log_group_t *g, error_t *err)
     if (s->first == 0)
         s->first = g->frame.first;
     s->bytes += g->end - g->at;
-    raise(&s->durable, g->frame.durable_through);
-    raise(&s->needed_from, g->frame.needed_from);
+    scan_raise(&s->durable, g->frame.durable_through);
+    scan_raise(&s->needed_from, g->frame.needed_from);
     state_durable(s, g->frame.kind == FRAME_START ? g->frame.first - 1 : g->frame.durable_through);
     if (g->frame.kind == FRAME_DATA) {
         add_to_tail(s, g);
@@ -131,19 +126,22 @@ static int accept_group(scan_t *s, const log_group_t *g, error_t *err)
     }
     s->chain.expected = g->next;
     s->at = s->search_from = g->end;
+    s->is_at_end = g->frame.kind == FRAME_END;
+    s->has_looked_ahead = s->has_looked_ahead && !s->is_at_end; /* now there is a reason to look closer */
     return 1;
 }
 
 static int enter(scan_t *s, size_t index, uint64_t at, uint64_t incarnation, error_t *err)
 {
-    catalog_segment_t *here = segment_at(s, index);
+    catalog_segment_t *here = scan_segment(s, index);
     int rc = window_open(&s->window, s->disk, here->name, s->read_bytes, err);
     if (rc != 0)
         return rc;
-    if (here->header != SEGMENT_WHOLE)
+    if (here->header != SEGMENT_WHOLE) /* damage, or a crash while it was being recycled */
         tell_fault(s, here->name, 0, false,
-                   "the header is damaged; what it said is known from other segments");
+                   "the header is not whole; what it said is known from other segments");
     s->current = index;
+    s->is_at_end = false;
     s->at = s->search_from = at;
     s->indexed_at = at;
     s->chain.incarnation = incarnation;
@@ -154,13 +152,13 @@ static int enter(scan_t *s, size_t index, uint64_t at, uint64_t incarnation, err
     return 1;
 }
 
-/* The next segment whose beginning is there and not superseded, or NOWHERE. */
+/* The next segment whose beginning is there and not superseded, or SCAN_NOWHERE. */
 static size_t next_candidate(scan_t *s)
 {
-    for (size_t i = s->current == NOWHERE ? 0 : s->current + 1; i < s->catalog.count; i++)
-        if (catalog_is_candidate(segment_at(s, i)))
+    for (size_t i = s->current == SCAN_NOWHERE ? 0 : s->current + 1; i < s->catalog.count; i++)
+        if (catalog_is_candidate(scan_segment(s, i)))
             return i;
-    return NOWHERE;
+    return SCAN_NOWHERE;
 }
 
 static bool connects(const log_chain_t *chain, const frame_t *f)
@@ -173,132 +171,34 @@ static bool connects(const log_chain_t *chain, const frame_t *f)
            is_incarnation_right;
 }
 
-/* ---- behind the end of the chain ---- */
-
-/* May hold something that the chain does not lead to. */
-static bool is_hidden(const catalog_segment_t *s)
-{
-    return !s->is_leftover && !s->has_first;
-}
-
-static int look_through(scan_t *s, size_t index, uint64_t from, error_t *err)
-{
-    const catalog_segment_t *segment = segment_at(s, index);
-    int rc = window_open(&s->ahead, s->disk, segment->name, s->read_bytes, err);
-    if (rc != 0)
-        return rc;
-    frame_search_t search = frame_search(&s->ahead, &s->catalog.log, segment->number, from);
-    frame_t f;
-    while ((rc = frame_search_next(&search, &f, err)) > 0) {
-        raise(&s->durable, f.durable_through);
-        raise(&s->incarnation, f.incarnation);
-        if (index == s->current)
-            s->frames_end = search.found_at + f.bytes;
-        else if (f.incarnation > s->chain.incarnation && (f.flags & FRAME_COPY) == 0)
-            s->is_start_lost = true;
-    }
-    return rc;
-}
-
-/* Makes D final: no segment that is known to begin follows. */
-static int look_ahead(scan_t *s, error_t *err)
-{
-    if (s->has_looked_ahead)
-        return 0;
-    s->has_looked_ahead = true;
-    int rc = s->current == NOWHERE ? 0 : look_through(s, s->current, s->search_from, err);
-    for (size_t i = s->current == NOWHERE ? 0 : s->current + 1; i < s->catalog.count && rc == 0; i++)
-        if (is_hidden(segment_at(s, i)))
-            rc = look_through(s, i, SEGMENT_HEADER_BYTES, err);
-    return rc;
-}
-
-/* 1: this record is known to be synced; 0: it is not. */
-static int is_durable(scan_t *s, record_no record, error_t *err)
-{
-    if (record > s->durable) {
-        int rc = look_ahead(s, err);
-        if (rc != 0)
-            return rc;
-    }
-    return record <= s->durable;
-}
-
 /* ---- damage ---- */
 
-/* Where the log goes on behind a damaged place. */
-typedef struct resume {
-    size_t segment; /* NOWHERE: it does not */
-    uint64_t at;
-    frame_t frame;
-} resume_t;
-
-static bool can_resume(scan_t *s, size_t index, uint64_t at, const frame_t *f)
-{
-    const catalog_segment_t *segment = segment_at(s, index);
-    if (f->first < scan_next_record(s) || f->first >= segment->limit || f->incarnation < s->chain.incarnation)
-        return false;
-    return f->kind == FRAME_START ? at == SEGMENT_HEADER_BYTES
-                                  : f->kind == FRAME_DATA && (f->flags & FRAME_FIRST) != 0;
-}
-
-static int find_resume_in(scan_t *s, size_t index, resume_t *out, error_t *err)
-{
-    const catalog_segment_t *segment = segment_at(s, index);
-    int rc = window_open(&s->ahead, s->disk, segment->name, s->read_bytes, err);
-    if (rc != 0)
-        return rc;
-    uint64_t from = index == s->current ? s->search_from : SEGMENT_HEADER_BYTES;
-    frame_search_t search = frame_search(&s->ahead, &s->catalog.log, segment->number, from);
-    while ((rc = frame_search_next(&search, &out->frame, err)) > 0)
-        if (can_resume(s, index, search.found_at, &out->frame)) {
-            out->segment = index;
-            out->at = search.found_at;
-            return 0;
-        }
-    return rc;
-}
-
-/* In the rest of this segment, and in those behind it up to `last`. */
-static int find_resume(scan_t *s, size_t last, resume_t *out, error_t *err)
-{
-    out->segment = NOWHERE;
-    for (size_t i = s->current == NOWHERE ? 0 : s->current; i < s->catalog.count && i <= last; i++) {
-        const catalog_segment_t *segment = segment_at(s, i);
-        if (segment->is_leftover || (segment->has_first && !catalog_is_candidate(segment)))
-            continue;
-        int rc = find_resume_in(s, i, out, err);
-        if (rc != 0 || out->segment != NOWHERE)
-            return rc;
-    }
-    return 0;
-}
-
-static int resume_at(scan_t *s, const resume_t *r, error_t *err)
+static int resume_at(scan_t *s, const scan_resume_t *r, error_t *err)
 {
     state_durable(s, r->frame.first - 1);
     s->chain.expected = r->frame.first;
     s->chain.any_previous = true;
     s->chain.incarnation = r->frame.incarnation;
-    raise(&s->incarnation, r->frame.incarnation);
+    scan_raise(&s->incarnation, r->frame.incarnation);
     if (r->segment != s->current)
         return enter(s, r->segment, r->at, r->frame.incarnation, err);
+    s->is_at_end = false;
     s->at = s->search_from = r->at;
-    record_index_add(&segment_at(s, s->current)->index, r->frame.first, r->at);
+    record_index_add(&scan_segment(s, s->current)->index, r->frame.first, r->at);
     s->indexed_at = r->at;
     return 1;
 }
 
 /* The place to name: where the chain ended, or the beginning of the segment in which it should have gone on. */
-static const char *place_of_damage(scan_t *s, const resume_t *r, uint64_t *offset)
+static const char *place_of_damage(scan_t *s, const scan_resume_t *r, uint64_t *offset)
 {
     *offset = s->at;
-    bool is_behind = s->current == NOWHERE || (r->segment != NOWHERE && r->segment != s->current &&
-                                               is_hidden(segment_at(s, r->segment)));
+    bool is_behind = s->current == SCAN_NOWHERE || (r->segment != SCAN_NOWHERE && r->segment != s->current &&
+                                                    scan_is_hidden(scan_segment(s, r->segment)));
     if (!is_behind)
-        return segment_at(s, s->current)->name;
+        return scan_segment(s, s->current)->name;
     *offset = SEGMENT_HEADER_BYTES;
-    return segment_at(s, r->segment != NOWHERE ? r->segment : 0)->name;
+    return scan_segment(s, r->segment != SCAN_NOWHERE ? r->segment : 0)->name;
 }
 
 /* Records from the next one to `last` are lost. */
@@ -316,11 +216,11 @@ static int tell_lost(scan_t *s, const char *file, uint64_t offset, record_no fro
 /* The chain is broken where something durable was. */
 static int leave_out(scan_t *s, error_t *err)
 {
-    resume_t r;
-    int rc = find_resume(s, NOWHERE, &r, err);
+    scan_resume_t r;
+    int rc = scan_find_resume(s, SCAN_NOWHERE, &r, err);
     if (rc != 0)
         return rc;
-    bool goes_on = r.segment != NOWHERE;
+    bool goes_on = r.segment != SCAN_NOWHERE;
     record_no next = scan_next_record(s), last = goes_on ? r.frame.first - 1 : s->durable;
     uint64_t offset;
     const char *file = place_of_damage(s, &r, &offset);
@@ -338,11 +238,19 @@ static int leave_out(scan_t *s, error_t *err)
 
 /* ---- the end ---- */
 
-/* What is cut: valid frames behind the end, or the trace of one. */
-static int end_log(scan_t *s, error_t *err)
+/* What cannot be read may have been durable. */
+static int tell_unreadable(scan_t *s, error_t *err)
 {
-    if (s->current == NOWHERE)
-        return 0;
+    static const char what[] =
+        "the disk cannot read what follows here, so it is not known where the log ends";
+    const char *file = scan_segment(s, s->current)->name;
+    tell_fault(s, file, s->at, true, what);
+    return s->serve_damaged ? 0 : error_set(err, "%s at %llu: %s", file, (ull)s->at, what);
+}
+
+/* What is cut: valid frames behind the end, or the trace of one. */
+static int count_cut(scan_t *s, error_t *err)
+{
     if (s->frames_end > s->at) {
         s->cut_bytes = s->frames_end - s->at;
         return 0;
@@ -358,15 +266,38 @@ static int end_log(scan_t *s, error_t *err)
     return 0;
 }
 
+static int end_log(scan_t *s, error_t *err)
+{
+    if (s->current == SCAN_NOWHERE)
+        return 0;
+    bool is_readable = !s->is_unreadable && s->window.unreadable_end <= s->at;
+    int rc = is_readable ? 0 : tell_unreadable(s, err);
+    return rc == 0 ? count_cut(s, err) : rc;
+}
+
+/* There is always a file behind a segment that was left. */
+static int tell_missing(scan_t *s, error_t *err)
+{
+    static const char what[] = "the log went on behind this segment, but no other is there";
+    const char *file = scan_segment(s, s->current)->name;
+    tell_fault(s, file, s->at - FRAME_MARK_BYTES, true, what);
+    return s->serve_damaged ? 0 : error_set(err, "%s at %llu: %s", file, (ull)s->at - FRAME_MARK_BYTES, what);
+}
+
 /* The chain does not go on in this segment. */
 static int leave_segment(scan_t *s, error_t *err)
 {
     size_t next = next_candidate(s);
-    if (next != NOWHERE && connects(&s->chain, &segment_at(s, next)->first))
-        return enter(s, next, SEGMENT_HEADER_BYTES, segment_at(s, next)->first.incarnation, err);
-    if (next != NOWHERE)
+    if (next != SCAN_NOWHERE && connects(&s->chain, &scan_segment(s, next)->first))
+        return enter(s, next, SEGMENT_HEADER_BYTES, scan_segment(s, next)->first.incarnation, err);
+    if (next != SCAN_NOWHERE)
         return leave_out(s, err);
-    int durable = is_durable(s, scan_next_record(s), err);
+    if (s->is_at_end && s->current + 1 == s->catalog.count) {
+        int rc = tell_missing(s, err);
+        if (rc != 0)
+            return rc;
+    }
+    int durable = scan_is_durable(s, scan_next_record(s), err);
     if (durable < 0)
         return durable;
     return durable || s->is_start_lost ? leave_out(s, err) : end_log(s, err);
@@ -375,6 +306,8 @@ static int leave_segment(scan_t *s, error_t *err)
 /* 1: there may be more; 0: this was the end; negative: an error. */
 static int scan_step(scan_t *s, error_t *err)
 {
+    if (s->is_at_end)
+        return leave_segment(s, err);
     frame_place_t place = place_at(s, s->current, s->at);
     log_group_t g;
     int state = log_group_check(&s->window, &place, &s->chain, &g, err);
@@ -383,13 +316,14 @@ static int scan_step(scan_t *s, error_t *err)
     if (state == GROUP_NEXT && g.frame.kind == FRAME_START && s->at != SEGMENT_HEADER_BYTES)
         state = GROUP_BROKEN;
     if (state == GROUP_NEXT && g.frame.kind == FRAME_DATA &&
-        g.frame.first >= segment_at(s, s->current)->limit)
+        g.frame.first >= scan_segment(s, s->current)->limit)
         return leave_segment(s, err);
     if (state != GROUP_NEXT) {
         s->search_from = state == GROUP_OTHER ? s->at : s->at + FRAME_GROUP_BYTES;
         return leave_segment(s, err);
     }
-    int keep = g.contents_hold ? 1 : is_durable(s, g.next - 1, err);
+    bool is_readable = s->window.unreadable_end <= g.at;
+    int keep = g.contents_hold || !is_readable ? 1 : scan_is_durable(s, g.next - 1, err);
     if (keep < 0)
         return keep;
     return keep ? accept_group(s, &g, err) : end_log(s, err);
@@ -400,33 +334,30 @@ static int scan_step(scan_t *s, error_t *err)
 static void take_first_claims(scan_t *s)
 {
     for (size_t i = 0; i < s->catalog.count; i++) {
-        const catalog_segment_t *segment = segment_at(s, i);
+        const catalog_segment_t *segment = scan_segment(s, i);
         if (!segment->has_first)
             continue;
-        raise(&s->durable, segment->first.durable_through);
-        raise(&s->incarnation, segment->first.incarnation);
+        scan_raise(&s->durable, segment->first.durable_through);
+        scan_raise(&s->incarnation, segment->first.incarnation);
     }
 }
 
-/* With serve_damaged, what can be saved of a first segment whose beginning is damaged. */
-static int begin_early(scan_t *s, size_t candidate, error_t *err)
-{
-    resume_t r;
-    int rc = find_resume(s, candidate - 1, &r, err);
-    if (rc != 0 || r.segment == NOWHERE)
-        return rc;
-    return resume_at(s, &r, err);
-}
-
+/* Before the first segment that is known to begin there may be one whose beginning is damaged. (Not one that is unused:
+ * files are recycled in the order of the log.) */
 static int begin(scan_t *s, error_t *err)
 {
     size_t candidate = next_candidate(s);
-    if (s->serve_damaged && candidate != NOWHERE && candidate > 0) {
-        int rc = begin_early(s, candidate, err);
+    scan_resume_t r = {.segment = SCAN_NOWHERE};
+    if (candidate != SCAN_NOWHERE && candidate > 0) {
+        int rc = scan_find_resume(s, candidate - 1, &r, err);
         if (rc != 0)
             return rc;
     }
-    return leave_segment(s, err);
+    if (r.segment == SCAN_NOWHERE)
+        return leave_segment(s, err);
+    tell_fault(s, scan_segment(s, r.segment)->name, SEGMENT_HEADER_BYTES, false,
+               "the first frame is damaged");
+    return resume_at(s, &r, err);
 }
 
 /* Is something missing before the first record? */
@@ -436,15 +367,16 @@ static int check_beginning(scan_t *s, error_t *err)
     if (s->first <= needed)
         return 0;
     for (size_t i = 0; i < s->catalog.count; i++)
-        if (segment_at(s, i)->in_use)
-            return tell_lost(s, segment_at(s, i)->name, SEGMENT_HEADER_BYTES, needed, s->first - 1, err);
+        if (scan_segment(s, i)->in_use)
+            return tell_lost(s, scan_segment(s, i)->name, SEGMENT_HEADER_BYTES, needed, s->first - 1, err);
     return 0;
 }
 
 int scan_run(scan_t *s, error_t *err)
 {
-    s->current = NOWHERE;
+    s->current = SCAN_NOWHERE;
     s->chain.any_previous = true;
+    s->window.skips_unreadable = s->ahead.skips_unreadable = true;
     int rc = catalog_read(&s->catalog, s->disk, err);
     if (rc != 0 || !s->catalog.is_log)
         return rc;

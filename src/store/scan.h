@@ -8,6 +8,10 @@
  * also one behind the end of the chain: so, and only then, the rest of the segment is searched for frames, and segments
  * behind it whose beginning is not there.
  *
+ * Most such segments lie ready and were never used, and reading them would take long. So they are searched to their end only
+ * if the chain came to the end of a segment that was left, and else in their first megabytes: there is nothing in
+ * them then but, at worst, a start that is damaged and what follows it.
+ *
  * What such a segment may be: one that lies ready; one whose first write was lost with the power; one to which an opening
  * had copied the tail when it was interrupted, before its start; or one whose beginning is damaged. The last one has
  * frames that say that something missing is durable, or frames of a later incarnation that are no copies: those
@@ -54,7 +58,8 @@ typedef struct scan {
     /* what was seen behind the end of the chain */
     window_t ahead;
     uint64_t search_from, frames_end;
-    bool has_looked_ahead, is_start_lost;
+    bool is_at_end; /* of a segment that was left */
+    bool has_looked_ahead, is_start_lost, is_unreadable;
 
     /* found */
     record_no first;       /* record of the log; 0: it has none */

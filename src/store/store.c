@@ -22,7 +22,7 @@ void store_options_default(store_options_t *o)
 
 static void check_options(const store_options_t *o)
 {
-    enum { LEAST_BYTES = SEGMENT_HEADER_BYTES + 2 * FRAME_GROUP_BYTES };
+    enum { LEAST_BYTES = SEGMENT_HEADER_BYTES + 4 * FRAME_GROUP_BYTES };
     assert(o->segment_bytes >= LEAST_BYTES && o->first_segment_bytes >= LEAST_BYTES);
     assert(o->frame_bytes >= 2 * FRAME_FIXED_BYTES && o->segments_ahead > 0 && o->ring_items > 0);
     assert(o->read_bytes > 0 && o->random.fill);

@@ -7,6 +7,9 @@
 
 #include "base/alloc.h"
 
+#define SECTOR_BYTES    512
+#define UNREADABLE_MOST 4096 /* more than that, and the disk is gone */
+
 static void forget(window_t *w)
 {
     w->len = 0;
@@ -17,6 +20,8 @@ int window_open(window_t *w, disk_t *disk, const char *name, size_t read_bytes, 
 {
     disk_close(&w->file);
     w->read_bytes = read_bytes;
+    w->unreadable = 0;
+    w->unreadable_end = 0;
     int rc = disk_open(disk, name, DISK_READ, &w->file, err);
     return rc == 0 ? window_refresh(w, err) : rc;
 }
@@ -60,20 +65,45 @@ static void move_to(window_t *w, uint64_t offset)
     w->len = keep;
 }
 
-/* Reads until `want` octets are here; where the disk refuses, the `need` that were asked for. */
-static int fill(window_t *w, size_t want, size_t need, error_t *err)
+/* Reads until `want` octets are here, or the file ends. */
+static int read_to(window_t *w, size_t want, error_t *err)
 {
     size_t got;
-    reserve(w, want);
     int rc = disk_read(w->file, w->offset + w->len, w->data + w->len, want - w->len, &got, err);
-    if (rc != 0 && need < want)
-        rc = disk_read(w->file, w->offset + w->len, w->data + w->len, need - w->len, &got, err);
-    if (rc != 0) {
-        forget(w);
+    if (rc == 0)
+        w->len += got;
+    return rc;
+}
+
+/* Up to the end of the sector, with zeros if need be. */
+static int read_sector(window_t *w, size_t want, error_t *err)
+{
+    uint64_t at = w->offset + w->len, end = (at / SECTOR_BYTES + 1) * SECTOR_BYTES;
+    size_t to = end - w->offset < want ? (size_t)(end - w->offset) : want;
+    int rc = read_to(w, to, err);
+    if (rc == 0)
+        return 0;
+    if (++w->unreadable > UNREADABLE_MOST)
         return rc;
-    }
-    w->len += got;
+    memset(w->data + w->len, 0, to - w->len);
+    w->len = to;
+    if (w->unreadable_end < end)
+        w->unreadable_end = end;
     return 0;
+}
+
+static int fill(window_t *w, size_t want, size_t need, error_t *err)
+{
+    reserve(w, want);
+    int rc = read_to(w, want, err);
+    if (rc != 0 && need < want)
+        rc = read_to(w, need, err);
+    if (rc != 0 && w->skips_unreadable)
+        for (rc = 0; rc == 0 && w->len < need;)
+            rc = read_sector(w, need, err);
+    if (rc != 0)
+        forget(w);
+    return rc;
 }
 
 int window_get(window_t *w, uint64_t offset, uint64_t len, bytes_t *out, error_t *err)

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * window.h: a file seen through a window that moves forward: a few large reads instead of many small ones. */
+ * window.h: a file seen through a window that moves forward: a few large reads instead of many small ones.
+ *
+ * Where the disk refuses to read, it is asked again for less: first for what is needed, and then, if the window
+ * `skips_unreadable`, sector by sector. A sector that cannot be read is then zeros, so that what was in it is damaged and no
+ * more than that. */
 #pragma once
 
 #include "base/disk.h"
@@ -13,6 +17,9 @@ typedef struct window {
     uint8_t *data;     /* octets [offset, offset + len) of the file */
     size_t len, capacity;
     uint64_t offset;
+    bool skips_unreadable;
+    uint32_t unreadable;     /* sectors of this file that could not be read */
+    uint64_t unreadable_end; /* the end of the last of them; 0: none */
 } window_t;
 
 /* Opens a file for reading; the memory of a file before is kept. Zeroed, a window is closed. */

@@ -6,7 +6,9 @@
 
 #include <assert.h>
 
-#define LEND_BYTES   512               /* content from this size on is not copied */
+#define LEND_BYTES 512 /* content from this size on is not copied */
+#define COPY_BYTES                                                                                           \
+    (64 * 1024) /* likewise of a frame that is copied, which is not lent for longer than the call */
 #define FLUSH_BYTES  (4 * 1024 * 1024) /* so much may gather */
 #define FLUSH_PIECES 256               /* of one write */
 
@@ -103,7 +105,13 @@ int writer_put_copy(writer_t *w, const frame_t *f, bytes_t octets, const log_cla
     uint8_t *head = output_reserve(w->out, head_bytes);
     memcpy(head + FRAME_FIXED_BYTES, octets.data + FRAME_FIXED_BYTES, head_bytes - FRAME_FIXED_BYTES);
     put_head(w, head, &copy);
-    put_content(w, bytes_make(octets.data + head_bytes, octets.len - head_bytes));
+    bytes_t content = bytes_make(octets.data + head_bytes, octets.len - head_bytes);
+    w->at += content.len;
+    if (content.len < COPY_BYTES) {
+        output_write(w->out, content);
+        return flush_if_much(w, err);
+    }
+    output_lend(w->out, content);
     return writer_flush(w, err);
 }
 
@@ -128,9 +136,9 @@ static frame_t make_mark(const writer_t *w, frame_kind_t kind, record_no next, u
                      .previous = previous};
 }
 
-void writer_put_mark(writer_t *w, record_no next, const log_claims_t *claims)
+void writer_put_mark(writer_t *w, frame_kind_t kind, record_no next, const log_claims_t *claims)
 {
-    frame_t f = make_mark(w, FRAME_MARK, next, w->previous, claims);
+    frame_t f = make_mark(w, kind, next, w->previous, claims);
     put_head(w, output_reserve(w->out, FRAME_FIXED_BYTES), &f);
     writer_end_group(w);
 }

@@ -64,8 +64,8 @@ int writer_put_copy(writer_t *w, const frame_t *f, bytes_t octets, const log_cla
 /* Zeros up to where the next group may begin. */
 void writer_end_group(writer_t *w);
 
-/* Puts a mark, `next` being the number of the next record. */
-void writer_put_mark(writer_t *w, record_no next, const log_claims_t *claims);
+/* Puts a mark or an end, `next` being the number of the next record. */
+void writer_put_mark(writer_t *w, frame_kind_t kind, record_no next, const log_claims_t *claims);
 
 /* Writes and syncs the start of an incarnation in front of what was put; that must have been synced before. */
 int writer_start(writer_t *w, record_no next, uint64_t previous, const log_claims_t *claims, error_t *err);

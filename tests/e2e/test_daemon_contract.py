@@ -11,7 +11,7 @@ import subprocess
 import peers
 import pytest
 import wire
-from lib.broker import program, run_daemon
+from lib.broker import NO_HTTP, program, run_daemon
 from pika import spec
 
 pytestmark = pytest.mark.chaski_only
@@ -125,10 +125,10 @@ def test_wrong_arguments_exit_with_2_and_a_reason(args, words):
 
 def test_rabbitmqs_keys_without_meaning_here_are_named_once_and_accepted(start_broker, tmp_path):
     file = tmp_path / "rabbitmq.conf"
-    file.write_text("management.tcp.port = 15672\nlog.file.level = info\nheartbeat = 17\n")
+    file.write_text("mqtt.tcp_listen_options.backlog = 15672\nlog.file.level = info\nheartbeat = 17\n")
     broker = start_broker(args=["-c", str(file)])
     assert heartbeat_offered(broker) == 17
-    for key in ("management.tcp.port", "log.file.level"):
+    for key in ("mqtt.tcp_listen_options.backlog", "log.file.level"):
         assert len([line for line in broker.lines if key in line and "[warning]" in line]) == 1
 
 
@@ -302,7 +302,7 @@ def test_sighup_without_a_file_changes_nothing(start_broker):
 def test_closed_stdout_does_not_end_it(tmp_path):
     """A log reader that goes away takes the log with it, not the broker."""
     path = str(tmp_path / "s")
-    process = subprocess.Popen([program(), f"listeners.tcp.default=unix:{path}", f"data_dir={tmp_path}/data"],
+    process = subprocess.Popen([program(), f"listeners.tcp.default=unix:{path}", f"data_dir={tmp_path}/data", *NO_HTTP],
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         line = b""
@@ -327,7 +327,7 @@ def test_log_that_nobody_reads_holds_up_nobody(tmp_path, threads):
     """A pipe that is full for ever: the broker goes on, counts what it could not say, says so, and ends in time."""
     path = str(tmp_path / "s")
     process = subprocess.Popen([program(), f"listeners.tcp.default=unix:{path}", f"io_threads={threads}",
-                                f"data_dir={tmp_path}/data"],
+                                f"data_dir={tmp_path}/data", *NO_HTTP],
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         while b"Server startup complete" not in process.stdout.readline():

@@ -49,6 +49,12 @@ typedef struct client {
     uint64_t lent, returned;
 } client_t;
 
+/* A client that only asks, and is there all the time. */
+typedef struct asker {
+    port_client_t port_client; /* first */
+    uint32_t asked, answered;
+} asker_t;
+
 typedef struct world {
     engine_t *engine;
     engine_options_t options;
@@ -56,6 +62,7 @@ typedef struct world {
     paper_t *paper; /* NULL: nothing is durable */
     port_t ports[PORTS];
     client_t clients[CLIENTS];
+    asker_t askers[PORTS];
     bytes_reader_t input;
     uint32_t causes;
     uint64_t now_ms;
@@ -147,6 +154,16 @@ static inline void on_channel_event(client_t *c, const event_t *e)
         on_channel_refused(c, ch, e);
     else if (e->type == EVENT_CONSUMER_GONE || e->type == EVENT_CONSUMER_CANCELLED)
         c->consumer_channel[e->consumer < CONSUMERS ? e->consumer : 0] = 0;
+}
+
+static inline void on_answer(port_client_t *port_client, event_t *e)
+{
+    asker_t *a = (asker_t *)(void *)port_client;
+    assert(e->type == EVENT_QUERIED && e->query);
+    assert(e->query->type == QUERY_QUEUES || e->query->queue_count == 0);
+    a->answered++;
+    assert(a->answered <= a->asked);
+    event_discard(e);
 }
 
 static inline void on_event(port_client_t *port_client, event_t *e)

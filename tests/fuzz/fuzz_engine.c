@@ -363,6 +363,8 @@ static void open_ports(world_t *w)
     for (size_t i = 0; i < PORTS; i++) {
         port_init(&w->ports[i], w->ring_items[i]);
         engine_attach(w->engine, &w->ports[i]);
+        w->askers[i] = (asker_t){.port_client.on_event = on_answer};
+        port_register(&w->ports[i], &w->askers[i].port_client);
     }
 }
 
@@ -437,6 +439,14 @@ static void settle_down(world_t *w)
     }
 }
 
+static void ask(world_t *w, size_t port, query_type_t type)
+{
+    asker_t *a = &w->askers[port];
+    command_t c = {.type = COMMAND_QUERY, .query = query_new(type)};
+    a->asked++;
+    port_push(&w->ports[port], &a->port_client, &c);
+}
+
 static void act(world_t *w)
 {
     uint8_t what = choice(w, 16);
@@ -447,7 +457,11 @@ static void act(world_t *w)
     } else if (what < 15) {
         (void)port_dispatch(&w->ports[choice(w, PORTS)], 1u + choice(w, 8));
     } else {
-        w->now_ms += choice(w, 4);
+        uint8_t how = choice(w, 8);
+        if (how < 4)
+            w->now_ms += how;
+        else
+            ask(w, how % PORTS, how < 6 ? QUERY_QUEUES : QUERY_OVERVIEW);
         if (w->paper)
             paper_act(w);
     }
@@ -478,6 +492,8 @@ static void everybody_leaves(world_t *w, bool politely)
             port_unregister(c->port, &c->port_client), c->stage = STAGE_NONE;
     }
     settle_down(w);
+    for (size_t i = 0; i < PORTS; i++)
+        assert(w->askers[i].answered == w->askers[i].asked);
     engine_count(w->engine, &n);
     assert(n.connections == 0 && n.channels == 0 && n.consumers == 0 && n.messages_unacked == 0);
 }

@@ -14,12 +14,14 @@
 #include <cmocka.h>
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "sim/sim_disk.h"
 #include "sim/sim_random.h"
+#include "store/reader.h"
 #include "store/segment.h"
 #include "store/store.h"
 
@@ -30,6 +32,7 @@ typedef struct made {
     uint32_t life, size;
     bool is_seen, is_damaged;
     message_t *message; /* alive until its batch is back */
+    bytes_t octets;     /* of its content, if the test has chosen them */
 } made_t;
 
 typedef struct fixture {
@@ -48,6 +51,8 @@ typedef struct fixture {
     record_no seen_first, seen_last; /* while it is opened */
     uint64_t seen_count, damaged_count;
     record_no dead_below; /* for the next batches */
+    log_t log;
+    uint64_t damage_lines; /* log lines that speak of damage */
 } fixture_t;
 
 /* ---- octets of a record ---- */
@@ -147,6 +152,24 @@ static inline void put_batch(fixture_t *f, uint32_t records, uint32_t size)
     (void)lane_flush(j->batches);
 }
 
+/* A batch of one PART record with these octets, which stay the caller's. Its number must be a PART's. */
+static inline void put_octets(fixture_t *f, bytes_t octets)
+{
+    assert_true(is_part(f->next));
+    batch_t *b = batch_new(f->next);
+    bytes_t none = {NULL, 0};
+    message_t *m = message_append(message_new(none, none, none, octets.len), octets, octets.len);
+    f->made[f->next] =
+        (made_t){.life = f->life, .size = (uint32_t)octets.len, .message = m, .octets = octets};
+    f->group_first[f->next++] = b->first;
+    record_write(&b->records, &(record_t){.type = RECORD_PART});
+    b->count = 1;
+    batch_add_content(b, message_content(m), m);
+    journal_t *j = store_journal(f->store);
+    lane_push(j->batches, &b);
+    (void)lane_flush(j->batches);
+}
+
 static inline void forget_message(fixture_t *f, record_no n)
 {
     message_free(f->made[n].message);
@@ -214,7 +237,10 @@ static inline void check_record(const fixture_t *f, record_no n, const record_t 
     }
     assert_int_equal(r->type, is_part(n) ? RECORD_PART : RECORD_MESSAGE);
     assert_int_equal(content.len, made->size);
-    check_octets(content, n, made->life);
+    if (made->octets.len > 0)
+        assert_memory_equal(content.data, made->octets.data, content.len);
+    else
+        check_octets(content, n, made->life);
     if (is_message(n))
         assert_int_equal(r->time_ms, made->life);
 }
@@ -365,6 +391,94 @@ static inline void release_read(read_request_t *r)
     mem_free(r);
 }
 
+/* All messages and parts from `from` on, each `step`-th. */
+static inline void read_all(fixture_t *f, record_no from, record_no step)
+{
+    record_no *records = mem_alloc(RECORDS_MOST * sizeof *records);
+    size_t count = 0;
+    for (record_no n = from; n < f->next; n += step)
+        if (is_message(n) || is_part(n))
+            records[count++] = n;
+    read_request_t *r = read_back(f, records, count);
+    for (size_t i = 0; i < count; i++)
+        check_read_item(f, &r->items[i]);
+    release_read(r);
+    mem_free(records);
+}
+
+/* ---- files ---- */
+
+static inline uint64_t file_bytes(fixture_t *f, const char *name)
+{
+    disk_file_t *file;
+    uint64_t bytes;
+    assert_int_equal(disk_open(f->disk, name, DISK_READ, &file, NULL), 0);
+    assert_int_equal(disk_size(file, &bytes, NULL), 0);
+    disk_close(&file);
+    return bytes;
+}
+
+static inline void read_file(fixture_t *f, const char *name, uint64_t offset, void *out, size_t len)
+{
+    disk_file_t *file;
+    size_t got;
+    assert_int_equal(disk_open(f->disk, name, DISK_READ, &file, NULL), 0);
+    assert_int_equal(disk_read(file, offset, out, len, &got, NULL), 0);
+    assert_int_equal(got, len);
+    disk_close(&file);
+}
+
+static inline void write_file(fixture_t *f, const char *name, uint64_t offset, const void *data, size_t len)
+{
+    disk_file_t *file;
+    assert_int_equal(disk_open(f->disk, name, DISK_WRITE, &file, NULL), 0);
+    assert_int_equal(disk_write(file, offset, &(output_piece_t){data, len}, 1, NULL), 0);
+    assert_int_equal(disk_sync(file, NULL), 0);
+    disk_close(&file);
+}
+
+/* A frame as the reader tells of it. */
+typedef struct told_frame {
+    char file[SEGMENT_NAME_BYTES];
+    uint64_t offset, bytes;
+    record_no first, durable_through;
+    uint32_t records;
+    bool is_mark;
+} told_frame_t;
+
+typedef struct told_frames {
+    told_frame_t *frames;
+    size_t count;
+} told_frames_t;
+
+static inline void tell_frame(void *context, const char *file, uint64_t offset, uint64_t bytes,
+                              record_no first, uint32_t records, record_no durable_through,
+                              uint64_t incarnation, bool is_mark)
+{
+    told_frames_t *t = context;
+    assert_true(incarnation > 0);
+    t->frames = mem_resize(t->frames, (t->count + 1) * sizeof *t->frames);
+    told_frame_t *told = &t->frames[t->count++];
+    *told = (told_frame_t){.offset = offset,
+                           .bytes = bytes,
+                           .first = first,
+                           .durable_through = durable_through,
+                           .records = records,
+                           .is_mark = is_mark};
+    strcpy(told->file, file);
+}
+
+/* All frames of the log; the caller frees t.frames. */
+static inline told_frames_t list_frames(fixture_t *f)
+{
+    told_frames_t t = {0};
+    log_visitor_t visitor = {.context = &t, .frame = tell_frame};
+    log_summary_t summary;
+    assert_int_equal(log_read(f->disk, &visitor, &summary, &f->err), 0);
+    assert_int_equal(summary.frames, t.count);
+    return t;
+}
+
 /* ---- life ---- */
 
 static inline void fill_random(void *context, void *out, size_t len)
@@ -372,6 +486,12 @@ static inline void fill_random(void *context, void *out, size_t len)
     fixture_t *f = context;
     for (size_t i = 0; i < len; i++)
         ((uint8_t *)out)[i] = (uint8_t)sim_random_next(&f->dice);
+}
+
+static inline void take_line(void *context, log_level_t level, const char *line)
+{
+    (void)level;
+    ((fixture_t *)context)->damage_lines += strstr(line, "damaged") != NULL;
 }
 
 static inline fixture_t *fixture_new(uint64_t seed)
@@ -386,6 +506,8 @@ static inline fixture_t *fixture_new(uint64_t seed)
     f->options.frame_bytes = 1024;
     f->options.read_bytes = 2048;
     f->options.ring_items = 8;
+    f->log = (log_t){LOG_INFO, take_line, f};
+    f->options.log = &f->log;
     f->options.random = (random_source_t){fill_random, f};
     f->next = 1;
     return f;

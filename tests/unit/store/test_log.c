@@ -80,21 +80,6 @@ static void a_group_may_be_larger_than_a_segment(void **state)
 
 /* ---- reading back ---- */
 
-/* All messages and parts from `from` on, each `step`-th. */
-static void read_all(fixture_t *f, record_no from, record_no step)
-{
-    record_no *records = mem_alloc(RECORDS_MOST * sizeof *records);
-    size_t count = 0;
-    for (record_no n = from; n < f->next; n += step)
-        if (is_message(n) || is_part(n))
-            records[count++] = n;
-    read_request_t *r = read_back(f, records, count);
-    for (size_t i = 0; i < count; i++)
-        check_read_item(f, &r->items[i]);
-    release_read(r);
-    mem_free(records);
-}
-
 static void make_long_log(fixture_t *f)
 {
     open_well(f);
@@ -261,6 +246,28 @@ static void dead_segments_are_recycled(void **state)
     fixture_free(f);
 }
 
+static void a_log_in_which_all_is_dead_is_one_segment(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(18);
+    open_well(f);
+    append_and_forget(f, 100);
+    f->dead_below = f->next + 1;
+    put_batch(f, 1, 10);
+    settle_well(f);
+    for (int round = 0; round < 4; round++) {
+        close_store(f);
+        open_well(f);
+        assert_int_equal(f->found.last, f->next - 1);
+        settle_well(f);
+        assert_int_equal(count(f).segments, 1);
+    }
+    assert_int_equal(f->seen_count, 0);
+    put_batch(f, 5, 10);
+    settle_well(f);
+    fixture_free(f);
+}
+
 static void segments_that_grew_are_removed_when_dead(void **state)
 {
     (void)state;
@@ -389,6 +396,7 @@ int main(void)
         cmocka_unit_test(large_groups_are_read_back),
         cmocka_unit_test(what_cannot_be_read_is_said_item_by_item),
         cmocka_unit_test(dead_segments_are_recycled),
+        cmocka_unit_test(a_log_in_which_all_is_dead_is_one_segment),
         cmocka_unit_test(segments_that_grew_are_removed_when_dead),
         cmocka_unit_test(the_log_waits_while_there_is_no_segment),
         cmocka_unit_test(a_full_disk_is_met_by_the_helper_alone),
