@@ -350,6 +350,32 @@ static void the_log_may_go_when_what_was_left_out_is_forgotten(void **state)
     durable_free(f);
 }
 
+static void what_was_left_out_is_needed_until_its_queue_is_gone_for_the_log(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){.cold = true, .batch_bytes = 1, .restate_bytes = 500});
+    chan_t ch = with_messages(f, 1);
+    record_no message = paper_last(paper_of(f), RECORD_MESSAGE);
+    paper_at(paper_of(f), message)->outcome = READ_FAILED;
+    get(ch, "q", COMMAND_NO_ACK);
+    expect(ch, EVENT_GET_EMPTY);
+    for (int i = 0; i < 100; i++) { /* until definitions do not keep the beginning */
+        new_durable_exchange(ch, "x", "direct");
+        delete_exchange(ch, "x", 0);
+        expect_ok(ch);
+    }
+    hold(f);
+    declare_exchange(ch, "x", "direct", COMMAND_DURABLE | COMMAND_NOWAIT);
+    delete_queue(ch, "q", COMMAND_NOWAIT); /* its record closes the batch before it */
+    run(f);
+    assert_int_equal(paper_of(f)->lent_count, 2);
+    sync_batches(f, 1);
+    assert_true(paper_of(f)->dead_below <= message);
+    sync_batches(f, 1);
+    assert_true(paper_of(f)->dead_below > message);
+    durable_free(f);
+}
+
 /* ---- ends while a read is out ---- */
 
 static void a_queue_is_deleted_while_a_read_is_out(void **state)
@@ -452,6 +478,7 @@ int main(void)
         cold_test(a_first_message_that_cannot_be_read_holds_up_no_get),
         cmocka_unit_test(purge_and_delete_forget_what_was_left_out),
         cmocka_unit_test(the_log_may_go_when_what_was_left_out_is_forgotten),
+        cmocka_unit_test(what_was_left_out_is_needed_until_its_queue_is_gone_for_the_log),
         cold_test(a_queue_is_deleted_while_a_read_is_out),
         cold_test(damage_found_in_a_queue_that_is_gone_is_nobodys),
         cold_test(a_queue_is_purged_while_a_read_is_out),
