@@ -21,6 +21,8 @@ typedef struct recovery {
     record_no applied; /* nothing at or below it counts again */
     damaged_t *damaged;
     size_t damaged_count;
+    record_no *damaged_parts;
+    size_t damaged_part_count;
 } recovery_t;
 
 static recovery_t *recovery_of(engine_t *e)
@@ -113,6 +115,26 @@ static void note_damaged(engine_t *e, record_no queue, uint64_t position)
     rec->damaged[rec->damaged_count++] = (damaged_t){queue, position};
 }
 
+static void note_damaged_part(engine_t *e, record_no number)
+{
+    recovery_t *rec = recovery_of(e);
+    rec->damaged_parts =
+        mem_resize(rec->damaged_parts, (rec->damaged_part_count + 1) * sizeof *rec->damaged_parts);
+    rec->damaged_parts[rec->damaged_part_count++] = number;
+}
+
+/* A message is no better than its parts. */
+static bool parts_are_damaged(engine_t *e, const record_list_t *parts)
+{
+    const recovery_t *rec = recovery_of(e);
+    bytes_reader_t in = bytes_reader(parts->octets);
+    for (uint64_t number, bytes; rec->damaged_part_count > 0 && record_list_next(&in, &number, &bytes);)
+        for (size_t i = 0; i < rec->damaged_part_count; i++)
+            if (rec->damaged_parts[i] == number)
+                return true;
+    return false;
+}
+
 /* Of a message in parts, all that is not in parts. */
 static message_t *message_with_parts(engine_t *e, record_no number, const record_t *r, bytes_t content)
 {
@@ -150,7 +172,7 @@ static void place(engine_t *e, record_no message, const record_list_t *places, m
 static void apply_message(engine_t *e, record_no number, const record_t *r, bytes_t content, bool damaged)
 {
     message_t *m = damaged ? NULL : message_with_parts(e, number, r, content);
-    place(e, number, &r->list, m, damaged);
+    place(e, number, &r->list, m, damaged || parts_are_damaged(e, &r->parts));
     if (m)
         message_unref(e, m);
 }
@@ -258,6 +280,8 @@ bool engine_apply(engine_t *e, record_no number, const record_t *r, bytes_t cont
     e->work_left = UINT32_MAX;
     if (r->type == RECORD_MESSAGE)
         apply_message(e, number, r, content, damaged);
+    else if (r->type == RECORD_PART && damaged)
+        note_damaged_part(e, number);
     else if (appliers[r->type])
         appliers[r->type](e, number, r);
     while (!list_empty(&e->jobs))
@@ -311,6 +335,7 @@ static void recovery_free(engine_t *e)
 {
     recovery_t *rec = e->recovery;
     mem_free(rec->damaged);
+    mem_free(rec->damaged_parts);
     mem_free(rec);
     e->recovery = NULL;
 }

@@ -285,6 +285,11 @@ bool headers_match(bytes_t criteria, bytes_t headers);
 
 typedef enum queue_type { QUEUE_CLASSIC, QUEUE_QUORUM } queue_type_t;
 
+typedef struct left_out {
+    record_no record;
+    message_t *message; /* one reference, if it has parts: they stay with it; else NULL */
+} left_out_t;
+
 /* Where a queue stands among all of its vhost, or how far a query has come (query.c). */
 typedef struct queue_place {
     list_t node; /* vhost.in_order */
@@ -318,9 +323,8 @@ struct queue {
     /* of those in the log */
     hash_node_t by_id; /* engine.queues_by_id */
     stated_t stated;
-    uint64_t stored; /* entries whose message is in the log */
-    record_no
-        *left_out; /* records of those that cannot be read: still needed, so that they stay to be looked at */
+    uint64_t stored;      /* entries whose message is in the log */
+    left_out_t *left_out; /* those that cannot be read: still needed, so that they stay to be looked at */
     size_t left_out_count;
 
     /* Settled positions that are not recorded yet (settle.c). */

@@ -219,19 +219,20 @@ static uint32_t removal_step(engine_t *e, job_t *job, uint32_t budget, bool *don
     return used;
 }
 
-/* It is gone for the log at once; what waits for the store looks again, and finds it gone. */
+/* It is gone for the log at once, before anything that depends on it is; what waits for the store looks again, and finds
+ * it gone. */
 static void forget_in_log(queue_t *q)
 {
     engine_t *e = q->vhost->engine;
+    if (q->id > 0) {
+        hash_remove(&e->queues_by_id, &q->by_id);
+        (void)records_define(e, &(record_t){.type = RECORD_QUEUE_GONE, .queue = q->id});
+    }
     list_remove(&q->settling);
     list_remove(&q->stated.link);
     list_remove(&q->chilling);
     queue_forget_left_out(q);
     queue_store_answered(q);
-    if (q->id == 0)
-        return;
-    hash_remove(&e->queues_by_id, &q->by_id);
-    (void)records_define(e, &(record_t){.type = RECORD_QUEUE_GONE, .queue = q->id});
 }
 
 void queue_undefined(queue_t *q)

@@ -153,6 +153,14 @@ static inline void publish_durably(chan_t ch, const char *exchange, const char *
     publish_with(ch, exchange, key, body, 0, PERSISTENT);
 }
 
+/* Octets of a large body that come ahead of its publish. */
+static inline void part(chan_t ch, const char *octets)
+{
+    message_t *m = message_new(text(""), text(""), text(""), strlen(octets));
+    m = message_append(m, text(octets), strlen(octets));
+    push(ch, (command_t){.type = COMMAND_PART, .message = m});
+}
+
 static inline void new_durable_queue(chan_t ch, const char *name)
 {
     declare(ch, name, COMMAND_DURABLE);

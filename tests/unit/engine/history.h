@@ -72,11 +72,35 @@ static inline void history_define(history_t *h)
     }
 }
 
+/* What came back: tags to settle, and refusals, after which the channel is opened again. */
+static inline void history_look(history_t *h)
+{
+    run(h->f);
+    for (seen_t *s; (s = pending(h->ch)); s->taken = true) {
+        bool must_settle = s->event.type == EVENT_GET_OK && s->event.cause != h->last_no_ack;
+        if (must_settle && h->tag_count < HISTORY_TAGS) {
+            h->tags[h->tag_count++] = s->event.delivery_tag;
+        } else if (s->event.type == EVENT_CHANNEL_REFUSED) {
+            h->tag_count = 0;
+            release_channel(h->ch);
+            open_channel(h->ch);
+        }
+    }
+    run(h->f);
+}
+
 static inline void history_publish(history_t *h)
 {
     char body[16];
     bytes_t properties = chance(&h->seed, 4) ? PERSISTENT : bytes_make("\0\0", 2);
     (void)numbered(body, h->bodies++);
+    if (chance(&h->seed, 6) == 0) {
+        part(h->ch, "a part");
+        if (chance(&h->seed, 2))
+            history_look(h);
+        part(h->ch, "and another");
+        properties = PERSISTENT;
+    }
     if (chance(&h->seed, 2))
         publish_with(h->ch, "", history_queue(h), body, 0, properties);
     else
@@ -95,23 +119,6 @@ static inline void history_settle(history_t *h)
         ack(h->ch, tag, 0);
     else
         nack(h->ch, tag, how == 2 ? COMMAND_REQUEUE : 0);
-}
-
-/* What came back: tags to settle, and refusals, after which the channel is opened again. */
-static inline void history_look(history_t *h)
-{
-    run(h->f);
-    for (seen_t *s; (s = pending(h->ch)); s->taken = true) {
-        bool must_settle = s->event.type == EVENT_GET_OK && s->event.cause != h->last_no_ack;
-        if (must_settle && h->tag_count < HISTORY_TAGS) {
-            h->tags[h->tag_count++] = s->event.delivery_tag;
-        } else if (s->event.type == EVENT_CHANNEL_REFUSED) {
-            h->tag_count = 0;
-            release_channel(h->ch);
-            open_channel(h->ch);
-        }
-    }
-    run(h->f);
 }
 
 /* Looked at at once, so that one cause is enough to know which one wants no ack. */

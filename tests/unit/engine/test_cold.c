@@ -92,6 +92,30 @@ static void with_room_more_is_read_at_once_and_ahead_of_need(void **state)
     durable_free(f);
 }
 
+static void few_are_read_before_their_size_is_known_and_no_more_than_a_mebibyte_at_once(void **state)
+{
+    (void)state;
+    enum { BODY = 100 << 10, MESSAGES = 60 };
+    fixture_t *f = durable_new((fixture_options_t){.unwritten_bytes = 64 << 20});
+    chan_t ch = with_messages(f, 0);
+    char *body = mem_zero(BODY + 1);
+    memset(body, 'b', BODY);
+    for (unsigned i = 0; i < MESSAGES; i++)
+        put_durably(ch, "q", body);
+    run(f);
+    crash(f);
+    ch = new_channel(f);
+    hold_reads(f);
+    new_consumer(ch, "q", "c", COMMAND_NO_ACK);
+    run(f);
+    assert_int_equal(paper_of(f)->items, 8);
+    hold_reads_no_more(f);
+    assert_int_equal(pending_count(ch), MESSAGES);
+    assert_in_range(paper_of(f)->items_most, 8, (1 << 20) / BODY);
+    mem_free(body);
+    durable_free(f);
+}
+
 static void what_was_requeued_cold_comes_again_at_its_place(void **state)
 {
     fixture_t *f = *state;
@@ -326,6 +350,32 @@ static void the_log_may_go_when_what_was_left_out_is_forgotten(void **state)
     durable_free(f);
 }
 
+static void what_was_left_out_is_needed_until_its_queue_is_gone_for_the_log(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){.cold = true, .batch_bytes = 1, .restate_bytes = 500});
+    chan_t ch = with_messages(f, 1);
+    record_no message = paper_last(paper_of(f), RECORD_MESSAGE);
+    paper_at(paper_of(f), message)->outcome = READ_FAILED;
+    get(ch, "q", COMMAND_NO_ACK);
+    expect(ch, EVENT_GET_EMPTY);
+    for (int i = 0; i < 100; i++) { /* until definitions do not keep the beginning */
+        new_durable_exchange(ch, "x", "direct");
+        delete_exchange(ch, "x", 0);
+        expect_ok(ch);
+    }
+    hold(f);
+    declare_exchange(ch, "x", "direct", COMMAND_DURABLE | COMMAND_NOWAIT);
+    delete_queue(ch, "q", COMMAND_NOWAIT); /* its record closes the batch before it */
+    run(f);
+    assert_int_equal(paper_of(f)->lent_count, 2);
+    sync_batches(f, 1);
+    assert_true(paper_of(f)->dead_below <= message);
+    sync_batches(f, 1);
+    assert_true(paper_of(f)->dead_below > message);
+    durable_free(f);
+}
+
 /* ---- ends while a read is out ---- */
 
 static void a_queue_is_deleted_while_a_read_is_out(void **state)
@@ -415,6 +465,7 @@ int main(void)
         cmocka_unit_test(bodies_stay_while_there_is_room_for_them),
         cold_test(a_queue_deeper_than_what_is_read_at_once_is_delivered_in_order),
         cmocka_unit_test(with_room_more_is_read_at_once_and_ahead_of_need),
+        cmocka_unit_test(few_are_read_before_their_size_is_known_and_no_more_than_a_mebibyte_at_once),
         cold_test(what_was_requeued_cold_comes_again_at_its_place),
         cold_test(a_queue_with_consumers_keeps_its_first_messages_in_memory),
         cold_test(transient_messages_between_stay_in_memory_and_in_order),
@@ -427,6 +478,7 @@ int main(void)
         cold_test(a_first_message_that_cannot_be_read_holds_up_no_get),
         cmocka_unit_test(purge_and_delete_forget_what_was_left_out),
         cmocka_unit_test(the_log_may_go_when_what_was_left_out_is_forgotten),
+        cmocka_unit_test(what_was_left_out_is_needed_until_its_queue_is_gone_for_the_log),
         cold_test(a_queue_is_deleted_while_a_read_is_out),
         cold_test(damage_found_in_a_queue_that_is_gone_is_nobodys),
         cold_test(a_queue_is_purged_while_a_read_is_out),

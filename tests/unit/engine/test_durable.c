@@ -526,6 +526,37 @@ static void rings_of_one_carry_everything(void **state)
     durable_free(f);
 }
 
+static void the_log_and_the_helper_are_woken_once_for_each_news(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){.cold = true});
+    chan_t ch = confirming(f);
+    hold(f), hold_reads(f);
+    (void)engine_wants_log(f->engine), (void)engine_wants_helper(f->engine);
+    echo(ch);
+    expect_ok(ch);
+    assert_false(engine_wants_log(f->engine)); /* nothing to write */
+    put_durably(ch, "q", "m");
+    run(f);
+    assert_true(engine_wants_log(f->engine));
+    assert_false(engine_wants_log(f->engine));
+    assert_false(engine_wants_helper(f->engine));
+    assert_false(engine_has_news(f->engine));
+    (void)paper_sync(paper_of(f), 1);
+    (void)lane_flush(paper_of(f)->journal.done);
+    assert_true(engine_has_news(f->engine));
+    run(f);
+    assert_false(engine_has_news(f->engine));
+    get(ch, "q", COMMAND_NO_ACK);
+    run(f);
+    assert_true(engine_wants_helper(f->engine));
+    assert_false(engine_wants_helper(f->engine));
+    (void)paper_answer(paper_of(f), 1);
+    (void)lane_flush(paper_of(f)->journal.read);
+    assert_true(engine_has_news(f->engine));
+    durable_free(f);
+}
+
 static void without_a_log_nothing_waits_and_nothing_is_recorded(void **state)
 {
     (void)state;
@@ -570,6 +601,7 @@ int main(void)
         cmocka_unit_test(what_is_on_its_way_to_the_log_is_bounded),
         cmocka_unit_test(a_large_batch_is_closed_before_its_step_is_over),
         cmocka_unit_test(rings_of_one_carry_everything),
+        cmocka_unit_test(the_log_and_the_helper_are_woken_once_for_each_news),
         cmocka_unit_test(without_a_log_nothing_waits_and_nothing_is_recorded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

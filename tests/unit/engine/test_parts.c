@@ -4,13 +4,6 @@
  * never mixed with anything else on their channel. */
 #include "engine/dump.h"
 
-static void part(chan_t ch, const char *octets)
-{
-    message_t *m = message_new(text(""), text(""), text(""), strlen(octets));
-    m = message_append(m, text(octets), strlen(octets));
-    push(ch, (command_t){.type = COMMAND_PART, .message = m});
-}
-
 /* "abc", "def", "gh" as the body of one message. */
 static void publish_in_parts(chan_t ch, const char *exchange, const char *key, int flags)
 {
@@ -39,6 +32,16 @@ static uint64_t expect_parts_delivered(chan_t ch, bool redelivered)
     assert_int_equal(!!(s->event.flags & EVENT_REDELIVERED), redelivered);
     expect_parts(ch);
     return tag;
+}
+
+/* References to records. */
+static uint64_t live_count(const fixture_t *f)
+{
+    const live_t *l = &f->engine->live;
+    uint64_t count = 0;
+    for (size_t i = 0; i < l->length; i++)
+        count += l->counts[(l->head + i) & (l->capacity - 1)];
+    return count;
 }
 
 static chan_t with_queue(fixture_t *f)
@@ -461,7 +464,9 @@ static void a_part_that_cannot_be_read_ends_the_connection_and_its_message_is_le
         assert_int_equal(s->code, 541);
         assert_non_null(strstr(s->text, outcome == READ_DAMAGED ? "is damaged" : "cannot be read"));
         assert_queue_is(other, "q", "next");
+        run(f);
         assert_int_equal(counts(f).messages_damaged, 1);
+        assert_int_equal(live_count(f), 1 + 2); /* it stays in the log, with its parts */
         delete_queue(other, "q", 0);
         expect_counted(other, 0);
         assert_int_equal(counts(f).messages_damaged, 0);
@@ -493,6 +498,35 @@ static void a_body_in_parts_is_whole_after_a_crash(void **state)
     run(f);
     expect_nothing_live(f);
     assert_int_equal(counts(f).memory_bytes, 0);
+}
+
+static void a_message_with_a_part_found_damaged_at_opening_is_left_out_at_once(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = with_queue(f);
+    new_durable_queue(ch, "r");
+    bound(ch, "q", "amq.fanout", ""), bound(ch, "r", "amq.fanout", "");
+    publish_in_parts(ch, "amq.fanout", "", 0);
+    run(f);
+    record_no damaged = paper_last(paper_of(f), RECORD_PART);
+    publish_in_parts(ch, "", "q", 0);
+    run(f);
+    paper_at(paper_of(f), damaged)->outcome = READ_DAMAGED;
+    size_t lines = f->log_lines;
+    crash(f);
+    assert_int_equal(f->log_lines, lines + 2); /* one for each queue */
+    assert_int_equal(counts(f).messages_damaged, 2);
+    assert_int_equal(live_count(f), 2 + 2 + 1 + 2); /* both messages, and their parts */
+    ch = new_channel(f);
+    get(ch, "r", COMMAND_NO_ACK);
+    expect(ch, EVENT_GET_EMPTY);
+    get(ch, "q", COMMAND_NO_ACK);
+    expect(ch, EVENT_GET_OK);
+    expect_parts(ch);
+    delete_queue(ch, "q", 0);
+    delete_queue(ch, "r", 0);
+    run(f);
+    expect_nothing_live(f);
 }
 
 static void a_crash_between_parts_and_publish_leaves_nothing(void **state)
@@ -584,6 +618,7 @@ int main(void)
         durable_test(parts_of_another_life_of_the_channel_are_not_joined),
         cmocka_unit_test(a_part_that_cannot_be_read_ends_the_connection_and_its_message_is_left_out),
         durable_test(a_body_in_parts_is_whole_after_a_crash),
+        durable_test(a_message_with_a_part_found_damaged_at_opening_is_left_out_at_once),
         durable_test(a_crash_between_parts_and_publish_leaves_nothing),
         durable_test(parts_are_needed_as_long_as_one_queue_has_the_message_after_a_crash_too),
         cmocka_unit_test(parts_reach_more_queues_than_fit_into_a_slice_and_come_back_in_all),
