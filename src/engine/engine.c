@@ -224,7 +224,7 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
     cold_run(e);
     statements_run(e);
     records_give(e);
-    more |= !list_empty(&e->jobs) || !list_empty(&e->dirty_queues);
+    more |= !list_empty(&e->jobs) || !list_empty(&e->dirty_queues) || e->stated.running;
     for (size_t i = 0; i < e->port_count; i++)
         more |= port_finish(e, &e->ports[i]);
     return more;

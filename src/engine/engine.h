@@ -49,7 +49,7 @@ void engine_free(engine_t **e);
 /* Joins a port to the engine, before the first step. */
 void engine_attach(engine_t *e, port_t *port);
 
-/* Joins it to a store, before anything else. Without one nothing is durable, and no reply waits. */
+/* Joins it to a store, before the first step. Without one nothing is durable, and no reply waits. */
 void engine_attach_journal(engine_t *e, journal_t *journal);
 
 /* Takes over one record of the log, in order, before the first step; a second time it changes nothing. Everything that
