@@ -214,15 +214,28 @@ def test_a_damaged_body_is_missing_in_each_of_its_queues(start, data_dir):
     assert http.api(broker, "/overview")["chaski"]["damaged"] == 2
 
 
-def test_a_damaged_part_ends_the_connection_and_the_message_is_left_out(start, data_dir):
+def with_a_large_one(start):
+    """A broker with a small, a large and a small message, and the large body: it is in parts."""
     large = random.Random(8).randbytes(600 * 1024)
     broker = start()
     with peers.opened(broker) as w:
         declare(w, "q")
     put(broker, "q", body(0), large, body(2))
+    return broker, large
+
+
+def test_a_damaged_part_is_found_at_the_start_and_its_message_is_left_out(start, data_dir):
+    broker, large = with_a_large_one(start)
     broker.stop()
     flip(data_dir, large[:512])
     broker = start()
+    broker.wait_for_log(r"\[error\] queue 'q' in vhost '/': the message at position 2 .* is damaged")
+    assert take(broker, "q") == [body(0), body(2)]
+
+
+def test_a_damaged_part_ends_the_connection_and_the_message_is_left_out(start, data_dir):
+    broker, large = with_a_large_one(start)
+    flip(data_dir, large[:512])
     with peers.opened(broker) as w:
         assert get(w, "q").body == body(0)
         w.send_method(1, spec.Basic.Get(queue="q"))

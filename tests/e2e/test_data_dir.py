@@ -131,28 +131,60 @@ BOUNDED = {"store.segment_bytes": SEGMENT, "store.first_segment_bytes": "64KiB",
 
 @pytest.mark.threads
 def test_the_folder_stays_bounded_while_messages_pass_through(start, data_dir):
-    broker = start(BOUNDED)
-    rounds, size = (30, 64 * 1024) if not peers.is_tiny() else (12, 64 * 1024)
+    broker = start({**BOUNDED, "limits.unacked_per_channel": None})
+    rounds, count, size = 24 if not peers.is_tiny() else 14, 128, 8192
     most = 0
     with peers.opened(broker) as w:
         declare(w, "q")
         confirm_select(w)
-        for number in range(rounds):  # half a segment each
-            for _ in range(8):
+        for number in range(1, rounds + 1):  # a segment each, and records enough that what is live moves on
+            for _ in range(count):
                 publish(w, "q", bytes([number]) * size)
-            wait_confirmed_all(w, 8 * (number + 1))
-            for _ in range(8):
-                ack(w, get(w, "q"))
+            wait_confirmed_all(w, count * number)
+            ack(w, take_all(w, "q", no_ack=False)[-1], multiple=True)
             most = max(most, folder_bytes(data_dir))
         assert peers.ready_count(w, 1, "q") == 0
     sync(broker)
-    assert most <= 8 * SEGMENT, f"{rounds / 2:.0f} segments' worth of messages took {most / SEGMENT:.1f}"
+    assert most <= 11 * SEGMENT, f"{rounds} segments' worth of messages took {most / SEGMENT:.1f}"
 
     def store():
         return http.api(broker, "/overview")["chaski"]["store"]
 
     brokers.wait_until(lambda: store()["bytes"] == folder_bytes(data_dir), "the same size from it and from the folder")
-    assert store()["segments"] + store()["segments_free"] <= 8
+    assert store()["segments"] + store()["segments_free"] <= 11
+
+
+def purge(w, queue):
+    w.request(1, spec.Queue.Purge(queue=queue), spec.Queue.PurgeOk)
+
+
+def wait_confirmed_all(w, tag):
+    """Until the confirm of this tag came; they come in order."""
+    while w.expect(spec.Basic.Ack, 1).delivery_tag < tag:
+        pass
+
+
+def test_an_old_message_keeps_the_log_only_as_long_as_it_is_there(start, data_dir):
+    broker = start(BOUNDED)
+    with peers.opened(broker) as w:
+        declare(w, "old")
+        declare(w, "q")
+        put(broker, "old", b"x" * 1000)
+        for number in range(8):
+            put(broker, "q", *[b"y" * 60000] * 16)
+            purge(w, "q")
+        pinned = folder_bytes(data_dir)
+        assert pinned >= 5 * SEGMENT
+        purge(w, "old")
+        numbers = iter(range(10000))
+
+        def is_smaller():
+            put(broker, "q", *[b"y" * 60000] * 4)
+            purge(w, "q")
+            declare(w, f"another{next(numbers)}")
+            return folder_bytes(data_dir) < pinned
+
+        brokers.wait_until(is_smaller, "old segments going", limit_s=20)
 
 
 def purge(w, queue):
@@ -199,8 +231,7 @@ def test_the_folder_stays_bounded_over_many_starts(start, data_dir):
             purge(w, "sync")
         broker.kill() if number % 2 else broker.stop()
         sizes.append(folder_bytes(data_dir))
-    assert max(sizes) <= 6 * SEGMENT, sizes
-    assert max(sizes[10:]) <= max(sizes[:10]) + SEGMENT, sizes
+    assert max(sizes) <= 9 * SEGMENT, sizes
 
 
 def test_what_one_size_of_segments_wrote_another_reads(start):
