@@ -126,9 +126,9 @@ void engine_side_join(engine_side_t *e)
 /* A look so often while the log is at work: it rings, but nothing depends on it. */
 #define FINISH_LOOK_MS 10
 /* What is swept up behind the last clients is of no use any more: not longer than this. */
-#define FINISH_WORK_MS 500
+#define FINISH_WORK_MS 100
 /* A log that has no room may never go on, and a stop has its time. */
-#define FINISH_LOG_MS 1000
+#define FINISH_LOG_MS 800
 
 void engine_side_finish(engine_side_t *e)
 {

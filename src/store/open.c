@@ -54,13 +54,14 @@ static catalog_segment_t *find_unused(const catalog_t *c, uint64_t bytes)
     return NULL;
 }
 
+/* A small one: each opening takes one, and it stays as long as anything before it is needed. */
 static int make_fresh(opening_t *o, segment_t *fresh, error_t *err)
 {
     store_t *s = o->store;
     uint64_t number = next_number(&o->scan.catalog);
     if (number > SEGMENT_NUMBER_MAX)
         return error_set(err, "the numbers of log segments are used up");
-    catalog_segment_t *unused = find_unused(&o->scan.catalog, s->options.segment_bytes);
+    catalog_segment_t *unused = find_unused(&o->scan.catalog, s->options.first_segment_bytes);
     s->helper.next_number = number + 1;
     if (unused) {
         unused->is_reused = true;
