@@ -30,7 +30,7 @@ static query_t *some_queues(const target_t *t)
     return q;
 }
 
-static void answer(const target_t *t, answer_t *answer)
+static void answer_with(const target_t *t, answer_t *answer)
 {
     admin_listeners_t none = {.count = 0};
     admin_options_t about = {.cluster_name = "c", .node = "n", .listeners = &none};
@@ -52,10 +52,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     target_t t;
     basic_t basic;
     if (target_parse(path, query, &t)) {
-        answer(&t, answer_queues);
-        answer(&t, answer_overview);
+        answer_with(&t, answer_queues);
+        answer_with(&t, answer_overview);
         if (t.part_count == 4)
-            answer(&t, answer_queue);
+            answer_with(&t, answer_queue);
         target_deinit(&t);
     }
     if (basic_parse(authorization, &basic))
