@@ -125,7 +125,7 @@ unit: $(UNIT) ## builds and runs the unit tests of this BUILD
 
 # What runs in several threads, under the thread sanitizer.
 unit-threads: $(filter $(OUT)/unit/os/% $(addprefix $(OUT)/unit/base/test_,ring% lane% port%) \
-	$(OUT)/unit/model/test_port%,$(UNIT))
+	$(OUT)/unit/model/test_port% $(OUT)/unit/store/test_store_threads,$(UNIT))
 	@scripts/run-unit $(RESULTS)/unit-$(BUILD) $(OUT)/unit $^
 
 E2E = $(PYTEST) -c tests/e2e/pytest.ini tests/e2e -n $(JOBS) --junitxml=$(RESULTS)/$@/$@.xml $(PYTEST_ARGS)

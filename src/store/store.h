@@ -9,7 +9,10 @@
  *   the log          store_log_turn: takes batches, appends, syncs, gives them back
  *   the helper       store_helper_turn: makes segments ahead of need, recycles dead ones, reads records back
  *
- * They share nothing but lanes. The file format is in segment.h and frame.h and, for people, in docs/durability.md. */
+ * They share lanes and a few atomic numbers. Each turn says whom to wake; and as with every lane, who takes from `done` or
+ * `read` and has lane_release say that it gave room back, wakes the log or the helper: they may have more for it.
+ *
+ * The file format is in segment.h and frame.h and, for people, in docs/durability.md. */
 #pragma once
 
 #include "base/clock.h"
@@ -41,9 +44,10 @@ typedef bool store_apply_t(void *context, record_no number, const record_t *r, b
 
 /* What was found. */
 typedef struct store_found {
-    record_no last;            /* the highest record; the next is this + 1 */
-    uint64_t records;          /* given to apply */
-    uint64_t cut_bytes;        /* of an unsynced tail, dropped */
+    record_no last;   /* the highest record; the next is this + 1 */
+    uint64_t records; /* given to apply */
+    uint64_t
+        cut_bytes; /* of an unsynced tail, dropped, as far as it can be told from what was there before */
     uint64_t resynced_records; /* of the tail, written and synced again */
     uint64_t damaged_contents;
     uint64_t lost_ranges; /* stretches of records lost (only with serve_damaged) */

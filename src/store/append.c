@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * append.c: the log's turn: what waits becomes groups at the end of the log, one sync makes it durable, then it goes
+ * back.
+ *
+ * A segment is left only when all of it is synced, and with it the end frame that says so. Room for one mark and the
+ * end is kept in each, so that what is durable can always be stated. */
+#include <assert.h>
+
+#include "base/alloc.h"
+#include "store/store_internal.h"
+
+static int failed(log_side_t *l)
+{
+    l->has_failed = true;
+    return -1;
+}
+
+/* ---- where the next group goes ---- */
+
+static uint64_t room_needed(uint64_t group_bytes)
+{
+    return frame_align(group_bytes) + 2 * FRAME_MARK_BYTES;
+}
+
+static bool fits_here(const store_t *s, uint64_t group_bytes)
+{
+    const writer_t *w = &s->log_side.writer;
+    if (w->at + room_needed(group_bytes) <= w->segment.bytes)
+        return true;
+    bool fits_nowhere = SEGMENT_HEADER_BYTES + room_needed(group_bytes) > s->options.segment_bytes;
+    return s->log_side.is_fresh && fits_nowhere; /* the file grows */
+}
+
+static int sync_log(store_t *s, error_t *err)
+{
+    log_side_t *l = &s->log_side;
+    if (writer_sync(&l->writer, err) != 0)
+        return failed(l);
+    l->known.durable_through = l->last;
+    l->known.needed_from = l->needed_from_next;
+    return 0;
+}
+
+/* Goes on in the next segment. 1: done; 0: none lies ready; -1: the disk failed. */
+static int switch_segment(store_t *s, error_t *err)
+{
+    log_side_t *l = &s->log_side;
+    const segment_t *next = lane_peek(s->ready);
+    if (!next)
+        return 0;
+    record_no stated = l->known.durable_through;
+    writer_put_mark(&l->writer, FRAME_END, l->last + 1, &l->known);
+    if (sync_log(s, err) != 0)
+        return -1;
+    l->stated = stated;
+    uint64_t left_bytes = l->writer.segment.bytes;
+    writer_use(&l->writer, next, SEGMENT_HEADER_BYTES);
+    lane_pop(s->ready);
+    (void)lane_release(s->ready);
+    l->is_fresh = l->has_switched = true;
+    l->indexed_at = SEGMENT_HEADER_BYTES;
+    lane_push(s->news, &(log_news_t){true, {l->last + 1, SEGMENT_HEADER_BYTES}, left_bytes});
+    return 1;
+}
+
+/* As above; 1: it fits here now. */
+static int make_room(store_t *s, uint64_t group_bytes, error_t *err)
+{
+    int rc = 1;
+    while (rc > 0 && !fits_here(s, group_bytes))
+        rc = switch_segment(s, err);
+    return rc;
+}
+
+/* ---- appending ---- */
+
+/* An entry that finds no room is left out: the helper walks from the one before. */
+static void tell_place(store_t *s, const group_part_t *part)
+{
+    log_side_t *l = &s->log_side;
+    uint64_t at = l->writer.at;
+    if ((part->flags & FRAME_CONTINUES) || at - l->indexed_at < s->index_bytes || lane_room(s->news) == 0)
+        return;
+    lane_push(s->news, &(log_news_t){false, {part->first, at}, 0});
+    l->indexed_at = at;
+}
+
+static int put_group(store_t *s, batch_t *b, error_t *err)
+{
+    log_side_t *l = &s->log_side;
+    assert(b->first == l->last + 1);
+    if (b->dead_below > l->needed_from_next)
+        l->needed_from_next = b->dead_below;
+    log_claims_t claims = {l->known.durable_through, l->needed_from_next};
+    for (size_t i = 0; i < l->plan.count; i++) {
+        tell_place(s, &l->plan.parts[i]);
+        if (writer_put_part(&l->writer, b, &l->plan.parts[i], &claims, err) != 0)
+            return failed(l);
+    }
+    writer_end_group(&l->writer);
+    l->is_fresh = false;
+    l->last = batch_last(b);
+    l->pending[l->pending_count++] = b;
+    return 1;
+}
+
+/* 1: the oldest batch that waits was put; 0: there is none, or no segment for it. */
+static int append_one(store_t *s, unsigned *wake, error_t *err)
+{
+    log_side_t *l = &s->log_side;
+    batch_t *const *item = lane_peek(s->journal.batches);
+    if (!item || l->pending_count == s->options.ring_items)
+        return 0;
+    group_plan_make(&l->plan, *item, s->options.frame_bytes);
+    int rc = make_room(s, l->plan.bytes, err);
+    if (rc > 0)
+        rc = put_group(s, *item, err);
+    else if (rc == 0)
+        *wake |= STORE_WAKE_HELPER;
+    if (rc > 0)
+        lane_pop(s->journal.batches);
+    return rc;
+}
+
+/* ---- giving back ---- */
+
+static void give_back(store_t *s)
+{
+    log_side_t *l = &s->log_side;
+    for (size_t i = 0; i < l->pending_count; i++)
+        lane_push(s->journal.done, &l->pending[i]);
+    l->pending_count = 0;
+}
+
+/* What others must know now that it is synced. */
+static void tell_others(store_t *s, unsigned *wake)
+{
+    log_side_t *l = &s->log_side;
+    (void)lane_flush(s->news);
+    atomic_store(&s->needed_from, l->known.needed_from);
+    if (l->has_switched || atomic_load(&s->oldest_end) <= l->known.needed_from)
+        *wake |= STORE_WAKE_HELPER;
+    l->has_switched = false;
+    if (lane_flush(s->journal.done))
+        *wake |= STORE_WAKE_ENGINE;
+    if (lane_release(s->journal.batches))
+        *wake |= STORE_WAKE_ENGINE;
+}
+
+/* Frames that are synced now state what was known when they were put: all but the last sync. */
+int store_log_turn(store_t *s, unsigned *wake, error_t *err)
+{
+    log_side_t *l = &s->log_side;
+    *wake = 0;
+    if (l->has_failed)
+        return error_set(err, "the log has failed");
+    int rc;
+    do
+        rc = append_one(s, wake, err);
+    while (rc > 0);
+    if (rc < 0)
+        return -1;
+    int done = (int)l->pending_count;
+    record_no stated = l->known.durable_through;
+    if (l->writer.unsynced) {
+        if (sync_log(s, err) != 0)
+            return -1;
+        l->stated = stated;
+    }
+    give_back(s);
+    tell_others(s, wake);
+    return done;
+}
+
+int log_side_mark(store_t *s, error_t *err)
+{
+    log_side_t *l = &s->log_side;
+    if (l->has_failed)
+        return error_set(err, "the log has failed");
+    if (l->stated == l->known.durable_through)
+        return 0;
+    assert(l->pending_count == 0 && l->last == l->known.durable_through);
+    writer_put_mark(&l->writer, FRAME_MARK, l->last + 1, &l->known);
+    if (sync_log(s, err) != 0)
+        return -1;
+    l->stated = l->known.durable_through;
+    return 0;
+}
+
+int store_log_idle(store_t *s, error_t *err)
+{
+    return log_side_mark(s, err);
+}
+
+void log_side_deinit(log_side_t *l)
+{
+    for (size_t i = 0; i < l->pending_count; i++)
+        batch_free(l->pending[i]);
+    mem_free(l->pending);
+    group_plan_deinit(&l->plan);
+    writer_deinit(&l->writer);
+}

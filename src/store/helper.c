@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * helper.c: what takes long and nobody should wait for: segments ahead of need, dead ones made new or removed, records
+ * read back.
+ *
+ * One turn does one piece of work. Space comes first when the log has nothing ahead, then reads; a new segment is filled
+ * in slices between them. */
+#include <assert.h>
+
+#include "base/alloc.h"
+#include "store/store_internal.h"
+
+#define FILL_BYTES (4 * 1024 * 1024) /* of zeros, written and synced in one turn */
+
+static size_t ready_count(const helper_side_t *h)
+{
+    return h->segments.count - h->in_use;
+}
+
+/* ---- what the log has to say ---- */
+
+void helper_tell_oldest(store_t *s)
+{
+    const helper_side_t *h = &s->helper;
+    uint64_t end = h->in_use > 1 ? h->segments.segments[0].end : UINT64_MAX;
+    atomic_store(&s->oldest_end, end);
+}
+
+static void begin_segment(store_t *s, const log_news_t *news)
+{
+    helper_side_t *h = &s->helper;
+    assert(h->in_use < h->segments.count);
+    listed_segment_t *next = &h->segments.segments[h->in_use];
+    next[-1].end = next->from = news->place.first;
+    next[-1].bytes = news->bytes;
+    h->in_use++;
+    count_add(&s->counters.segments, 1);
+    count_take(&s->counters.segments_free, 1);
+    helper_tell_oldest(s);
+}
+
+static void hear_log(store_t *s)
+{
+    helper_side_t *h = &s->helper;
+    for (const log_news_t *news; (news = lane_peek(s->news)) != NULL; lane_pop(s->news))
+        if (news->is_switch)
+            begin_segment(s, news);
+        else
+            record_index_add(&h->segments.segments[h->in_use - 1].index, news->place.first,
+                             news->place.offset);
+    (void)lane_release(s->news);
+}
+
+/* ---- files that are not needed ---- */
+
+void helper_add_spare(helper_side_t *h, const char *name, uint64_t bytes)
+{
+    if (h->spare_count == h->spare_capacity) {
+        h->spare_capacity = h->spare_capacity ? h->spare_capacity * 2 : 8;
+        h->spares = mem_resize(h->spares, h->spare_capacity * sizeof *h->spares);
+    }
+    spare_t *spare = &h->spares[h->spare_count++];
+    *spare = (spare_t){.bytes = bytes};
+    memcpy(spare->name, name, strlen(name) + 1);
+}
+
+static void drop_first_spare(helper_side_t *h)
+{
+    assert(h->spare_count > 0);
+    h->spare_count--;
+    memmove(h->spares, h->spares + 1, h->spare_count * sizeof *h->spares);
+}
+
+/* The oldest segment, if it is dead, is a spare from now on. */
+static bool retire_segment(store_t *s)
+{
+    helper_side_t *h = &s->helper;
+    if (h->in_use < 2 || h->segments.segments[0].end > atomic_load(&s->needed_from))
+        return false;
+    const listed_segment_t *oldest = &h->segments.segments[0];
+    read_back_leave(&h->reader, oldest->number);
+    helper_add_spare(h, oldest->name, oldest->bytes);
+    segment_list_drop_first(&h->segments);
+    h->in_use--;
+    count_take(&s->counters.segments, 1);
+    helper_tell_oldest(s);
+    return true;
+}
+
+/* ---- making segments ---- */
+
+/* Said once, until it goes well again. */
+static bool complain(store_t *s, const error_t *err)
+{
+    helper_side_t *h = &s->helper;
+    if (!h->has_complained && s->options.log)
+        log_line(s->options.log, LOG_ERROR, "store: cannot make room for the log: %s", err->text);
+    h->has_complained = true;
+    return false;
+}
+
+static bool hand_over(store_t *s, const segment_t *segment)
+{
+    helper_side_t *h = &s->helper;
+    (void)segment_list_add(&h->segments, segment->name, segment->number, segment->bytes);
+    lane_push(s->ready, segment);
+    count_add(&s->counters.segments_free, 1);
+    h->has_complained = false;
+    return true;
+}
+
+/* The file may be gone, if a try before failed late: that its name is must be on the disk before the next one goes. */
+static int forget_name(store_t *s, int rc, error_t *err)
+{
+    return rc == DISK_NOT_FOUND ? disk_sync_directory(s->disk, err) : rc;
+}
+
+static bool recycle(store_t *s, const spare_t *spare)
+{
+    error_t err;
+    segment_t segment = {0};
+    int rc = segment_recycle(&segment, s->disk, spare->name, s->helper.next_number++, &s->log, &err);
+    if (forget_name(s, rc, &err) != 0)
+        return complain(s, &err);
+    drop_first_spare(&s->helper);
+    return rc != 0 || hand_over(s, &segment);
+}
+
+static bool remove_spare(store_t *s, const spare_t *spare)
+{
+    error_t err;
+    int rc = segment_remove(s->disk, spare->name, &err);
+    if (forget_name(s, rc, &err) != 0)
+        return complain(s, &err);
+    count_take(&s->counters.bytes, spare->bytes);
+    drop_first_spare(&s->helper);
+    return true;
+}
+
+/* One more than needed is kept, so that a log whose segments die as it goes makes no new ones. */
+static bool use_spare(store_t *s)
+{
+    helper_side_t *h = &s->helper;
+    if (h->spare_count == 0)
+        return false;
+    const spare_t *spare = &h->spares[0];
+    bool is_wanted = spare->bytes == s->options.segment_bytes && ready_count(h) <= s->options.segments_ahead;
+    return is_wanted ? recycle(s, spare) : remove_spare(s, spare);
+}
+
+static void abandon(store_t *s)
+{
+    segment_t *making = &s->helper.making;
+    (void)segment_remove(s->disk, making->name, NULL);
+    count_take(&s->counters.bytes, making->bytes);
+    *making = (segment_t){0};
+}
+
+static bool begin_making(store_t *s)
+{
+    error_t err;
+    uint64_t free_bytes;
+    helper_side_t *h = &s->helper;
+    if (disk_free_bytes(s->disk, &free_bytes, &err) != 0)
+        return complain(s, &err);
+    if (free_bytes < s->options.segment_bytes) {
+        error_set(&err, "a segment of %llu octets does not fit on the disk, which has %llu left",
+                  (unsigned long long)s->options.segment_bytes, (unsigned long long)free_bytes);
+        return complain(s, &err);
+    }
+    if (segment_create(&h->making, s->disk, h->next_number++, &err) == 0)
+        return true;
+    h->making = (segment_t){0};
+    return complain(s, &err);
+}
+
+static bool go_on_making(store_t *s)
+{
+    error_t err;
+    segment_t *making = &s->helper.making;
+    uint64_t begin = making->bytes, left = s->options.segment_bytes - begin;
+    int rc = segment_fill(making, begin + (left < FILL_BYTES ? left : FILL_BYTES), &err);
+    count_add(&s->counters.bytes, making->bytes - begin);
+    if (rc == 0 && making->bytes == s->options.segment_bytes) {
+        /* one that was recycled meanwhile is before it */
+        uint64_t number =
+            making->number + 1 < s->helper.next_number ? s->helper.next_number++ : making->number;
+        rc = segment_finish(making, number, &s->log, &err);
+        if (rc == 0) {
+            (void)hand_over(s, making);
+            *making = (segment_t){0};
+        }
+    }
+    if (rc == 0)
+        return true;
+    abandon(s);
+    return complain(s, &err);
+}
+
+static bool make_segment(store_t *s)
+{
+    helper_side_t *h = &s->helper;
+    if (h->making.file)
+        return go_on_making(s);
+    return ready_count(h) < s->options.segments_ahead && begin_making(s);
+}
+
+static bool work_for_space(store_t *s)
+{
+    return retire_segment(s) || use_spare(s) || make_segment(s);
+}
+
+/* ---- reading back ---- */
+
+static bool serve_read(store_t *s)
+{
+    read_request_t *const *item = lane_peek(s->journal.reads);
+    if (!item)
+        return false;
+    read_request_t *request = *item;
+    hear_log(s); /* what it asks for was written before it asked */
+    read_source_t from = {s->disk, s->log, s->options.read_bytes, &s->helper.segments};
+    read_back_serve(&s->helper.reader, &from, request);
+    lane_push(s->journal.read, &request);
+    lane_pop(s->journal.reads);
+    return true;
+}
+
+/* ---- the turn ---- */
+
+bool store_helper_turn(store_t *s, unsigned *wake)
+{
+    hear_log(s);
+    bool is_urgent = ready_count(&s->helper) == 0;
+    bool did = is_urgent ? work_for_space(s) || serve_read(s) : serve_read(s) || work_for_space(s);
+    *wake = 0;
+    if (lane_flush(s->ready))
+        *wake |= STORE_WAKE_LOG;
+    if (lane_flush(s->journal.read))
+        *wake |= STORE_WAKE_ENGINE;
+    if (lane_release(s->journal.reads))
+        *wake |= STORE_WAKE_ENGINE;
+    return did;
+}
+
+void helper_side_deinit(helper_side_t *h)
+{
+    disk_close(&h->making.file);
+    segment_list_deinit(&h->segments);
+    read_back_deinit(&h->reader);
+    mem_free(h->spares);
+}

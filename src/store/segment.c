@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * segment.c: names, headers, and making segments in steps of which each leaves a directory that can be opened. */
+#include "store/segment.h"
+
+#include <assert.h>
+
+#include "base/text.h"
+#include "store/checksum.h"
+
+#define NAME_PREFIX "log."
+#define NAME_DIGITS 10
+#define CHECKED     40 /* octets of the header under its checksum */
+
+static const uint8_t magic[8] = {'c', 'h', 'a', 's', 'k', 'i', 'L', 'G'};
+
+void segment_name(uint64_t number, char *out)
+{
+    assert(number <= SEGMENT_NUMBER_MAX);
+    text_format(out, SEGMENT_NAME_BYTES, NAME_PREFIX "%010llu", (unsigned long long)number);
+}
+
+bool segment_parse_name(const char *name, uint64_t *number)
+{
+    bytes_t text = bytes_string(name), prefix = BYTES(NAME_PREFIX);
+    if (!bytes_starts_with(text, prefix) || text.len != prefix.len + NAME_DIGITS)
+        return false;
+    return text_parse_u64(bytes_make(text.data + prefix.len, NAME_DIGITS), number) && *number > 0;
+}
+
+/* ---- headers ---- */
+
+static void put(uint8_t *at, uint64_t v, int octets)
+{
+    for (int i = 0; i < octets; i++)
+        at[i] = (uint8_t)(v >> (8 * (octets - 1 - i)));
+}
+
+void segment_write_header(uint8_t out[SEGMENT_HEADER_BYTES], const log_identity_t *log, uint64_t number)
+{
+    memset(out, 0, SEGMENT_HEADER_BYTES);
+    memcpy(out, magic, sizeof magic);
+    put(out + 8, SEGMENT_FORMAT, 4);
+    put(out + 16, log->id, 8);
+    put(out + 24, log->key, 8);
+    put(out + 32, number, 8);
+    put(out + CHECKED, checksum_of(bytes_make(out, CHECKED), 0), 8);
+}
+
+segment_state_t segment_read_header(bytes_t octets, segment_header_t *out)
+{
+    bytes_reader_t in = bytes_reader(octets);
+    bytes_t mark = read_bytes(&in, sizeof magic);
+    out->format = read_u32(&in);
+    (void)read_u32(&in);
+    out->log.id = read_u64(&in);
+    out->log.key = read_u64(&in);
+    out->number = read_u64(&in);
+    uint64_t checksum = read_u64(&in);
+    if (!reader_ok(&in) || memcmp(mark.data, magic, sizeof magic) != 0 || out->format == 0)
+        return SEGMENT_NOT_WHOLE;
+    if (out->format != SEGMENT_FORMAT)
+        return SEGMENT_OTHER_FORMAT;
+    return checksum_of(bytes_make(octets.data, CHECKED), 0) == checksum ? SEGMENT_WHOLE : SEGMENT_NOT_WHOLE;
+}
+
+/* ---- making ---- */
+
+static int fail(segment_t *s, int rc)
+{
+    disk_close(&s->file);
+    return rc;
+}
+
+int segment_create(segment_t *s, disk_t *disk, uint64_t number, error_t *err)
+{
+    *s = (segment_t){.number = number};
+    segment_name(number, s->name);
+    return disk_open(disk, s->name, DISK_CREATE, &s->file, err);
+}
+
+static int write_zeros(segment_t *s, uint64_t bytes, error_t *err)
+{
+    static const uint8_t zeros[64 * 1024];
+    enum { PIECES = 64 };
+    output_piece_t pieces[PIECES];
+    while (s->bytes < bytes) {
+        size_t count = 0;
+        uint64_t end = s->bytes;
+        for (; count < PIECES && end < bytes; count++) {
+            size_t len = bytes - end < sizeof zeros ? (size_t)(bytes - end) : sizeof zeros;
+            pieces[count] = (output_piece_t){zeros, len};
+            end += len;
+        }
+        int rc = disk_write(s->file, s->bytes, pieces, count, err);
+        if (rc != 0)
+            return rc;
+        s->bytes = end;
+    }
+    return 0;
+}
+
+int segment_fill(segment_t *s, uint64_t bytes, error_t *err)
+{
+    int rc = write_zeros(s, bytes, err);
+    if (rc == 0)
+        rc = disk_sync(s->file, err);
+    return rc == 0 ? 0 : fail(s, rc);
+}
+
+static int write_header(segment_t *s, const log_identity_t *log, error_t *err)
+{
+    uint8_t header[SEGMENT_HEADER_BYTES];
+    segment_write_header(header, log, s->number);
+    int rc = disk_write(s->file, 0, &(output_piece_t){header, sizeof header}, 1, err);
+    return rc == 0 ? disk_sync(s->file, err) : rc;
+}
+
+static int give_number(segment_t *s, uint64_t number, error_t *err)
+{
+    char name[SEGMENT_NAME_BYTES];
+    segment_name(number, name);
+    int rc = s->number == number ? 0 : disk_rename(s->file->disk, s->name, name, err);
+    if (rc != 0)
+        return rc;
+    memcpy(s->name, name, sizeof name);
+    s->number = number;
+    return 0;
+}
+
+int segment_finish(segment_t *s, uint64_t number, const log_identity_t *log, error_t *err)
+{
+    assert(s->bytes >= SEGMENT_HEADER_BYTES);
+    int rc = give_number(s, number, err);
+    if (rc == 0)
+        rc = write_header(s, log, err);
+    if (rc == 0)
+        rc = disk_sync_directory(s->file->disk, err);
+    return rc == 0 ? 0 : fail(s, rc);
+}
+
+int segment_recycle(segment_t *s, disk_t *disk, const char *old_name, uint64_t number,
+                    const log_identity_t *log, error_t *err)
+{
+    *s = (segment_t){.number = number};
+    segment_name(number, s->name);
+    int rc = disk_open(disk, old_name, DISK_WRITE, &s->file, err);
+    if (rc != 0)
+        return rc;
+    rc = disk_size(s->file, &s->bytes, err);
+    if (rc == 0)
+        rc = write_header(s, log, err);
+    if (rc == 0)
+        rc = disk_rename(disk, old_name, s->name, err);
+    if (rc == 0)
+        rc = disk_sync_directory(disk, err);
+    return rc == 0 ? 0 : fail(s, rc);
+}
+
+int segment_remove(disk_t *disk, const char *name, error_t *err)
+{
+    int rc = disk_remove(disk, name, err);
+    return rc == 0 ? disk_sync_directory(disk, err) : rc;
+}

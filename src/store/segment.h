@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * segment.h: a file of the log: its name, its header, and how it comes to be.
+ *
+ * The name is "log." and the segment's number in ten digits; numbers rise in the order of the log, with gaps. A segment
+ * is its header (512 octets) and groups of frames (frame.h). Numbers are big-endian.
+ *
+ *      0   8  magic "chaskiLG"
+ *      8   4  format version: 1
+ *     12   4  0
+ *     16   8  log id, the same in all segments of a log
+ *     24   8  key, likewise: the seed of its checksums
+ *     32   8  number
+ *     40   8  checksum of the 40 octets before, XXH3-64 without a seed
+ *     48      zeros
+ *
+ * A header is whole if its checksum holds. One that is not whole, or whose number is not that of the name, is the work of
+ * a crash: nothing was ever written behind it (a segment made), or nothing is needed any more (one recycled).
+ *
+ * A new file is written over with zeros before it gets its header, and header, file and name are synced before a
+ * frame is written: so no sync of the log has to bring anything but octets to the disk. A recycled one keeps its old
+ * frames: they are valid under its old number only. */
+#pragma once
+
+#include "base/disk.h"
+#include "store/frame.h"
+
+enum { SEGMENT_HEADER_BYTES = 512, SEGMENT_NAME_BYTES = 16, SEGMENT_FORMAT = 1 };
+
+#define SEGMENT_NUMBER_MAX UINT64_C(9999999999)
+
+/* One that is open for writing. */
+typedef struct segment {
+    char name[SEGMENT_NAME_BYTES];
+    uint64_t number, bytes;
+    disk_file_t *file;
+} segment_t;
+
+void segment_name(uint64_t number, char *out);
+
+/* False if the name is not that of a segment. */
+bool segment_parse_name(const char *name, uint64_t *number);
+
+/* ---- headers ---- */
+
+typedef enum segment_state { SEGMENT_WHOLE, SEGMENT_NOT_WHOLE, SEGMENT_OTHER_FORMAT } segment_state_t;
+
+typedef struct segment_header {
+    uint32_t format;
+    uint64_t number;
+    log_identity_t log;
+} segment_header_t;
+
+void segment_write_header(uint8_t out[SEGMENT_HEADER_BYTES], const log_identity_t *log, uint64_t number);
+segment_state_t segment_read_header(bytes_t octets, segment_header_t *out);
+
+/* ---- making: after a failure the segment is closed ---- */
+
+/* Creates the file, empty. */
+int segment_create(segment_t *s, disk_t *disk, uint64_t number, error_t *err);
+
+/* Writes zeros from its end to `bytes` and syncs. */
+int segment_fill(segment_t *s, uint64_t bytes, error_t *err);
+
+/* Gives it its header, and the number `number` if it was created with another, and syncs file and directory: ready. */
+int segment_finish(segment_t *s, uint64_t number, const log_identity_t *log, error_t *err);
+
+/* Makes a file that is not needed any more the segment `number`: header, sync, rename, sync of the directory. */
+int segment_recycle(segment_t *s, disk_t *disk, const char *old_name, uint64_t number,
+                    const log_identity_t *log, error_t *err);
+
+/* Removes a file for good. */
+int segment_remove(disk_t *disk, const char *name, error_t *err);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store_internal.h: what the store's parties have, each its own, and what they share. */
+#pragma once
+
+#include "store/read_back.h"
+#include "store/store.h"
+#include "store/writer.h"
+
+/* The log's party (append.c). */
+typedef struct log_side {
+    writer_t writer; /* its segment is the current one */
+    group_plan_t plan;
+    batch_t **pending; /* appended, not given back; at most ring_items */
+    size_t pending_count;
+    record_no last;             /* record put */
+    log_claims_t known;         /* durable_through: synced; needed_from: of what is synced */
+    record_no stated;           /* the highest durable_through in a frame that is synced */
+    record_no needed_from_next; /* of what was put */
+    uint64_t indexed_at;
+    bool is_fresh;     /* no group was put into this segment yet */
+    bool has_switched; /* and the helper was not woken yet */
+    bool has_failed;
+} log_side_t;
+
+/* A file that is not needed, or not any more. */
+typedef struct spare {
+    char name[SEGMENT_NAME_BYTES];
+    uint64_t bytes;
+} spare_t;
+
+/* The helper's party (helper.c). */
+typedef struct helper_side {
+    segment_list_t segments; /* those with records, the current one, those that lie ready */
+    size_t in_use;           /* how many of them the log has begun, as far as it has said so */
+    spare_t *spares; /* the oldest first: the log's beginning goes in order, or it would have a hole */
+    size_t spare_count, spare_capacity;
+    segment_t making; /* with a file: being filled */
+    uint64_t next_number;
+    bool has_complained; /* the last try to make a segment failed */
+    read_back_t reader;
+} helper_side_t;
+
+/* The log tells the helper: from this record on it is in the next segment; or, in this segment, where a record is. */
+typedef struct log_news {
+    bool is_switch;
+    record_place_t place;
+    uint64_t bytes; /* of the segment that was left: it may have grown */
+} log_news_t;
+
+struct store {
+    disk_t *disk;
+    store_options_t options;
+    log_identity_t log;
+    uint64_t index_bytes;
+    journal_t journal;
+    lane_t *ready;                     /* of segment_t: helper → log */
+    lane_t *news;                      /* of log_news_t: log → helper */
+    atomic_uint_least64_t needed_from; /* log → helper: nothing below is needed, and that is synced */
+    atomic_uint_least64_t oldest_end; /* helper → log: when needed_from has reached it, a segment is dead */
+    store_counters_t counters;
+    log_side_t log_side;
+    helper_side_t helper;
+};
+
+/* ---- open.c ---- */
+
+/* Finds what is there and begins a new incarnation; the store's fields above are set except for those parties. */
+int store_recover(store_t *s, store_apply_t *apply, void *context, store_found_t *found, error_t *err);
+
+/* ---- append.c ---- */
+
+/* A mark, if something durable was not stated yet. */
+int log_side_mark(store_t *s, error_t *err);
+void log_side_deinit(log_side_t *l);
+
+/* ---- helper.c ---- */
+
+void helper_add_spare(helper_side_t *h, const char *name, uint64_t bytes);
+
+/* Tells the log by which record the oldest segment ends. */
+void helper_tell_oldest(store_t *s);
+void helper_side_deinit(helper_side_t *h);

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The reader: what an opening would find, without its consequences. */
+#include "store/log_fixture.h"
+
+#define LINES_MOST 1000
+
+/* What a visitor was told, as lines. */
+typedef struct told {
+    char lines[LINES_MOST][96];
+    size_t count;
+    uint64_t faults, fatal, records, damaged;
+    record_no last;
+} told_t;
+
+static void tell_line(told_t *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void tell_line(told_t *t, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    assert_true(t->count < LINES_MOST);
+    vsnprintf(t->lines[t->count++], sizeof t->lines[0], format, args);
+    va_end(args);
+}
+
+static void told_segment(void *context, const char *file, uint64_t number, uint64_t bytes)
+{
+    tell_line(context, "segment %s %d %d", file, (int)number, (int)bytes);
+}
+
+static void told_a_frame(void *context, const char *file, uint64_t offset, uint64_t bytes, record_no first,
+                         uint32_t records, record_no durable_through, uint64_t incarnation, bool is_mark)
+{
+    assert_true(bytes >= 104);
+    tell_line(context, "frame %s %d first %d count %u durable %d incarnation %d%s", file + 11, (int)offset,
+              (int)first, records, (int)durable_through, (int)incarnation, is_mark ? " mark" : "");
+}
+
+static void told_record(void *context, record_no number, const record_t *r, bytes_t content, bool damaged)
+{
+    told_t *t = context;
+    assert_true(number > t->last);
+    t->last = number;
+    t->records++;
+    t->damaged += damaged;
+    assert_true(!damaged || content.len == 0);
+    tell_line(t, "record %d %s", (int)number, record_type_name(r->type));
+}
+
+static void told_fault(void *context, const char *file, uint64_t offset, bool fatal, const char *what)
+{
+    told_t *t = context;
+    t->faults++;
+    t->fatal += fatal;
+    tell_line(t, "fault %s %d %s", file, (int)offset, what);
+}
+
+static told_t *read_log(fixture_t *f, log_summary_t *summary)
+{
+    told_t *t = MEM_NEW(told_t);
+    log_visitor_t visitor = {t, told_segment, told_a_frame, told_record, told_fault};
+    uint64_t operations = sim_disk_operations(f->sim);
+    assert_int_equal(log_read(f->disk, &visitor, summary, &f->err), 0);
+    assert_int_equal(sim_disk_operations(f->sim), operations); /* it changes nothing */
+    assert_int_equal(summary->records, t->records);
+    assert_int_equal(summary->faults, t->faults);
+    assert_int_equal(summary->fatal_faults, t->fatal);
+    return t;
+}
+
+static void an_empty_directory_has_no_records(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(1);
+    log_summary_t summary;
+    told_t *t = read_log(f, &summary);
+    assert_int_equal(t->count, 0);
+    assert_int_equal(summary.last, 0);
+    mem_free(t);
+    fixture_free(f);
+}
+
+static void everything_is_told_in_order_also_while_the_log_is_open(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(2);
+    open_well(f);
+    put_batch(f, 2, 100);
+    assert_int_equal(turn(f), 1);
+    put_batch(f, 3, 10);
+    assert_int_equal(turn(f), 1);
+    assert_int_equal(store_log_idle(f->store, &f->err), 0);
+    static const char *expected[] = {
+        "segment log.0000000001 1 4096",
+        "frame 001 512 first 1 count 0 durable 0 incarnation 1 mark",
+        "frame 001 1024 first 1 count 2 durable 0 incarnation 1",
+        "record 1 message",
+        "record 2 message",
+        "frame 001 1536 first 3 count 3 durable 2 incarnation 1",
+        "record 3 message",
+        "record 4 message",
+        "record 5 settle",
+        "frame 001 2048 first 6 count 0 durable 5 incarnation 1 mark",
+    };
+    log_summary_t summary;
+    told_t *t = read_log(f, &summary);
+    for (size_t i = 0; i < t->count && i < sizeof expected / sizeof *expected; i++)
+        assert_string_equal(t->lines[i], expected[i]);
+    assert_int_equal(t->count, sizeof expected / sizeof *expected);
+    assert_int_equal(summary.segments, 1);
+    assert_int_equal(summary.frames, 4);
+    assert_int_equal(summary.bytes, 4096);
+    assert_int_equal(summary.first, 1);
+    assert_int_equal(summary.last, 5);
+    assert_int_equal(summary.durable_through, 5);
+    assert_int_equal(summary.tail_bytes, 0);
+    mem_free(t);
+    fixture_free(f);
+}
+
+static void damage_is_a_fault_and_the_rest_is_told(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(3);
+    f->options.first_segment_bytes = 16 * 1024;
+    open_well(f);
+    for (int i = 0; i < 4; i++) {
+        put_batch(f, 2, 100);
+        settle_well(f);
+    }
+    close_store(f);
+    sim_disk_flip(f->sim, "log.0000000001", 1536 + 80, 1);  /* records 3 and 4 */
+    sim_disk_flip(f->sim, "log.0000000001", 2560 + 300, 1); /* content of 8 */
+    log_summary_t summary;
+    told_t *t = read_log(f, &summary);
+    assert_int_equal(t->fatal, 1);
+    assert_int_equal(t->faults, 2);
+    assert_int_equal(t->records, 6);
+    assert_int_equal(t->damaged, 1);
+    assert_int_equal(summary.last, 8);
+    int told = 0;
+    for (size_t i = 0; i < t->count; i++)
+        told += strstr(t->lines[i], "fault log.0000000001 1536 records 3 to 4") ||
+                strstr(t->lines[i], "fault log.0000000001 2560 the content of record 8");
+    assert_int_equal(told, 2);
+    mem_free(t);
+    fixture_free(f);
+}
+
+static void a_tail_that_would_be_cut_is_no_fault(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(4);
+    f->options.first_segment_bytes = 16 * 1024;
+    open_well(f);
+    put_batch(f, 2, 100);
+    settle_well(f);
+    put_batch(f, 2, 100);
+    settle_well(f);
+    crash(f);
+    sim_disk_flip(f->sim, "log.0000000001", 1536 + 80, 1);
+    log_summary_t summary;
+    told_t *t = read_log(f, &summary);
+    assert_int_equal(t->faults, 0);
+    assert_int_equal(summary.last, 2);
+    assert_true(summary.tail_bytes > 200);
+    mem_free(t);
+    open_well(f);
+    assert_int_equal(f->found.cut_bytes, summary.tail_bytes);
+    fixture_free(f);
+}
+
+static void a_visitor_may_look_at_nothing(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(5);
+    open_well(f);
+    put_batch(f, 2, 100);
+    settle_well(f);
+    log_visitor_t nobody = {0};
+    log_summary_t summary;
+    assert_int_equal(log_read(f->disk, &nobody, &summary, &f->err), 0);
+    assert_int_equal(summary.records, 2);
+    fixture_free(f);
+}
+
+static void what_cannot_be_read_at_all_is_an_error(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(6);
+    open_well(f);
+    close_store(f);
+    sim_disk_fail_reads(f->sim, "log.0000000001", 0, 4096);
+    log_visitor_t nobody = {0};
+    log_summary_t summary;
+    assert_int_equal(log_read(f->disk, &nobody, &summary, &f->err), -1);
+    assert_non_null(strstr(f->err.text, "log.0000000001"));
+    fixture_free(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_directory_has_no_records),
+        cmocka_unit_test(everything_is_told_in_order_also_while_the_log_is_open),
+        cmocka_unit_test(damage_is_a_fault_and_the_rest_is_told),
+        cmocka_unit_test(a_tail_that_would_be_cut_is_no_fault),
+        cmocka_unit_test(a_visitor_may_look_at_nothing),
+        cmocka_unit_test(what_cannot_be_read_at_all_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
