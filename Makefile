@@ -66,6 +66,10 @@ $(OUT)/unit/%: $(OUT)/tests/unit/%.o $(SIM_LIB) $(LIB)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 $(OUT)/tests/unit/%.o: CFLAGS += -Itests -Itests/unit -Wno-missing-prototypes
 
+$(OUT)/sim: $(OUT)/tests/sim/sim_main.o $(SIM_LIB) $(LIB)
+	@echo "link    $@"
+	@$(CC) $(LDFLAGS) $(SIM_WRAPS:%=-Wl,--wrap=%) -o $@ $^ $(LDLIBS)
+
 $(OUT)/fuzz/%: $(OUT)/tests/fuzz/%.o $(LIB)
 	@echo "link    $@"
 	@mkdir -p $(@D)
