@@ -78,7 +78,7 @@ void client_leave(client_t *c, bool gone)
     say(c, 0, gone ? "is gone" : "leaves", "");
     c->stage = STAGE_ENDING;
     for (unsigned n = 1; n <= CHANNELS; n++)
-        channel_lets_go(c, channel_of(c, n));
+        channel_lets_go(c, channel_of(c, n), false);
     push(c, 0, (command_t){.type = COMMAND_CONNECTION_CLOSE, .flags = gone ? COMMAND_GONE : 0});
 }
 
@@ -112,7 +112,7 @@ void ask_close(client_t *c, unsigned number)
     say(c, number, "closes the channel", "");
     note(c, number, OP_CLOSE);
     ch->stage = STAGE_ENDING;
-    channel_lets_go(c, ch);
+    channel_lets_go(c, ch, false);
     push(c, number, (command_t){.type = COMMAND_CHANNEL_CLOSE});
 }
 
@@ -189,7 +189,7 @@ void ask_purge(client_t *c, unsigned number, unsigned queue)
 {
     say(c, number, "purges", object_specs[queue].name);
     note_use(c, number, OP_PURGE, queue);
-    model_purge_asked(c->world->model, queue, c->world->last);
+    model_purge_asked(c->world->model, queue, c->world->causes + 1, c->world->last);
     push_request(c, number, COMMAND_QUEUE_PURGE, 0, (request_t){.name = object_name(queue)});
 }
 
@@ -313,7 +313,7 @@ static void settle_held(client_t *c, unsigned number, held_t *h, bool requeue)
     channel_t *ch = channel_of(c, number);
     model_t *m = c->world->model;
     if (requeue) {
-        model_given_back(m, h->message, h->queue, ch->index);
+        model_given_back(m, h->message, h->queue, ch->index, false);
         return;
     }
     model_settle_asked(m, h->message, h->queue, c->world->last);

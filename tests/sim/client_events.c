@@ -197,7 +197,7 @@ static void on_channel_refused(const hearing_t *h)
     check_refusal(h, ops_first(&h->channel->ops));
     h->channel->crossed = h->channel->stage == STAGE_ENDING; /* its close is answered all the same */
     ops_drop(c, h->channel, false);
-    channel_lets_go(c, h->channel);
+    channel_lets_go(c, h->channel, true);
     consumers_end(c, h->number);
     if (!h->channel->crossed)
         h->channel->stage = STAGE_REFUSED;

@@ -35,7 +35,7 @@ typedef struct definition {
 typedef struct entry {
     bool possible; /* it may be there */
     bool sure;     /* it is there, unless it was settled */
-    bool purge_sure;
+    uint32_t purge; /* the first purge that includes it for certain, by its cause; 0: none */
     bool was_possible; /* until its queue went, in this life: what was said before may be heard later */
     bool inexact;    /* it came through a crash: may be marked redelivered without having been delivered */
     bool must_mark;  /* delivered in an earlier life: must be marked redelivered */
@@ -51,7 +51,7 @@ typedef struct published {
     uint8_t channel;
     bool mandatory, confirmed, over; /* over: nothing of it can come any more */
     bool pending;
-    uint32_t removals; /* of the queue, if it went straight into one */
+    uint32_t removals; /* of the queue, if it went straight into one that nobody was removing */
     uint64_t issued, done;
     entry_t entries[QUEUES];
 } published_t;
@@ -69,6 +69,7 @@ typedef struct model {
     uint32_t first_alive; /* all below are over */
     uint32_t orders;
     uint64_t purge_issued[QUEUES]; /* the first one that is not answered; NEVER: none */
+    uint64_t purged[QUEUES];       /* the first one in this life */
     uint32_t purges[QUEUES];
     /* The last message that came fresh, by receiving channel, queue and publishing channel. */
     uint32_t last_fresh[CHANNELS_IN_ALL][QUEUES][CHANNELS_IN_ALL];
@@ -119,10 +120,10 @@ void model_delivered(model_t *m, const handover_t *h);
 /* The holder asked for it to be settled for good; that was done; the holder gave it back. */
 void model_settle_asked(model_t *m, uint32_t id, unsigned queue, uint64_t last);
 void model_settle_done(model_t *m, uint32_t id, unsigned queue, unsigned channel, uint64_t last);
-/* The same for one that ended before it could settle anything. */
-void model_given_back(model_t *m, uint32_t id, unsigned queue, unsigned channel);
-void model_purge_asked(model_t *m, unsigned queue, uint64_t last);
-void model_purge_done(model_t *m, unsigned queue, bool answered);
+/* `earlier`: the holder ended some time ago, and is heard of now. */
+void model_given_back(model_t *m, uint32_t id, unsigned queue, unsigned channel, bool earlier);
+void model_purge_asked(model_t *m, unsigned queue, uint32_t cause, uint64_t last);
+void model_purge_done(model_t *m, unsigned queue, uint32_t cause, bool answered);
 /* The queue is gone, or may have been another one since. */
 void model_queue_emptied(model_t *m, unsigned queue);
 void model_queue_doubtful(model_t *m, unsigned queue);

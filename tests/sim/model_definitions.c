@@ -40,7 +40,7 @@ model_t *model_new(void)
         show_object(m, object);
     }
     for (unsigned q = 0; q < QUEUES; q++)
-        m->purge_issued[q] = NEVER;
+        m->purge_issued[q] = m->purged[q] = NEVER;
     m->first_alive = 1;
     return m;
 }
@@ -99,6 +99,8 @@ static void dropped(definition_t *d, bool create, bool maybe)
         d->creating--;
     else
         d->removing--;
+    if (maybe && d->done == NEVER)
+        d->before = MAYBE;
     if (d->creating + d->removing > 0 || d->done != NEVER)
         return;
     if (!maybe && d->before != MAYBE) {
@@ -121,16 +123,18 @@ static void doubt_bindings_of(model_t *m, unsigned object)
             }
 }
 
+/* One that is just being asked for may lead to the next object of that name. */
 static void forget_bindings_of(model_t *m, unsigned object)
 {
     for (unsigned x = 0; x < EXCHANGES; x++)
         for (unsigned to = 0; to < OBJECTS; to++)
             for (unsigned k = 0; k < BINDING_KEYS; k++) {
                 definition_t *b = &m->bindings[x][to][k];
-                if ((to != object && exchange_object(x) != object) || b->creating + b->removing > 0)
+                bool is_asked = b->creating + b->removing > 0;
+                if ((to != object && exchange_object(x) != object) || (b->now == NO && !is_asked))
                     continue;
-                b->now = b->before = NO;
-                b->done = PROMISED;
+                b->now = b->before = is_asked ? MAYBE : NO;
+                b->done = is_asked ? NEVER : PROMISED;
                 show_binding(m, x, to, k);
             }
 }
@@ -256,7 +260,7 @@ object_mask_t model_route(const model_t *m, const content_spec_t *s, bool perhap
 {
     object_mask_t there = perhaps ? m->possible_objects : m->sure_objects;
     if (s->exchange == DEFAULT_EXCHANGE)
-        return s->key < MESSAGE_KEYS ? 0 : (object_mask_t)(there & 1u << (s->key - MESSAGE_KEYS));
+        return (object_mask_t)(s->key < MESSAGE_KEYS ? 0u : there & 1u << (s->key - MESSAGE_KEYS));
     object_mask_t reached = (object_mask_t)(1u << exchange_object(s->exchange)) & there, visited = 0;
     while (reached >> QUEUES != visited >> QUEUES) {
         for (unsigned x = 0; x < EXCHANGES; x++) {
@@ -266,7 +270,7 @@ object_mask_t model_route(const model_t *m, const content_spec_t *s, bool perhap
             visited |= bit;
             for (unsigned k = 0; k < BINDING_KEYS; k++)
                 if (binding_matches(x, k, s->key, s->headers))
-                    reached |= (perhaps ? m->possible[x][k] : m->sure[x][k]) & there;
+                    reached = (object_mask_t)(reached | ((perhaps ? m->possible[x][k] : m->sure[x][k]) & there));
         }
     }
     return reached & ((1u << QUEUES) - 1);

@@ -34,7 +34,8 @@ static void entry_reopened(entry_t *t, uint64_t last, bool was_clean)
     else if (t->settle_issued < last)
         t->sure = false;
     t->settle_issued = t->settle_done = NEVER;
-    t->purge_sure = t->was_possible = false;
+    t->purge = 0;
+    t->was_possible = false;
     t->inexact |= !was_clean;
     t->must_mark |= t->total > 0;
     t->total = t->fresh = 0;
@@ -54,23 +55,24 @@ static void message_reopened(published_t *p, uint64_t last, bool was_clean)
         any |= t->possible;
     }
     p->over = !any;
-    p->pending = false;
     p->done = p->issued = PROMISED;
 }
 
 void model_reopened(model_t *m, uint64_t last, bool was_clean)
 {
+    for (uint32_t i = 0; i < m->pending_count; i++)
+        model_message(m, m->pending[i])->pending = false;
+    m->pending_count = 0;
+    model_definitions_reopened(m, last);
     for (uint32_t id = m->first_alive; id <= m->count; id++)
         message_reopened(model_message(m, id), last, was_clean);
-    m->pending_count = 0;
     while (m->first_alive <= m->count && model_message(m, m->first_alive)->over)
         m->first_alive++;
     for (unsigned q = 0; q < QUEUES; q++) {
         m->purges[q] = 0;
-        m->purge_issued[q] = NEVER;
+        m->purge_issued[q] = m->purged[q] = NEVER;
     }
     memset(m->last_fresh, 0, sizeof m->last_fresh);
-    model_definitions_reopened(m, last);
 }
 
 void model_count(model_t *m, unsigned queue, uint32_t *least, uint32_t *most)

@@ -80,8 +80,10 @@ uint32_t model_publish(model_t *m, const content_spec_t *s, unsigned channel, bo
     p->spec.id = m->count;
     for (unsigned q = 0; q < QUEUES; q++)
         p->entries[q].settle_issued = p->entries[q].settle_done = NEVER;
-    if (s->exchange == DEFAULT_EXCHANGE && s->key >= MESSAGE_KEYS)
-        p->removals = m->objects[s->key - MESSAGE_KEYS].removals;
+    if (s->exchange == DEFAULT_EXCHANGE && s->key >= MESSAGE_KEYS) {
+        const definition_t *d = &m->objects[s->key - MESSAGE_KEYS];
+        p->removals = d->removing > 0 ? UINT32_MAX : d->removals;
+    }
     route_entries(m, p, true);
     add_pending(m, p->spec.id);
     return p->spec.id;
@@ -179,14 +181,9 @@ static void must_have_ended(entry_t *t, const handover_t *h, unsigned one, unsig
     (void)h;
 }
 
-/* A purge leaves what is out; what else was known to be gone does not come. */
 static void check_not_settled(entry_t *t, const handover_t *h)
 {
     unsigned receiver = h->channel + 1u;
-    if (t->purge_sure) {
-        t->purge_sure = false;
-        t->settle_done = NEVER;
-    }
     if (t->settle_done != NEVER && h->no_ack)
         report_failure("queue %s: message %u came although it was settled", queue_name(h->queue), h->id);
     if (t->settle_done != NEVER)
@@ -209,6 +206,10 @@ void model_delivered(model_t *m, const handover_t *h)
     if (!h->redelivered)
         check_order(m, p, h);
     check_flag(t, h);
+    if (t->purge) { /* a purge leaves what is out */
+        t->purge = 0;
+        t->settle_done = NEVER;
+    }
     if (!h->late)
         check_not_settled(t, h);
     if (h->no_ack) {
@@ -240,7 +241,7 @@ void model_settle_done(model_t *m, uint32_t id, unsigned queue, unsigned channel
         t->settle_done = last;
 }
 
-void model_given_back(model_t *m, uint32_t id, unsigned queue, unsigned channel)
+void model_given_back(model_t *m, uint32_t id, unsigned queue, unsigned channel, bool earlier)
 {
     entry_t *t = &model_message(m, id)->entries[queue];
     unsigned other = NOBODY;
@@ -250,38 +251,40 @@ void model_given_back(model_t *m, uint32_t id, unsigned queue, unsigned channel)
     }
     if (t->holder == channel + 1)
         t->holder = (uint8_t)(other == channel + 1 ? NOBODY : other);
-    may_be_settled(t, m->purge_issued[queue]);
+    may_be_settled(t, earlier ? m->purged[queue] : m->purge_issued[queue]);
 }
 
 /* ---- purge, and the end of a queue ---- */
 
-void model_purge_asked(model_t *m, unsigned queue, uint64_t last)
+void model_purge_asked(model_t *m, unsigned queue, uint32_t cause, uint64_t last)
 {
     if (m->purges[queue]++ == 0)
         m->purge_issued[queue] = last;
+    if (m->purged[queue] == NEVER)
+        m->purged[queue] = last;
     for (uint32_t id = m->first_alive; id <= m->count; id++) {
         published_t *p = model_message(m, id);
         entry_t *t = &p->entries[queue];
         if (!t->possible || t->holder != NOBODY)
             continue;
         may_be_settled(t, last);
-        if (p->done != NEVER && t->total == 0)
-            t->purge_sure = true; /* once it is answered */
+        if (p->done != NEVER && t->total == 0 && t->purge == 0 && t->settle_done == NEVER)
+            t->purge = cause;
     }
 }
 
-void model_purge_done(model_t *m, unsigned queue, bool answered)
+void model_purge_done(model_t *m, unsigned queue, uint32_t cause, bool answered)
 {
     if (--m->purges[queue] == 0)
         m->purge_issued[queue] = NEVER;
     for (uint32_t id = m->first_alive; id <= m->count; id++) {
         entry_t *t = &model_message(m, id)->entries[queue];
-        if (!t->purge_sure || t->settle_done != NEVER)
+        if (t->purge != cause)
             continue;
-        if (!answered || t->total > 0)
-            t->purge_sure = false;
-        else
+        if (answered)
             t->settle_done = PROMISED;
+        else
+            t->purge = 0;
     }
 }
 

@@ -60,7 +60,7 @@ static void is_done(client_t *c, channel_t *ch, const op_t *op)
         sweep_is_over(ch);
         break;
     case OP_PURGE:
-        model_purge_done(w->model, op->object, true);
+        model_purge_done(w->model, op->object, op->cause, true);
         break;
     default:
         break;
@@ -114,10 +114,10 @@ static void is_dropped(client_t *c, const channel_t *ch, const op_t *op, bool ma
         model_publish_dropped(m, op->message, maybe);
         break;
     case OP_SETTLE:
-        model_given_back(m, op->message, op->object, ch->index);
+        model_given_back(m, op->message, op->object, ch->index, true);
         break;
     case OP_PURGE:
-        model_purge_done(m, op->object, false);
+        model_purge_done(m, op->object, op->cause, false);
         break;
     default:
         break;
@@ -135,10 +135,10 @@ void ops_drop(client_t *c, channel_t *ch, bool maybe)
     }
 }
 
-void channel_lets_go(client_t *c, channel_t *ch)
+void channel_lets_go(client_t *c, channel_t *ch, bool earlier)
 {
     for (size_t i = 0; i < ch->held_count; i++)
-        model_given_back(c->world->model, ch->held[i].message, ch->held[i].queue, ch->index);
+        model_given_back(c->world->model, ch->held[i].message, ch->held[i].queue, ch->index, earlier);
     ch->held_count = 0;
 }
 
