@@ -8,7 +8,7 @@
  * Definitions that speak of what is not there are passed over for the same reason.
  *
  * Messages come back cold: their content stays in the log until somebody wants it. Only messages with parts, few and
- * large, are in memory, without their parts. */
+ * large, are in memory, without their parts: one for all places of a message, since it is what keeps them needed. */
 #include "engine/engine_internal.h"
 
 /* A message whose content is not what was written: left out at the end, unless it was done with. */
@@ -21,6 +21,8 @@ typedef struct recovery {
     record_no applied; /* nothing at or below it counts again */
     damaged_t *damaged;
     size_t damaged_count;
+    message_t **in_parts; /* by rising record; a reference each */
+    size_t in_parts_count;
 } recovery_t;
 
 static recovery_t *recovery_of(engine_t *e)
@@ -28,6 +30,19 @@ static recovery_t *recovery_of(engine_t *e)
     if (e->recovery == NULL)
         e->recovery = MEM_NEW(recovery_t);
     return e->recovery;
+}
+
+void recovery_free(engine_t *e)
+{
+    recovery_t *rec = e->recovery;
+    if (rec == NULL)
+        return;
+    for (size_t i = 0; i < rec->in_parts_count; i++)
+        message_unref(e, rec->in_parts[i]);
+    mem_free(rec->in_parts);
+    mem_free(rec->damaged);
+    mem_free(rec);
+    e->recovery = NULL;
 }
 
 /* ---- definitions ---- */
@@ -131,6 +146,28 @@ static message_t *message_with_parts(engine_t *e, record_no number, const record
     return m;
 }
 
+/* Takes over the caller's reference. */
+static void keep_in_parts(engine_t *e, message_t *m)
+{
+    recovery_t *rec = recovery_of(e);
+    rec->in_parts = mem_resize(rec->in_parts, (rec->in_parts_count + 1) * sizeof *rec->in_parts);
+    rec->in_parts[rec->in_parts_count++] = m;
+}
+
+static message_t *find_in_parts(engine_t *e, record_no record)
+{
+    const recovery_t *rec = recovery_of(e);
+    size_t low = 0, high = rec->in_parts_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (rec->in_parts[middle]->record < record)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < rec->in_parts_count && rec->in_parts[low]->record == record ? rec->in_parts[low] : NULL;
+}
+
 static void place(engine_t *e, record_no message, const record_list_t *places, message_t *m, bool damaged)
 {
     bytes_reader_t in = bytes_reader(places->octets);
@@ -152,13 +189,13 @@ static void apply_message(engine_t *e, record_no number, const record_t *r, byte
     message_t *m = damaged ? NULL : message_with_parts(e, number, r, content);
     place(e, number, &r->list, m, damaged);
     if (m)
-        message_unref(e, m);
+        keep_in_parts(e, m);
 }
 
 static void apply_message_also(engine_t *e, record_no number, const record_t *r)
 {
     (void)number;
-    place(e, r->message, &r->list, NULL, false);
+    place(e, r->message, &r->list, find_in_parts(e, r->message), false);
 }
 
 static void take_out(queue_t *q, uint64_t position)
@@ -311,7 +348,5 @@ void engine_recovered(engine_t *e, record_no last, uint64_t now_ms)
     e->applying = false;
     leave_out_damaged(e, rec);
     statements_renew(e);
-    mem_free(rec->damaged);
-    mem_free(rec);
-    e->recovery = NULL;
+    recovery_free(e);
 }

@@ -98,6 +98,7 @@ void engine_free(engine_t **ep)
     remove_queues(e);
     remove_exchanges(e);
     finish_jobs(e);
+    recovery_free(e);
     assert(e->memory_bytes == 0);
     vhost_free(&e->vhost);
     for (size_t i = 0; i < e->port_count; i++)

@@ -726,3 +726,6 @@ bool binding_arguments_allowed(channel_t *ch, const command_t *cmd, const exchan
 
 /* The queue a request names; "" is the last one declared on the channel. NULL: refused already. */
 queue_t *queue_of_request(channel_t *ch, const command_t *cmd);
+
+/* apply.c: what is kept while a log is applied, if it is. */
+void recovery_free(engine_t *e);
