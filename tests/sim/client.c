@@ -78,7 +78,7 @@ void client_leave(client_t *c, bool gone)
     say(c, 0, gone ? "is gone" : "leaves", "");
     c->stage = STAGE_ENDING;
     for (unsigned n = 1; n <= CHANNELS; n++)
-        channel_lets_go(c, channel_of(c, n), false);
+        channel_lets_go(c, channel_of(c, n));
     push(c, 0, (command_t){.type = COMMAND_CONNECTION_CLOSE, .flags = gone ? COMMAND_GONE : 0});
 }
 
@@ -110,9 +110,9 @@ void ask_close(client_t *c, unsigned number)
 {
     channel_t *ch = channel_of(c, number);
     say(c, number, "closes the channel", "");
-    note(c, number, OP_CLOSE);
     ch->stage = STAGE_ENDING;
-    channel_lets_go(c, ch, false);
+    channel_lets_go(c, ch);
+    note(c, number, OP_CLOSE);
     push(c, number, (command_t){.type = COMMAND_CHANNEL_CLOSE});
 }
 
@@ -313,7 +313,7 @@ static void settle_held(client_t *c, unsigned number, held_t *h, bool requeue)
     channel_t *ch = channel_of(c, number);
     model_t *m = c->world->model;
     if (requeue) {
-        model_given_back(m, h->message, h->queue, ch->index, false);
+        model_given_back(m, h->message, h->queue, ch->index, channel_may_be_refused(ch));
         return;
     }
     model_settle_asked(m, h->message, h->queue, c->world->last);

@@ -196,8 +196,8 @@ static void on_channel_refused(const hearing_t *h)
     ops_done(c, h->channel, h->event->refusal->cause, true);
     check_refusal(h, ops_first(&h->channel->ops));
     h->channel->crossed = h->channel->stage == STAGE_ENDING; /* its close is answered all the same */
+    channel_lets_go(c, h->channel);
     ops_drop(c, h->channel, false);
-    channel_lets_go(c, h->channel, true);
     consumers_end(c, h->number);
     if (!h->channel->crossed)
         h->channel->stage = STAGE_REFUSED;

@@ -27,6 +27,7 @@ typedef struct definition {
     uint16_t creating, removing; /* asked for and not answered */
     uint64_t issued, done, before_done;
     uint32_t removals; /* ever asked for */
+    bool doubtful; /* a binding that was asked for when an end of it may have been replaced */
 } definition_t;
 
 /* ---- messages (model_messages.c) ---- */

@@ -109,32 +109,39 @@ static void dropped(definition_t *d, bool create, bool maybe)
     }
 }
 
-/* Another one of that name: what led to the old one may be gone. */
-static void doubt_bindings_of(model_t *m, unsigned object)
+static bool is_of(unsigned x, unsigned to, unsigned object)
 {
-    for (unsigned x = 0; x < EXCHANGES; x++)
-        for (unsigned to = 0; to < OBJECTS; to++)
-            for (unsigned k = 0; k < BINDING_KEYS; k++) {
-                definition_t *b = &m->bindings[x][to][k];
-                if ((to != object && exchange_object(x) != object) || b->now != YES)
-                    continue;
-                b->now = b->before = MAYBE;
-                show_binding(m, x, to, k);
-            }
+    return to == object || exchange_object(x) == object;
+}
+
+static void doubt_binding(definition_t *b)
+{
+    bool is_asked = b->creating + b->removing > 0;
+    b->doubtful |= is_asked;
+    if (b->now == NO && !is_asked)
+        return;
+    b->now = b->before = MAYBE;
+    b->done = is_asked ? NEVER : b->done;
 }
 
 /* One that is just being asked for may lead to the next object of that name. */
-static void forget_bindings_of(model_t *m, unsigned object)
+static void forget_binding(definition_t *b)
+{
+    if (b->creating + b->removing > 0) {
+        doubt_binding(b);
+        return;
+    }
+    b->now = b->before = NO;
+    b->done = PROMISED;
+}
+
+/* Another one of that name, perhaps: what led to the old one may be gone. Or it is gone for certain. */
+static void bindings_end(model_t *m, unsigned object, void (*end)(definition_t *b))
 {
     for (unsigned x = 0; x < EXCHANGES; x++)
         for (unsigned to = 0; to < OBJECTS; to++)
-            for (unsigned k = 0; k < BINDING_KEYS; k++) {
-                definition_t *b = &m->bindings[x][to][k];
-                bool is_asked = b->creating + b->removing > 0;
-                if ((to != object && exchange_object(x) != object) || (b->now == NO && !is_asked))
-                    continue;
-                b->now = b->before = is_asked ? MAYBE : NO;
-                b->done = is_asked ? NEVER : PROMISED;
+            for (unsigned k = 0; is_of(x, to, object) && k < BINDING_KEYS; k++) {
+                end(&m->bindings[x][to][k]);
                 show_binding(m, x, to, k);
             }
 }
@@ -145,7 +152,7 @@ void model_object_asked(model_t *m, unsigned object, bool create, uint64_t last)
 {
     definition_t *d = &m->objects[object];
     if (create && d->now == MAYBE && d->creating == 0) {
-        doubt_bindings_of(m, object);
+        bindings_end(m, object, doubt_binding);
         if (object_is_queue(object))
             model_queue_doubtful(m, object);
     }
@@ -162,7 +169,7 @@ void model_object_answered(model_t *m, unsigned object, bool create, uint64_t do
         d->now = MAYBE;
     show_object(m, object);
     if (!create) {
-        forget_bindings_of(m, object);
+        bindings_end(m, object, forget_binding);
         if (object_is_queue(object))
             model_queue_emptied(m, object);
     }
@@ -184,7 +191,7 @@ void model_object_seen(model_t *m, unsigned object, bool is_there)
     d->done = PROMISED;
     show_object(m, object);
     if (!is_there) {
-        forget_bindings_of(m, object);
+        bindings_end(m, object, forget_binding);
         if (object_is_queue(object))
             model_queue_emptied(m, object);
     }
@@ -205,15 +212,18 @@ void model_binding_answered(model_t *m, unsigned x, unsigned to, unsigned key, b
     definition_t *d = &m->bindings[x][to][key];
     answered(d, create, done);
     bool lasts = m->objects[to].now == YES && m->objects[exchange_object(x)].now == YES;
-    if (create && !lasts) /* an end is going, or may: the binding with it */
+    if (create && (!lasts || d->doubtful)) /* an end is going, or may: the binding with it */
         d->now = d->before = MAYBE;
+    d->doubtful &= d->creating + d->removing > 0;
     show_binding(m, x, to, key);
     model_routes_changed(m);
 }
 
 void model_binding_dropped(model_t *m, unsigned x, unsigned to, unsigned key, bool create, bool maybe)
 {
-    dropped(&m->bindings[x][to][key], create, maybe);
+    definition_t *d = &m->bindings[x][to][key];
+    dropped(d, create, maybe);
+    d->doubtful &= d->creating + d->removing > 0;
     show_binding(m, x, to, key);
     model_routes_changed(m);
 }
@@ -228,6 +238,7 @@ static void reopened(definition_t *d, uint64_t last, bool is_durable)
         d->now = last <= d->issued ? d->before : MAYBE;
     d->before = d->now;
     d->creating = d->removing = 0;
+    d->doubtful = false;
     d->done = d->issued = PROMISED;
 }
 
@@ -239,7 +250,7 @@ void model_definitions_reopened(model_t *m, uint64_t last)
         reopened(&m->objects[o], last, object_specs[o].durable);
         show_object(m, o);
         if (m->objects[o].now == NO)
-            forget_bindings_of(m, o);
+            bindings_end(m, o, forget_binding);
         if (m->objects[o].now == NO && object_is_queue(o))
             model_queue_emptied(m, o);
     }

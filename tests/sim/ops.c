@@ -135,8 +135,14 @@ void ops_drop(client_t *c, channel_t *ch, bool maybe)
     }
 }
 
-void channel_lets_go(client_t *c, channel_t *ch, bool earlier)
+bool channel_may_be_refused(const channel_t *ch)
 {
+    return ch->ops.begin < ch->ops.end;
+}
+
+void channel_lets_go(client_t *c, channel_t *ch)
+{
+    bool earlier = channel_may_be_refused(ch);
     for (size_t i = 0; i < ch->held_count; i++)
         model_given_back(c->world->model, ch->held[i].message, ch->held[i].queue, ch->index, earlier);
     ch->held_count = 0;

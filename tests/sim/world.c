@@ -6,6 +6,7 @@
 #include "sim/world.h"
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "sim/bugs.h"
 #include "sim/report.h"
 
@@ -167,9 +168,22 @@ typedef struct applying {
     record_no last;
 } applying_t;
 
+static void show_record(record_no number, const record_t *r)
+{
+    bytes_reader_t in = bytes_reader(r->list.octets);
+    report_line("    record %llu %s, queue %llu '%.*s', position %llu, mark %llu, message %llu, kind %u, parts %u",
+                (unsigned long long)number, record_type_name(r->type), (unsigned long long)r->queue, TEXT_ARG(r->name),
+                (unsigned long long)r->position, (unsigned long long)r->mark, (unsigned long long)r->message, r->kind,
+                r->parts.count);
+    for (uint64_t a, b; record_list_next(&in, &a, &b);)
+        report_line("      %llu, %llu", (unsigned long long)a, (unsigned long long)b);
+}
+
 static bool apply(void *context, record_no number, const record_t *r, bytes_t content, bool damaged)
 {
     applying_t *o = context;
+    if (report_is_verbose())
+        show_record(number, r);
     if (damaged)
         report_failure("record %llu is damaged", (unsigned long long)number);
     if (o->last && number != o->last + 1)
@@ -246,9 +260,9 @@ static void hear_everything(world_t *w, bool is_clean)
     for (bool more = true; more;) {
         more = false;
         for (size_t i = 0; i < PORTS; i++) {
+            (void)port_flush(&w->ports[i]); /* gives room back */
             (void)lane_flush(w->ports[i].events);
             more |= port_dispatch(&w->ports[i], SIZE_MAX) > 0;
-            (void)port_flush(&w->ports[i]);
         }
     }
     model_life_over(w->model, is_clean);

@@ -188,8 +188,9 @@ void ops_done(client_t *c, channel_t *ch, uint32_t cause, bool except);
 op_t ops_answered(client_t *c, channel_t *ch, uint32_t cause);
 /* Those that are left were not carried out, but for a close; or (`maybe`) nobody knows. */
 void ops_drop(client_t *c, channel_t *ch, bool maybe);
-/* Everything that the channel holds goes back; `earlier`: it went some time ago. */
-void channel_lets_go(client_t *c, channel_t *ch, bool earlier);
+/* Everything that the channel holds goes back; if it was refused already, without having heard of it, some time ago. */
+void channel_lets_go(client_t *c, channel_t *ch);
+bool channel_may_be_refused(const channel_t *ch);
 void channel_reset(channel_t *ch);
 
 /* ---- client_events.c: what is heard ---- */
