@@ -167,12 +167,14 @@ void queue_took(queue_t *q)
 void queue_store_answered(queue_t *q)
 {
     q->waits_for_store = false;
+    q->holds++; /* a channel that goes on may delete it */
     queue_mark(q);
     for (list_t *node; (node = list_first(&q->getters));) {
         channel_t *ch = LIST_OF(node, channel_t, getting_link);
         list_remove(node);
         channel_resume(ch);
     }
+    queue_release(q);
 }
 
 /* ---- what cannot be read ---- */
