@@ -215,12 +215,13 @@ void fifo_return(fifo_t *f, uint64_t position)
         f->cursor = position;
 }
 
-/* Frees pages at the front that nothing is left in; the page that `tail` falls into stays in the directory.
- */
+/* Frees pages at the front that nothing is left in; the page that `tail` falls into stays in the directory. One that
+ * `tail` has skipped out of is empty, and still there. */
 static void drop_front(fifo_t *f)
 {
     uint64_t tail_page = f->tail / f->page_entries;
     while (f->slots_length > 0 && f->first_page < tail_page && f->slots[f->slots_head].present == 0) {
+        mem_free(f->slots[f->slots_head].page);
         f->slots_head = (f->slots_head + 1) & (f->slots_capacity - 1);
         f->slots_length--;
         f->first_page++;

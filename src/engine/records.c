@@ -142,6 +142,8 @@ static void take_read(engine_t *e, uint32_t *budget)
         list_remove(&r->link);
         *budget -= request->count < *budget ? (uint32_t)request->count : *budget;
         r->done(e, r, request);
+        for (size_t i = 0; i < request->count; i++) /* of who does not want them any more */
+            message_free(request->items[i].message);
         mem_free(request);
     }
     if (lane_release(e->journal->read))
