@@ -178,7 +178,8 @@ static void cancel_by_removal(consumer_t *c)
     event_t gone = {.type = EVENT_CONSUMER_GONE, .consumer = c->number};
     if (connection->opening->wants_cancel_notify)
         gone.flags = EVENT_NOTIFY;
-    emit_channel(c->channel, &gone);
+    if (connection->state == CONNECTION_OPEN) /* else it may have been left in the middle of a message */
+        emit_channel(c->channel, &gone);
     consumer_cancel(c);
 }
 
