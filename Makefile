@@ -35,7 +35,7 @@ FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$(OUT)/fuzz/%)
 OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC))
 
-.PHONY: all run unit objects clean help check fuzz fuzz-programs conformance compile_commands.json
+.PHONY: all run unit objects clean help check fuzz fuzz-programs sim sim-selftest conformance compile_commands.json
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -150,6 +150,14 @@ e2e-tsan: ## those marked `threads` under the thread sanitizer, bounds tiny, two
 fuzz: ## runs each fuzz target for SECONDS (60) on top of its corpus
 	@$(MAKE) --no-print-directory BUILD=fuzz fuzz-programs
 	@scripts/run-fuzz $(RESULTS)/fuzz build-fuzz/fuzz $(SECONDS)
+
+SEEDS ?= 30000
+SEED ?= 1
+sim: $(OUT)/sim ## engine and store on a simulated disk that loses power: SEEDS=n histories from SEED on
+	@scripts/run-sim $(RESULTS)/sim$(patsubst %,-%,$(filter-out release,$(BUILD))) $< $(SEED) $(SEEDS) $(JOBS)
+
+sim-selftest: $(OUT)/sim ## plants known bugs; the simulator must find each of them
+	@scripts/run-sim $(RESULTS)/$@ $< --bugs 10000 $(JOBS)
 
 conformance: conformance-pika conformance-py-amqp ## client authors' own tests against a broker of this build
 conformance-%: $(OUT)/chaskid

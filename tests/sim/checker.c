@@ -49,8 +49,8 @@ static void check_count(world_t *w, unsigned queue)
     uint32_t least, most;
     model_count(w->model, queue, &least, &most);
     if (w->answer_count < least || w->answer_count > most)
-        report_failure("queue %s has %u messages, it must be %u to %u", object_specs[queue].name, w->answer_count,
-                       least, most);
+        report_failure("queue %s has %u messages, it must be %u to %u", object_specs[queue].name,
+                       w->answer_count, least, most);
 }
 
 /* As it was declared: another declaration of the same would be refused if it were not. */

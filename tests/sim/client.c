@@ -68,7 +68,8 @@ void client_enter(world_t *w, unsigned index)
     c->lent = c->returned = 0;
     c->port_client.on_event = client_on_event;
     port_register(c->port, &c->port_client);
-    opening_t view = {.name = BYTES("sim"), .vhost = BYTES("/"), .user = BYTES("guest"), .wants_cancel_notify = true};
+    opening_t view = {
+        .name = BYTES("sim"), .vhost = BYTES("/"), .user = BYTES("guest"), .wants_cancel_notify = true};
     say(c, 0, "enters", "");
     push(c, 0, (command_t){.type = COMMAND_CONNECTION_OPEN, .opening = opening_new(&view)});
 }
@@ -160,7 +161,8 @@ void ask_look(client_t *c, unsigned number, unsigned object)
     push_object(c, number, object, true, COMMAND_PASSIVE);
 }
 
-void ask_binding(client_t *c, unsigned number, unsigned x, unsigned to, unsigned key, bool create, bool nowait)
+void ask_binding(client_t *c, unsigned number, unsigned x, unsigned to, unsigned key, bool create,
+                 bool nowait)
 {
     buffer_t arguments = {0};
     bool queue = object_is_queue(to);
@@ -218,10 +220,11 @@ void ask_publish(client_t *c, unsigned number, const content_spec_t *spec, bool 
     content_spec_t s = *spec;
     s.id = model_publish(w->model, &s, ch->index, mandatory, w->last);
     uint32_t from = push_parts(c, number, &s, parts);
-    report_line("%u.%u #%u (at %llu) publishes %u%s%s to '%s' key '%.*s' headers %u, %u octets, %u parts", c->index,
-                number, w->causes + 1, (unsigned long long)w->last, s.id, s.persistent ? " persistent" : "",
-                mandatory ? " mandatory" : "", object_specs[exchange_object(s.exchange)].name,
-                (int)message_key(s.key).len, (const char *)message_key(s.key).data, s.headers, s.body_bytes, parts);
+    report_line("%u.%u #%u (at %llu) publishes %u%s%s to '%s' key '%.*s' headers %u, %u octets, %u parts",
+                c->index, number, w->causes + 1, (unsigned long long)w->last, s.id,
+                s.persistent ? " persistent" : "", mandatory ? " mandatory" : "",
+                object_specs[exchange_object(s.exchange)].name, (int)message_key(s.key).len,
+                (const char *)message_key(s.key).data, s.headers, s.body_bytes, parts);
     op_t *op = note(c, number, OP_PUBLISH);
     op->message = s.id;
     if (ch->confirms) {
@@ -250,7 +253,8 @@ void ask_get(client_t *c, unsigned number, unsigned queue, bool no_ack)
     say(c, number, no_ack ? "gets without ack from" : "gets from", object_specs[queue].name);
     op_t *op = note_use(c, number, OP_GET, queue);
     op->no_ack = no_ack;
-    push_request(c, number, COMMAND_GET, no_ack ? COMMAND_NO_ACK : 0, (request_t){.name = object_name(queue)});
+    push_request(c, number, COMMAND_GET, no_ack ? COMMAND_NO_ACK : 0,
+                 (request_t){.name = object_name(queue)});
 }
 
 static bytes_t tag_of(uint32_t consumer, char out[2])
@@ -363,9 +367,10 @@ void ask_settle(client_t *c, unsigned number, uint64_t tag, bool multiple, bool 
     if (tag == 0)
         begin_sweep(c, number, !(nack && requeue));
     push(c, number,
-         (command_t){.type = nack ? COMMAND_NACK : COMMAND_ACK,
-                     .flags = (uint16_t)((multiple ? COMMAND_MULTIPLE : 0) | (nack && requeue ? COMMAND_REQUEUE : 0)),
-                     .number = tag});
+         (command_t){
+             .type = nack ? COMMAND_NACK : COMMAND_ACK,
+             .flags = (uint16_t)((multiple ? COMMAND_MULTIPLE : 0) | (nack && requeue ? COMMAND_REQUEUE : 0)),
+             .number = tag});
 }
 
 void ask_recover(client_t *c, unsigned number, bool nowait)

@@ -74,8 +74,8 @@ static void on_delivery(const hearing_t *h, unsigned queue, bool no_ack)
     bool late = ch->stage != STAGE_OPEN || h->client->stage != STAGE_OPEN || ch->sweeps > 0;
     bool redelivered = h->event->flags & EVENT_REDELIVERED;
     report_line("    %u.%u has message %u from %s by tag %llu%s%s", h->client->index, h->number, id,
-                object_specs[queue].name, (unsigned long long)ch->last_tag, redelivered ? ", redelivered" : "",
-                late ? ", late" : "");
+                object_specs[queue].name, (unsigned long long)ch->last_tag,
+                redelivered ? ", redelivered" : "", late ? ", late" : "");
     model_delivered(w->model, &(handover_t){.id = id,
                                             .queue = (uint8_t)queue,
                                             .channel = ch->index,
@@ -119,7 +119,8 @@ static void on_confirm(const hearing_t *h)
     if (!(h->event->flags & EVENT_MULTIPLE) && through != ch->confirmed + 1)
         fail(h, "a single confirm of %llu after %llu", (unsigned long long)through,
              (unsigned long long)ch->confirmed);
-    report_line("    %u.%u has confirms through %llu", h->client->index, h->number, (unsigned long long)through);
+    report_line("    %u.%u has confirms through %llu", h->client->index, h->number,
+                (unsigned long long)through);
     for (; ch->confirmed < through; ch->confirmed++) {
         op_t op = *ops_first(&ch->unconfirmed);
         ops_pop(&ch->unconfirmed);
@@ -181,7 +182,8 @@ static void check_refusal(const hearing_t *h, const op_t *op)
 {
     const refusal_t *why = h->event->refusal;
     world_t *w = h->client->world;
-    report_line("    %u.%u #%u is refused: %u %s", h->client->index, h->number, why->cause, why->code, why->text);
+    report_line("    %u.%u #%u is refused: %u %s", h->client->index, h->number, why->cause, why->code,
+                why->text);
     if (op == NULL || op->cause != why->cause)
         fail(h, "a refusal of nothing that was asked: %u %s", why->code, why->text);
     if (why->code != REFUSAL_NOT_FOUND)
@@ -210,7 +212,8 @@ static void on_channel_refused(const hearing_t *h)
 static void on_connection_closed(client_t *c, const event_t *e)
 {
     if (e->refusal)
-        report_failure("client %u: the connection is refused: %u %s", c->index, e->refusal->code, e->refusal->text);
+        report_failure("client %u: the connection is refused: %u %s", c->index, e->refusal->code,
+                       e->refusal->text);
     if (c->stage != STAGE_ENDING)
         report_failure("client %u: the connection is closed, and nobody asked for it", c->index);
     for (unsigned n = 1; n <= CHANNELS; n++) {

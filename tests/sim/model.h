@@ -27,20 +27,20 @@ typedef struct definition {
     uint16_t creating, removing; /* asked for and not answered */
     uint64_t issued, done, before_done;
     uint32_t removals; /* ever asked for */
-    bool doubtful; /* a binding that was asked for when an end of it may have been replaced */
+    bool doubtful;     /* a binding that was asked for when an end of it may have been replaced */
 } definition_t;
 
 /* ---- messages (model_messages.c) ---- */
 
 /* A message in a queue. */
 typedef struct entry {
-    bool possible; /* it may be there */
-    bool sure;     /* it is there, unless it was settled */
-    uint32_t purge; /* the first purge that includes it for certain, by its cause; 0: none */
+    bool possible;     /* it may be there */
+    bool sure;         /* it is there, unless it was settled */
+    uint32_t purge;    /* the first purge that includes it for certain, by its cause; 0: none */
     bool was_possible; /* until its queue went, in this life: what was said before may be heard later */
-    bool inexact;    /* it came through a crash: may be marked redelivered without having been delivered */
-    bool must_mark;  /* delivered in an earlier life: must be marked redelivered */
-    uint8_t holder;  /* channel + 1 that has it, as far as is known; NOBODY */
+    bool inexact;      /* it came through a crash: may be marked redelivered without having been delivered */
+    bool must_mark;    /* delivered in an earlier life: must be marked redelivered */
+    uint8_t holder;    /* channel + 1 that has it, as far as is known; NOBODY */
     uint8_t claims[2]; /* it came to both of them: one of them must turn out to have ended before; NOBODY */
     uint16_t total, fresh; /* deliveries in this life; those of them not marked redelivered */
     uint64_t settle_issued, settle_done;
@@ -113,7 +113,8 @@ typedef struct handover {
     uint32_t id;
     uint8_t queue, channel;
     bool redelivered, no_ack;
-    bool late; /* the receiver gave back everything meanwhile, or will not settle it: what is known of it is old */
+    bool
+        late; /* the receiver gave back everything meanwhile, or will not settle it: what is known of it is old */
     uint64_t last;
 } handover_t;
 

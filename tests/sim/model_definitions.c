@@ -257,9 +257,8 @@ void model_definitions_reopened(model_t *m, uint64_t last)
     for (unsigned x = 0; x < EXCHANGES; x++)
         for (unsigned to = 0; to < OBJECTS; to++)
             for (unsigned k = 0; k < BINDING_KEYS; k++) {
-                bool is_durable =
-                    object_specs[to].durable && object_specs[exchange_object(x)].durable &&
-                    m->objects[to].now != NO && m->objects[exchange_object(x)].now != NO;
+                bool is_durable = object_specs[to].durable && object_specs[exchange_object(x)].durable &&
+                                  m->objects[to].now != NO && m->objects[exchange_object(x)].now != NO;
                 reopened(&m->bindings[x][to][k], last, is_durable);
                 show_binding(m, x, to, k);
             }
@@ -281,7 +280,8 @@ object_mask_t model_route(const model_t *m, const content_spec_t *s, bool perhap
             visited |= bit;
             for (unsigned k = 0; k < BINDING_KEYS; k++)
                 if (binding_matches(x, k, s->key, s->headers))
-                    reached = (object_mask_t)(reached | ((perhaps ? m->possible[x][k] : m->sure[x][k]) & there));
+                    reached =
+                        (object_mask_t)(reached | ((perhaps ? m->possible[x][k] : m->sure[x][k]) & there));
         }
     }
     return reached & ((1u << QUEUES) - 1);

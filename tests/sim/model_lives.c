@@ -105,7 +105,8 @@ void model_dump_message(model_t *m, dump_t *d, unsigned queue, uint32_t id)
         d->last_order = t->order;
     uint32_t *last = &d->last_of[p->channel];
     if (id < *last)
-        report_failure("queue %s: message %u stands behind message %u, which was published later", name, id, *last);
+        report_failure("queue %s: message %u stands behind message %u, which was published later", name, id,
+                       *last);
     *last = id;
     t->order = ++m->orders;
 }
@@ -119,8 +120,9 @@ void model_dump_end(model_t *m, const dump_t *d, unsigned queue)
             continue;
         bool seen = t->order >= d->first_order;
         if (!seen && t->sure && t->settle_issued == NEVER)
-            report_failure("queue %s: message %u is lost (published by channel %u, %s)", object_specs[queue].name,
-                           id, p->channel, p->confirmed ? "confirmed" : "its record was durable");
+            report_failure("queue %s: message %u is lost (published by channel %u, %s)",
+                           object_specs[queue].name, id, p->channel,
+                           p->confirmed ? "confirmed" : "its record was durable");
         t->possible = seen && t->settle_done == NEVER;
         t->sure = t->possible && !object_specs[queue].fickle;
         if (seen && t->settle_done == NEVER)

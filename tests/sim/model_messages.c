@@ -72,11 +72,8 @@ uint32_t model_publish(model_t *m, const content_spec_t *s, unsigned channel, bo
         m->messages = mem_resize(m->messages, m->capacity * sizeof *m->messages);
     }
     published_t *p = &m->messages[m->count++];
-    *p = (published_t){.spec = *s,
-                       .channel = (uint8_t)channel,
-                       .mandatory = mandatory,
-                       .issued = last,
-                       .done = NEVER};
+    *p = (published_t){
+        .spec = *s, .channel = (uint8_t)channel, .mandatory = mandatory, .issued = last, .done = NEVER};
     p->spec.id = m->count;
     for (unsigned q = 0; q < QUEUES; q++)
         p->entries[q].settle_issued = p->entries[q].settle_done = NEVER;
@@ -155,8 +152,8 @@ static void check_order(model_t *m, const published_t *p, const handover_t *h)
 {
     uint32_t *last = &m->last_fresh[h->channel][h->queue][p->channel];
     if (h->id <= *last)
-        report_failure("queue %s: message %u came after message %u, which was published later", queue_name(h->queue),
-                       h->id, *last);
+        report_failure("queue %s: message %u came after message %u, which was published later",
+                       queue_name(h->queue), h->id, *last);
     *last = h->id;
 }
 
@@ -166,7 +163,8 @@ static void check_flag(const entry_t *t, const handover_t *h)
         report_failure("queue %s: message %u was delivered in an earlier life and is not marked redelivered",
                        queue_name(h->queue), h->id);
     if (t->fresh > 1)
-        report_failure("queue %s: message %u was delivered twice as if it were fresh", queue_name(h->queue), h->id);
+        report_failure("queue %s: message %u was delivered twice as if it were fresh", queue_name(h->queue),
+                       h->id);
 }
 
 /* Events of two channels are not heard in the order in which they were said. So a delivery may turn out to be an old one,
@@ -233,8 +231,8 @@ void model_settle_done(model_t *m, uint32_t id, unsigned queue, unsigned channel
     if (t->claims[0] == channel + 1 || t->claims[1] == channel + 1) {
         unsigned other = t->claims[t->claims[0] == channel + 1];
         if (other == channel + 1)
-            report_failure("queue %s: message %u was settled by a channel that could not have it", queue_name(queue),
-                           id);
+            report_failure("queue %s: message %u was settled by a channel that could not have it",
+                           queue_name(queue), id);
         t->claims[0] = t->claims[1] = (uint8_t)other;
     }
     if (last < t->settle_done)

@@ -80,8 +80,8 @@ void ops_done(client_t *c, channel_t *ch, uint32_t cause, bool except)
         op_t done = *op;
         ops_pop(&ch->ops);
         if (!may_be_silent(&done) && done.cause < cause)
-            report_failure("channel %u of client %u: request #%u was not answered before #%u", ch->index, c->index,
-                           done.cause, cause);
+            report_failure("channel %u of client %u: request #%u was not answered before #%u", ch->index,
+                           c->index, done.cause, cause);
         is_done(c, ch, &done);
     }
 }
@@ -91,7 +91,8 @@ op_t ops_answered(client_t *c, channel_t *ch, uint32_t cause)
     ops_done(c, ch, cause, true);
     op_t *op = ops_first(&ch->ops);
     if (op == NULL || op->cause != cause)
-        report_failure("channel %u of client %u: an answer to #%u, which was not asked", ch->index, c->index, cause);
+        report_failure("channel %u of client %u: an answer to #%u, which was not asked", ch->index, c->index,
+                       cause);
     op_t answered = *op;
     ops_pop(&ch->ops);
     is_done(c, ch, &answered);

@@ -24,9 +24,9 @@ static struct {
 static void say_where(void)
 {
     char line[200];
-    size_t len = text_format(line, sizeof line,
-                             "sim: seed %llu, life %u\nsim: replay it with: build/sim --seed %llu --verbose\n",
-                             (unsigned long long)at.seed, at.life, (unsigned long long)at.seed);
+    size_t len = text_format(
+        line, sizeof line, "sim: seed %llu, life %u\nsim: replay it with: build/sim --seed %llu --verbose\n",
+        (unsigned long long)at.seed, at.life, (unsigned long long)at.seed);
     fflush(stdout);
     if (write(STDOUT_FILENO, line, len) < 0)
         _exit(2);

@@ -86,7 +86,8 @@ int main(int count, char **values)
     for (uint64_t seed = a.from; seed <= a.to; seed++)
         world_run(w, seed);
     double took = seconds_now() - begin;
-    printf("sim: %llu histories passed (seeds %llu to %llu): %llu acts, %llu messages published, %llu delivered; %.0f "
+    printf("sim: %llu histories passed (seeds %llu to %llu): %llu acts, %llu messages published, %llu "
+           "delivered; %.0f "
            "histories per second of a processor\n",
            (unsigned long long)(a.to - a.from + 1), (unsigned long long)a.from, (unsigned long long)a.to,
            (unsigned long long)w->acts, (unsigned long long)w->messages, (unsigned long long)w->deliveries,

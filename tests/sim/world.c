@@ -171,10 +171,11 @@ typedef struct applying {
 static void show_record(record_no number, const record_t *r)
 {
     bytes_reader_t in = bytes_reader(r->list.octets);
-    report_line("    record %llu %s, queue %llu '%.*s', position %llu, mark %llu, message %llu, kind %u, parts %u",
-                (unsigned long long)number, record_type_name(r->type), (unsigned long long)r->queue, TEXT_ARG(r->name),
-                (unsigned long long)r->position, (unsigned long long)r->mark, (unsigned long long)r->message, r->kind,
-                r->parts.count);
+    report_line(
+        "    record %llu %s, queue %llu '%.*s', position %llu, mark %llu, message %llu, kind %u, parts %u",
+        (unsigned long long)number, record_type_name(r->type), (unsigned long long)r->queue,
+        TEXT_ARG(r->name), (unsigned long long)r->position, (unsigned long long)r->mark,
+        (unsigned long long)r->message, r->kind, r->parts.count);
     for (uint64_t a, b; record_list_next(&in, &a, &b);)
         report_line("      %llu, %llu", (unsigned long long)a, (unsigned long long)b);
 }
@@ -244,7 +245,8 @@ static void open_life(world_t *w, bool was_clean)
                 (unsigned long long)found.resynced_records, (unsigned long long)found.cut_bytes);
     if (found.last < w->durable || found.last > w->last)
         report_failure("the log ends with record %llu; %llu are durable, %llu were made",
-                       (unsigned long long)found.last, (unsigned long long)w->durable, (unsigned long long)w->last);
+                       (unsigned long long)found.last, (unsigned long long)w->durable,
+                       (unsigned long long)w->last);
     if (found.damaged_contents + found.lost_ranges > 0)
         report_failure("the opening found damage");
     w->last = w->durable = found.last;
@@ -292,7 +294,10 @@ static bool end_life(world_t *w, end_t how)
     bool clean = how == END_CLEAN && stop_properly(w);
     hear_everything(w, clean);
     report_line("  the end: %s, %llu records made, %llu durable",
-                clean ? "clean" : sim_disk_is_off(w->disk) ? "cut" : how == END_KILL ? "killed" : "cut now",
+                clean                      ? "clean"
+                : sim_disk_is_off(w->disk) ? "cut"
+                : how == END_KILL          ? "killed"
+                                           : "cut now",
                 (unsigned long long)w->last, (unsigned long long)w->durable);
     sim_disk_fail_sync(w->disk, 0);
     sim_disk_cut_at(w->disk, 0);

@@ -163,7 +163,8 @@ void channel_release(client_t *c, unsigned number);
 void ask_echo(client_t *c, unsigned number);
 void ask_object(client_t *c, unsigned number, unsigned object, bool create, bool nowait);
 void ask_look(client_t *c, unsigned number, unsigned object);
-void ask_binding(client_t *c, unsigned number, unsigned x, unsigned to, unsigned key, bool create, bool nowait);
+void ask_binding(client_t *c, unsigned number, unsigned x, unsigned to, unsigned key, bool create,
+                 bool nowait);
 void ask_publish(client_t *c, unsigned number, const content_spec_t *s, bool mandatory, uint32_t parts);
 void ask_parts_only(client_t *c, unsigned number);
 void ask_confirms(client_t *c, unsigned number);
