@@ -67,25 +67,41 @@ static void note_counts(world_t *w)
         report_failure("%llu messages are damaged", (unsigned long long)n.messages_damaged);
 }
 
-static bool step(world_t *w)
+static void flush(world_t *w, unsigned port)
 {
-    for (size_t i = 0; i < PORTS; i++)
-        (void)port_flush(&w->ports[i]);
-    bool more = engine_step(w->engine, w->now_ms, UINT64_C(1700000000000) + w->now_ms);
-    note_counts(w);
-    return more;
+    w->engine_due |= port_flush(&w->ports[port]);
 }
 
-static bool log_turn(world_t *w)
+static void step(world_t *w)
 {
-    unsigned wake;
+    for (unsigned i = 0; i < PORTS; i++)
+        flush(w, i);
+    w->engine_due = engine_step(w->engine, w->now_ms, UINT64_C(1700000000000) + w->now_ms);
+    w->log_due |= engine_wants_log(w->engine);
+    w->helper_due |= engine_wants_helper(w->engine);
+    for (unsigned i = 0; i < PORTS; i++)
+        w->port_due[i] |= engine_port_wants_wake(w->engine, &w->ports[i]);
+    note_counts(w);
+}
+
+static void note_wakes(world_t *w, unsigned wake)
+{
+    w->engine_due |= (wake & STORE_WAKE_ENGINE) != 0;
+    w->log_due |= (wake & STORE_WAKE_LOG) != 0;
+    w->helper_due |= (wake & STORE_WAKE_HELPER) != 0;
+}
+
+static void log_turn(world_t *w)
+{
+    unsigned wake = 0;
     error_t err;
     int rc = store_log_turn(w->store, &wake, &err);
+    w->log_due = rc > 0;
+    note_wakes(w, wake);
     if (rc < 0) {
         report_line("  the log fails: %s", err.text);
         w->is_over = true;
     }
-    return rc > 0;
 }
 
 static void log_idle(world_t *w)
@@ -97,37 +113,56 @@ static void log_idle(world_t *w)
     }
 }
 
-static bool helper_turn(world_t *w)
+static void helper_turn(world_t *w)
 {
-    unsigned wake;
-    bool more = store_helper_turn(w->store, &wake);
+    unsigned wake = 0;
+    w->helper_due = store_helper_turn(w->store, &wake);
+    note_wakes(w, wake);
     w->is_over |= sim_disk_is_off(w->disk);
-    return more;
+}
+
+static void hear(world_t *w, unsigned port, size_t most)
+{
+    size_t count = port_dispatch(&w->ports[port], most);
+    w->port_due[port] = count == most;
+    flush(w, port);
+}
+
+static bool anybody_due(const world_t *w)
+{
+    bool due = w->engine_due || w->log_due || w->helper_due;
+    for (size_t i = 0; i < PORTS; i++)
+        due |= w->port_due[i];
+    return due && !w->is_over;
 }
 
 bool world_turn(world_t *w)
 {
-    bool moved = step(w);
-    for (size_t i = 0; i < PORTS; i++)
-        moved |= port_dispatch(&w->ports[i], SIZE_MAX) > 0;
+    for (unsigned i = 0; i < PORTS; i++)
+        flush(w, i);
+    if (w->engine_due || !w->by_wakes)
+        step(w);
+    for (unsigned i = 0; i < PORTS; i++)
+        if (w->port_due[i] || !w->by_wakes)
+            hear(w, i, SIZE_MAX);
     for (size_t i = 0; i < CLIENTS; i++)
         client_return_loans(&w->clients[i]);
-    for (size_t i = 0; i < PORTS; i++)
-        moved |= port_flush(&w->ports[i]);
-    if (!w->is_over)
-        moved |= log_turn(w);
-    if (!w->is_over)
-        moved |= helper_turn(w);
-    return moved && !w->is_over;
+    for (unsigned i = 0; i < PORTS; i++)
+        flush(w, i);
+    if (w->log_due || !w->by_wakes)
+        log_turn(w);
+    if ((w->helper_due || !w->by_wakes) && !w->is_over)
+        helper_turn(w);
+    return anybody_due(w);
 }
 
 void world_settle(world_t *w)
 {
-    for (int turns = 0, quiet = 0; quiet < 3 && !w->is_over; turns++) {
-        quiet = world_turn(w) || !engine_is_durable(w->engine) ? 0 : quiet + 1;
+    for (int turns = 0; world_turn(w); turns++)
         if (turns == TURNS_MOST)
             report_failure("it does not come to rest");
-    }
+    if (!w->is_over && !engine_is_durable(w->engine))
+        report_failure("nobody is woken, and not everything is durable");
 }
 
 static void act(world_t *w)
@@ -145,15 +180,15 @@ static void act(world_t *w)
     if (kind == 0)
         client_act(w);
     else if (kind == 1)
-        (void)step(w);
+        step(w);
     else if (kind == 2)
-        (void)log_turn(w);
+        log_turn(w);
     else if (kind == 3)
         log_idle(w);
     else if (kind == 4)
-        (void)helper_turn(w);
+        helper_turn(w);
     else if (kind == 5)
-        (void)port_dispatch(&w->ports[dice(w, PORTS)], 1 + dice(w, 16));
+        hear(w, dice(w, PORTS), 1 + dice(w, 16));
     else if (kind == 6)
         client_return_loans(&w->clients[dice(w, CLIENTS)]);
     else
@@ -251,6 +286,9 @@ static void open_life(world_t *w, bool was_clean)
         report_failure("the opening found damage");
     w->last = w->durable = found.last;
     w->is_over = false;
+    w->by_wakes = dice(w, 2);
+    w->engine_due = w->log_due = w->helper_due = true; /* as when threads begin */
+    w->port_due[0] = w->port_due[1] = true;
     model_reopened(w->model, found.last, was_clean);
 }
 
@@ -267,6 +305,9 @@ static void hear_everything(world_t *w, bool is_clean)
             more |= port_dispatch(&w->ports[i], SIZE_MAX) > 0;
         }
     }
+    for (size_t i = 0; i < CLIENTS; i++) /* some may have been refused, and not been told yet */
+        for (size_t n = 1; n <= CHANNELS; n++)
+            channel_lets_go(&w->clients[i], &w->clients[i].channels[n]);
     model_life_over(w->model, is_clean);
 }
 
@@ -284,6 +325,7 @@ static bool stop_properly(world_t *w)
         if (w->clients[i].stage != STAGE_NONE)
             report_failure("client %zu has left and is not let go", i);
     engine_finish(w->engine);
+    w->log_due |= engine_wants_log(w->engine);
     world_settle(w);
     return !w->is_over;
 }
@@ -300,6 +342,8 @@ static bool end_life(world_t *w, end_t how)
                                            : "cut now",
                 (unsigned long long)w->last, (unsigned long long)w->durable);
     sim_disk_fail_sync(w->disk, 0);
+    sim_disk_fail_at(w->disk, 0);
+    sim_disk_limit(w->disk, UINT64_MAX);
     sim_disk_cut_at(w->disk, 0);
     if (clean) {
         close_life(w);
@@ -308,7 +352,7 @@ static bool end_life(world_t *w, end_t how)
         else
             sim_disk_power_cycle(w->disk);
     } else {
-        if (how == END_CUT || (how == END_SYNC_FAILS && dice(w, 2)))
+        if (how == END_CUT || (how >= END_SYNC_FAILS && dice(w, 2)))
             sim_disk_power_cycle(w->disk);
         else
             sim_disk_restart(w->disk);
@@ -319,7 +363,7 @@ static bool end_life(world_t *w, end_t how)
 
 static bool live(world_t *w)
 {
-    end_t how = (end_t)dice(w, 4);
+    end_t how = (end_t)dice(w, dice(w, 4) ? END_SYNC_FAILS : ENDS);
     uint32_t acts = dice(w, dice(w, 4) ? 400 : 3000);
     w->mood = mood_of(w);
     if (dice(w, 8))
@@ -330,6 +374,10 @@ static bool live(world_t *w)
         sim_disk_cut_at(w->disk, 1 + dice(w, dice(w, 2) ? 40 : 400));
     else if (how == END_SYNC_FAILS)
         sim_disk_fail_sync(w->disk, 1 + dice(w, 60));
+    else if (how == END_CALL_FAILS)
+        sim_disk_fail_at(w->disk, 1 + dice(w, 60));
+    else if (how == END_FULL)
+        sim_disk_limit(w->disk, w->store_options.segment_bytes * dice(w, 6));
     for (uint32_t i = 0; i < acts && !w->is_over; i++)
         act(w);
     return end_life(w, how);

@@ -109,7 +109,7 @@ typedef struct mood {
     uint32_t persistent_of_8;
 } mood_t;
 
-typedef enum end { END_CUT, END_KILL, END_CLEAN, END_SYNC_FAILS } end_t;
+typedef enum end { END_CUT, END_KILL, END_CLEAN, END_SYNC_FAILS, END_CALL_FAILS, END_FULL, ENDS } end_t;
 
 struct world {
     sim_random_t random;
@@ -125,6 +125,8 @@ struct world {
     uint64_t now_ms;
     uint64_t last, durable; /* the engine's records, as of its last step */
     bool is_over;           /* the disk is gone: this life is */
+    bool engine_due, log_due, helper_due, port_due[PORTS]; /* who was woken, or has more to do */
+    bool by_wakes; /* nobody moves unless he was woken */
     mood_t mood;
     model_t *model;
 
