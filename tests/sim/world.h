@@ -123,10 +123,10 @@ struct world {
     client_t clients[CLIENTS];
     uint32_t causes;
     uint64_t now_ms;
-    uint64_t last, durable; /* the engine's records, as of its last step */
-    bool is_over;           /* the disk is gone: this life is */
+    uint64_t last, durable;                                /* the engine's records, as of its last step */
+    bool is_over;                                          /* the disk is gone: this life is */
     bool engine_due, log_due, helper_due, port_due[PORTS]; /* who was woken, or has more to do */
-    bool by_wakes; /* nobody moves unless he was woken */
+    bool by_wakes;                                         /* nobody moves unless he was woken */
     mood_t mood;
     model_t *model;
 
