@@ -18,13 +18,19 @@ endif
 
 # xxHash is used by its header alone. scripts/setup installs it; before that the compiler says that it is missing.
 CFLAGS += -std=c17 -D_GNU_SOURCE $(WARN) $(OPT_$(BUILD)) -fno-strict-aliasing -pthread -Isrc
-CFLAGS += $(shell pkg-config --cflags libxxhash 2>/dev/null)
+CFLAGS += $(shell pkg-config --cflags libxxhash libevent_core libevent_extra jansson libcurl 2>/dev/null)
 LDFLAGS += $(OPT_$(BUILD)) -pthread
 CFLAGS := $(CFLAGS)
 
+# HTTP of the daemon, and of the tool.
+LDLIBS += $(shell pkg-config --libs libevent_extra libevent_core jansson 2>/dev/null || echo -levent_extra -levent_core -ljansson) -lm
+TOOL_LDLIBS := $(shell pkg-config --libs libcurl jansson 2>/dev/null || echo -lcurl -ljansson) -lm
+LDLIBS := $(LDLIBS)
+
 # Everything is found by its folder: a new .c file is registered nowhere.
 SRC := $(wildcard src/*/*.c)
-ROOMS := $(filter-out src/daemon/main.c,$(SRC))
+MAINS := src/daemon/main.c src/cli/main.c
+ROOMS := $(filter-out $(MAINS),$(SRC))
 LIB := $(OUT)/libchaski.a
 UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
 UNIT := $(UNIT_SRC:tests/unit/%.c=$(OUT)/unit/%)
@@ -33,20 +39,36 @@ SIM_SRC := $(wildcard tests/sim/*.c)
 SIM_LIB := $(OUT)/libsim.a
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$(OUT)/fuzz/%)
-OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC))
+# Each of these is a program that speaks to a broker; the other files of its folder and the client belong to it.
+BENCH := $(OUT)/bench/confirm
+CRASH := $(OUT)/crash/lines
+CLIENT_SRC := $(wildcard tests/client/*.c)
+BENCH_SRC := $(wildcard bench/*.c)
+CRASH_SRC := $(wildcard tests/crash/*.c)
+OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(CLIENT_SRC) $(BENCH_SRC) $(CRASH_SRC))
 
-.PHONY: all run unit objects clean help check fuzz fuzz-programs sim sim-selftest conformance compile_commands.json
+.PHONY: all run bench sim sim-selftest unit objects clean help check crash fuzz fuzz-programs conformance compile_commands.json
 .SECONDARY:
 .DELETE_ON_ERROR:
 
-all: $(OUT)/chaskid ## builds the daemon (the default)
+all: $(OUT)/chaskid $(OUT)/chaski ## builds the daemon and the tool (the default)
 
 $(OUT)/chaskid: $(OUT)/src/daemon/main.o $(LIB)
 	@echo "link    $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+$(OUT)/chaski: $(OUT)/src/cli/main.o $(LIB)
+	@echo "link    $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(TOOL_LDLIBS)
+
 $(LIB): $(ROOMS:%.c=$(OUT)/%.o)
 $(SIM_LIB): $(patsubst %.c,$(OUT)/%.o,$(filter-out %_main.c,$(SIM_SRC)))
+# Calls between files that tests/sim/bugs.c can spoil.
+SIM_WRAPPED := confirm_done reply_ok_after reply_after on_queue_declare records_append mark_covers mark_exactly \
+	live_lowest writer_sync frame_seal frame_read frame_check frame_piece_holds log_group_check
+$(OUT)/sim: $(OUT)/tests/sim/sim_main.o $(SIM_LIB) $(LIB)
+	@echo "link    $@"
+	@$(CC) $(LDFLAGS) $(SIM_WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(LDLIBS)
 $(LIB) $(SIM_LIB):
 	@echo "archive $@"
 	@rm -f $@ && ar rcs $@ $^
@@ -66,22 +88,28 @@ $(OUT)/unit/%: $(OUT)/tests/unit/%.o $(SIM_LIB) $(LIB)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 $(OUT)/tests/unit/%.o: CFLAGS += -Itests -Itests/unit -Wno-missing-prototypes
 
-# Calls between files that tests/sim/bugs.c can spoil.
-SIM_WRAPS := confirm_done reply_ok_after reply_after on_queue_declare records_add mark_covers mark_exactly writer_sync \
-	live_lowest frame_seal frame_read frame_check log_group_check
-$(OUT)/sim: $(OUT)/tests/sim/sim_main.o $(SIM_LIB) $(LIB)
-	@echo "link    $@"
-	@$(CC) $(LDFLAGS) $(SIM_WRAPS:%=-Wl,--wrap=%) -o $@ $^ $(LDLIBS)
-
 $(OUT)/fuzz/%: $(OUT)/tests/fuzz/%.o $(LIB)
 	@echo "link    $@"
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 $(OUT)/tests/fuzz/%.o: CFLAGS += -Wno-missing-prototypes
 
+$(BENCH): $(BENCH_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
+$(CRASH): $(CRASH_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
+$(BENCH) $(CRASH):
+	@echo "link    $@"
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(OUT)/tests/client/%.o $(OUT)/tests/crash/%.o $(OUT)/bench/%.o: CFLAGS += -Itests
+
 objects: $(OBJECTS)
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
+
+bench: all $(BENCH) ## builds the benchmarks into build/bench
+
+bench-confirm: bench ## what a confirmed publish costs beside bare disk and loopback: make bench-confirm ARGS="--json"
+	@$(OUT)/bench/confirm --chaskid $(OUT)/chaskid $(ARGS)
 
 run: ## installs what building needs, builds and starts a broker in the foreground: make run ARGS="-c FILE"
 	@scripts/setup
@@ -116,7 +144,7 @@ check-warnings: ## the whole tree compiles without a warning, with gcc and with 
 	$(MAKE) --no-print-directory -k CC=clang OUT=build/clang objects || code=1; exit $$code
 
 check-format: ## clang-format would change nothing
-	@clang-format --dry-run -Werror $(shell find src tests examples -name node_modules -prune -o -name '*.[ch]' -print)
+	@clang-format --dry-run -Werror $(shell find src tests bench examples -name node_modules -prune -o -name '*.[ch]' -print)
 
 check-includes: ## arrows between the rooms point down only, and the engine stays pure
 	@$(PYTHON) scripts/check-includes .
@@ -131,8 +159,8 @@ unit: $(UNIT) ## builds and runs the unit tests of this BUILD
 	@scripts/run-unit $(RESULTS)/unit-$(BUILD) $(OUT)/unit $(UNIT)
 
 # What runs in several threads, under the thread sanitizer.
-unit-threads: $(filter $(OUT)/unit/os/% $(addprefix $(OUT)/unit/base/test_,ring% lane% port%) \
-	$(OUT)/unit/model/test_port% $(OUT)/unit/store/test_store_threads,$(UNIT))
+unit-threads: $(filter $(OUT)/unit/os/% $(OUT)/unit/admin/test_run% $(OUT)/unit/store/test_store_threads \
+	$(addprefix $(OUT)/unit/base/test_,ring% lane% port%) $(OUT)/unit/model/test_port%,$(UNIT))
 	@scripts/run-unit $(RESULTS)/unit-$(BUILD) $(OUT)/unit $^
 
 E2E = $(PYTEST) -c tests/e2e/pytest.ini tests/e2e -n $(JOBS) --junitxml=$(RESULTS)/$@/$@.xml $(PYTEST_ARGS)
@@ -151,13 +179,22 @@ fuzz: ## runs each fuzz target for SECONDS (60) on top of its corpus
 	@$(MAKE) --no-print-directory BUILD=fuzz fuzz-programs
 	@scripts/run-fuzz $(RESULTS)/fuzz build-fuzz/fuzz $(SECONDS)
 
-SEEDS ?= 30000
-SEED ?= 1
-sim: $(OUT)/sim ## engine and store on a simulated disk that loses power: SEEDS=n histories from SEED on
-	@scripts/run-sim $(RESULTS)/sim$(patsubst %,-%,$(filter-out release,$(BUILD))) $< $(SEED) $(SEEDS) $(JOBS)
+# kill -9 and what is left then; an ASan build gets tiny bounds.
+CYCLES ?= 100
+CRASH_ENV = CHASKID=$(CURDIR)/$(OUT)/chaskid CHASKI_PASS=$(or $(CHASKI_PASS),$(if $(filter asan,$(BUILD)),tiny,release))
+crash: all ## kills a broker under random load and checks what it kept: make crash CYCLES=100 SEED=1
+	@$(CRASH_ENV) $(PYTHON) tests/crash/loop.py --dir $(OUT) --cycles $(CYCLES) $(if $(SEED),--seed $(SEED)) \
+	--results $(RESULTS)/$@ $(ARGS)
+crash-lines: all $(CRASH) ## a million lines through a broker that is killed five times: make crash-lines ARGS="--kills 9"
+	@$(CRASH_ENV) $(PYTHON) tests/crash/lines.py --dir $(OUT) --helper $(OUT)/crash/lines --results $(RESULTS)/$@ $(ARGS)
 
-sim-selftest: $(OUT)/sim ## plants known bugs; the simulator must find each of them
-	@scripts/run-sim $(RESULTS)/$@ $< --bugs 10000 $(JOBS)
+# Histories, and where the first begins; two hundred thousand of them take some minutes.
+SEEDS ?= 20000
+SEED ?= 1
+sim: $(OUT)/sim ## SEEDS histories of engine and store on a disk whose power goes, from SEED on
+	@scripts/run-sim $(RESULTS)/sim$(patsubst %,-%,$(filter-out release,$(BUILD))) $< $(SEED) $(SEEDS) $(JOBS)
+sim-selftest: $(OUT)/sim ## each planted bug is found by the simulator within 10000 histories
+	@scripts/run-sim $(RESULTS)/sim-selftest $< --bugs 10000 $(JOBS)
 
 conformance: conformance-pika conformance-py-amqp ## client authors' own tests against a broker of this build
 conformance-%: $(OUT)/chaskid

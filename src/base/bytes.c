@@ -116,7 +116,7 @@ uint64_t read_varint(bytes_reader_t *r)
     for (unsigned shift = 0; shift < 64; shift += 7) {
         uint8_t octet = read_u8(r);
         uint64_t bits = octet & 0x7f;
-        if (bits << shift >> shift != bits)
+        if (r->failed || bits << shift >> shift != bits)
             break;
         v |= bits << shift;
         if (!(octet & 0x80))

@@ -59,3 +59,22 @@ void text_base64url(bytes_t in, char *out, size_t out_bytes)
         *out++ = alphabet[bits << (6 - held) & 63];
     *out = '\0';
 }
+
+size_t text_distance(const char *a, const char *b)
+{
+    size_t row[TEXT_DISTANCE_BYTES + 1], b_len = strlen(b);
+    assert(b_len <= TEXT_DISTANCE_BYTES);
+    for (size_t j = 0; j <= b_len; j++)
+        row[j] = j;
+    for (size_t i = 1; a[i - 1]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b_len; j++) {
+            size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+            size_t least = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
+            diagonal = row[j];
+            row[j] = replaced < least ? replaced : least;
+        }
+    }
+    return row[b_len];
+}

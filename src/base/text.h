@@ -21,6 +21,12 @@ size_t text_format_list(char *out, size_t out_bytes, const char *format, va_list
 /* Parses all of `b` as a decimal number without sign or spaces; false if it is not one or too large. */
 bool text_parse_u64(bytes_t b, uint64_t *out);
 
+/* The longest `b` that text_distance takes. */
+#define TEXT_DISTANCE_BYTES 64
+
+/* Levenshtein: the fewest insertions, deletions and replacements of characters that make b of a. */
+size_t text_distance(const char *a, const char *b);
+
 /* Fills `out` with the URL-safe base64 of `in`, without padding, NUL-terminated.
  * `out_bytes` ≥ (4 * in.len + 2) / 3 + 1. */
 void text_base64url(bytes_t in, char *out, size_t out_bytes);

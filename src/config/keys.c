@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "config/config_internal.h"
 
 /* One row of settings.h. */
@@ -33,7 +34,7 @@ static const struct {
     setting_t text;
     const char *key;
 } aliases[] = {
-#define X(name, key) {{name, "", "the same as " key, true}, key},
+#define X(name, key, reload) {{name, "", "the same as " key, reload}, key},
     SETTING_ALIASES(X)
 #undef X
 };
@@ -115,28 +116,6 @@ bool settings_rabbitmq_knows(const char *key)
 
 /* ---- the nearest key ---- */
 
-#define NEAREST_KEY_BYTES 64 /* longer ones have no neighbours in the table */
-
-/* Levenshtein: the fewest insertions, deletions and replacements that make b of a. */
-static size_t edit_distance(const char *a, const char *b)
-{
-    size_t row[NEAREST_KEY_BYTES + 1], b_len = strlen(b);
-    assert(b_len <= NEAREST_KEY_BYTES);
-    for (size_t j = 0; j <= b_len; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_len; j++) {
-            size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-            size_t least = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
-            diagonal = row[j];
-            row[j] = replaced < least ? replaced : least;
-        }
-    }
-    return row[b_len];
-}
-
 typedef struct nearest {
     const char *wanted;
     const char *key;
@@ -146,10 +125,10 @@ typedef struct nearest {
 static void nearest_try(nearest_t *n, const char *key)
 {
     size_t len = strlen(n->wanted);
-    if (strlen(key) > NEAREST_KEY_BYTES || strchr(key, '*'))
+    if (strlen(key) > TEXT_DISTANCE_BYTES || strchr(key, '*'))
         return;
     bool begins = strncmp(key, n->wanted, len) == 0 && key[len] == '.';
-    size_t distance = begins ? 1 : edit_distance(n->wanted, key);
+    size_t distance = begins ? 1 : text_distance(n->wanted, key);
     if (distance < n->distance) {
         n->distance = distance;
         n->key = key;
@@ -159,7 +138,7 @@ static void nearest_try(nearest_t *n, const char *key)
 const char *keys_nearest(const char *key)
 {
     size_t len = strlen(key);
-    if (len > NEAREST_KEY_BYTES)
+    if (len > TEXT_DISTANCE_BYTES)
         return NULL;
     nearest_t n = {.wanted = key, .distance = 2 + len / 5};
     setting_t row;

@@ -17,7 +17,7 @@
  * and RESTART or RELOAD (SIGHUP is enough). */
 #pragma once
 
-#define CHASKI_VERSION "0.1.0"
+#include "base/version.h"
 
 #define KIB(n) ((n)*1024ULL)
 #define MIB(n) ((n)*1024ULL * 1024)
@@ -63,6 +63,20 @@
       "product that clients are told in server-properties")                                                          \
     X(version, "amqp.version", VERSION, CHASKI_VERSION, 5, 63, RESTART,                                              \
       "version that clients are told in server-properties")                                                          \
+    X(management_enabled, "management.enabled", FLAG, "true", 0, 0, RESTART,                                         \
+      "answer HTTP about the broker, for tools and people: /api")                                                    \
+    X(management_ip, "management.tcp.ip", TEXT, "", 0, 127, RESTART,                                                 \
+      "address it listens on; empty: all")                                                                           \
+    X(management_port, "management.tcp.port", NUMBER, "15672", 0, 65535, RESTART,                                    \
+      "port it listens on; 0: any free one")                                                                         \
+    X(management_idle_ms, "management.tcp.idle_timeout", DURATION, "60s", 100, 3600000, RESTART,                     \
+      "time an HTTP client has to send its next request, and to take the answer")                                    \
+    X(prometheus_enabled, "prometheus.enabled", FLAG, "true", 0, 0, RESTART,                                         \
+      "answer HTTP with metrics in the form of Prometheus: /metrics")                                                \
+    X(prometheus_ip, "prometheus.tcp.ip", TEXT, "", 0, 127, RESTART,                                                 \
+      "address it listens on; empty: all")                                                                           \
+    X(prometheus_port, "prometheus.tcp.port", NUMBER, "15692", 0, 65535, RESTART,                                    \
+      "port it listens on; 0: any free one")                                                                         \
     X(data_dir, "data_dir", TEXT, "./chaski-data", 1, 255, RESTART,                                                  \
       "folder of the log; made if it is not there; one broker a folder")                                             \
     X(on_damage, "store.on_damage", DAMAGE, "refuse", 0, 0, RESTART,                                                 \
@@ -79,7 +93,7 @@
       "persistent bodies above this travel, and are written, in parts of this size")                                 \
     X(store_read_bytes, "store.read_bytes", SIZE, "1MiB", 512, MIB(64), RESTART,                                     \
       "one read of the disk when messages are read back")                                                            \
-    X(unwritten_bytes, "store.unwritten_bytes", SIZE, "64MiB", 1, GIB(64), RESTART,                                  \
+    X(unwritten_bytes, "store.unwritten_bytes", SIZE, "16MiB", 1, GIB(64), RESTART,                                  \
       "octets on their way to the log at which no more commands are taken")                                          \
     X(store_ring_items, "store.ring_items", POWER, "1024", 2, 1048576, RESTART,                                      \
       "places in each ring between the engine and the log")                                                          \
@@ -108,7 +122,9 @@
     X(slice, "engine.slice", NUMBER, "512", 1, 1000000, RESTART,                                                     \
       "units of work that a long job does before others get their turn")                                             \
     X(ring_items, "engine.ring_items", POWER, "4096", 2, 1048576, RESTART,                                           \
-      "places in each ring between an I/O thread and the engine")
+      "places in each ring between an I/O thread and the engine")                                                    \
+    X(ring_bytes, "engine.ring_bytes", SIZE, "16MiB", 1, GIB(64), RESTART,                                           \
+      "octets of messages in such a ring at which no more are taken from sockets")
 
 /* Keys that name many things: X(key, setter, help); NAME is the user's choice. */
 #define SETTING_FAMILIES(X)                                                                                          \
@@ -125,7 +141,9 @@
     X("loopback_users", no_loopback_users,                                                                           \
       "none: every user may connect from anywhere")
 
-/* Second names: X(name, key it stands for, which is one of the rows above that a reload takes over). */
+/* Second names: X(name, key of the row it stands for, that row's RESTART or RELOAD). */
 #define SETTING_ALIASES(X)                                                                                           \
-    X("log.level", "log.console.level")
+    X("log.level", "log.console.level", RELOAD)                                                                      \
+    X("management.listener.port", "management.tcp.port", RESTART)                                                    \
+    X("management.listener.ip", "management.tcp.ip", RESTART)
 /* clang-format on */

@@ -122,17 +122,30 @@ static bool single_turn(broker_t *b)
     (void)port_flush(&io->port);
     bool more = engine_side_step(&b->engine), again;
     (void)engine_port_wants_wake(b->engine.engine, &io->port); /* it is awake */
+    engine_side_wake_neighbours(&b->engine);
     bool news = io_side_turn(io, &again);
     return more || news || again;
+}
+
+/* What another thread says after the look at what there is ends the sleep by the wake-up. */
+static void wait_single(broker_t *b, bool busy)
+{
+    if (busy) {
+        net_poll(b->loop, 0);
+        return;
+    }
+    io_side_rest(&b->io[0]);
+    os_wakeup_prepare(b->engine.wakeup);
+    bool news = engine_has_news(b->engine.engine) || admin_side_has_commands(&b->admin);
+    net_poll(b->loop, news ? 0 : shorter(engine_side_sleep_ms(&b->engine), stop_sleep_ms(b)));
+    os_wakeup_cancel(b->engine.wakeup);
 }
 
 static void run_single(broker_t *b)
 {
     bool busy = true;
     while (!has_ended(b)) {
-        if (!busy)
-            io_side_rest(&b->io[0]);
-        net_poll(b->loop, busy ? 0 : shorter(engine_side_sleep_ms(&b->engine), stop_sleep_ms(b)));
+        wait_single(b, busy);
         act_on_signals(b);
         busy = single_turn(b);
     }
@@ -190,9 +203,13 @@ static int start(broker_t *b, error_t *err)
     const settings_t *s = b->options.settings;
     if (signals_init(&b->signals, err) != 0 || broker_open(b, err) != 0 ||
         net_watch(b->loop, b->signals.fd, signal_came, b, err) != 0 ||
-        listen_all(s, b->loop, accepted, b, b->options.log, err) != 0)
+        listen_all(s, b->loop, accepted, b, &b->listeners, b->options.log, err) != 0 ||
+        admin_side_listen(&b->admin, &b->listeners, err) != 0 ||
+        store_side_start(&b->store, b->engine.wakeup, err) != 0)
         return -1;
-    return b->thread_count > 0 ? start_threads(b, err) : 0;
+    if (b->thread_count > 0 && start_threads(b, err) != 0)
+        return -1;
+    return admin_side_start(&b->admin, err);
 }
 
 int broker_run(const broker_options_t *options, error_t *err)
@@ -209,8 +226,12 @@ int broker_run(const broker_options_t *options, error_t *err)
         else
             run_single(&b);
     }
+    admin_side_join(&b.admin);
     if (b.thread_count > 0)
         join_threads(&b);
+    if (rc == 0)
+        engine_side_finish(&b.engine);
+    store_side_join(&b.store);
     if (rc == 0)
         log_line(log, LOG_INFO, "longest engine step: %llu us", (unsigned long long)b.engine.longest_step_us);
     broker_close(&b);

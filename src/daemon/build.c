@@ -13,6 +13,9 @@
 
 #define AUTO_THREADS_MAX 4
 
+/* Several of the log's groups fit into a segment, and none is so large that others wait long for it. */
+#define BATCH_MOST_BYTES (4u << 20)
+
 static size_t choose_thread_count(uint64_t setting)
 {
     if (setting != SETTINGS_AUTO)
@@ -45,6 +48,10 @@ static engine_options_t engine_settings(const settings_t *s, const log_t *log)
         .page_entries = (uint32_t)s->page_entries,
         .slice = (uint32_t)s->slice,
         .consumers_max_per_channel = (uint32_t)s->consumer_max_per_channel,
+        .memory_bodies = s->memory_bodies,
+        .unwritten_bytes = s->unwritten_bytes,
+        .batch_bytes = s->segment_bytes / 4 < BATCH_MOST_BYTES ? s->segment_bytes / 4 : BATCH_MOST_BYTES,
+        .restate_bytes = s->segment_bytes,
         .log = log,
     };
 }
@@ -78,6 +85,7 @@ static amqp_options_t amqp_settings(const broker_t *b)
         .refused_login_delay_ms = s->refused_login_delay_ms,
         .close_timeout_ms = s->close_timeout_ms,
         .lend_bytes = s->lend_bytes,
+        .part_bytes = s->part_bytes,
         .auth = b->auth,
         .log = b->options.log,
         .random = os_random(),
@@ -94,6 +102,7 @@ static void name_cluster(broker_t *b)
         text_format(b->cluster_name, sizeof b->cluster_name, "%s", s->cluster_name);
     else
         text_format(b->cluster_name, sizeof b->cluster_name, "chaski@%s", host);
+    text_format(b->node, sizeof b->node, "chaski@%s", host);
 }
 
 static void open_auth(broker_t *b)
@@ -119,6 +128,7 @@ static int open_io(broker_t *b, error_t *err)
         .net = net_settings(s, b->clock, b->options.log),
         .amqp = amqp_settings(b),
         .ring_items = (size_t)s->ring_items,
+        .ring_bytes = s->ring_bytes,
     };
     size_t wanted = b->thread_count > 0 ? b->thread_count : 1;
     b->io = mem_zero(wanted * sizeof *b->io);
@@ -137,11 +147,16 @@ static void woken(void *context, int fd)
     (void)context, (void)fd;
 }
 
+/* The engine is stepped by the main thread, which sleeps where its sockets are. */
+static int join_single(broker_t *b, error_t *err)
+{
+    return net_watch(b->loop, os_wakeup_fd(b->engine.wakeup), woken, b, err);
+}
+
 static int join_threads(broker_t *b, error_t *err)
 {
     b->wakeup = os_wakeup_new(err);
-    if (!b->wakeup || net_watch(b->loop, os_wakeup_fd(b->wakeup), woken, b, err) != 0 ||
-        engine_side_prepare_thread(&b->engine, err) != 0)
+    if (!b->wakeup || net_watch(b->loop, os_wakeup_fd(b->wakeup), woken, b, err) != 0)
         return -1;
     for (size_t i = 0; i < b->io_count; i++) {
         io_side_t *io = &b->io[i];
@@ -150,6 +165,37 @@ static int join_threads(broker_t *b, error_t *err)
         engine_side_add_neighbour(&b->engine, (engine_neighbour_t){&io->port, io->wakeup});
     }
     return 0;
+}
+
+static void count_store(void *context, admin_store_counts_t *out)
+{
+    store_counts_t counts;
+    store_count(context, &counts);
+    *out = (admin_store_counts_t){
+        .segments = counts.segments,
+        .segments_free = counts.segments_free,
+        .bytes = counts.bytes,
+        .appended_bytes = counts.appended_bytes,
+        .syncs = counts.syncs,
+        .records = counts.records,
+        .sync_ms_most = counts.sync_ms_most,
+    };
+}
+
+static int open_admin(broker_t *b, error_t *err)
+{
+    admin_side_options_t options = {
+        .settings = b->options.settings,
+        .cluster_name = b->cluster_name,
+        .node = b->node,
+        .auth = b->auth,
+        .log = b->options.log,
+        .listeners = &b->listeners,
+        .engine = &b->engine,
+        .store = count_store,
+        .store_context = b->store.store,
+    };
+    return admin_side_init(&b->admin, &options, err);
 }
 
 int broker_open(broker_t *b, error_t *err)
@@ -168,14 +214,19 @@ int broker_open(broker_t *b, error_t *err)
              "I/O threads: %zu",
              (unsigned long long)files, (double)engine.memory_high_bytes / (1 << 20),
              (double)os_memory_total() / (1 << 20), b->thread_count);
-    if (open_io(b, err) != 0)
+    if (store_side_open(&b->store, s, b->engine.engine, b->options.log, err) != 0 || open_io(b, err) != 0 ||
+        engine_side_prepare_wakeup(&b->engine, err) != 0 ||
+        (b->thread_count > 0 ? join_threads(b, err) : join_single(b, err)) != 0)
         return -1;
-    return b->thread_count > 0 ? join_threads(b, err) : 0;
+    b->engine.store = &b->store;
+    return open_admin(b, err);
 }
 
 void broker_close(broker_t *b)
 {
     engine_side_deinit(&b->engine);
+    store_side_close(&b->store);
+    admin_side_deinit(&b->admin);
     for (size_t i = 0; i < b->io_count; i++)
         io_side_deinit(&b->io[i]);
     if (b->thread_count > 0)

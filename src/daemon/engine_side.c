@@ -38,8 +38,10 @@ bool engine_side_step(engine_side_t *e)
     uint64_t began_us = os_thread_cpu_us();
     bool more = engine_step(e->engine, now_ms, wall_ms);
     uint64_t took_us = os_thread_cpu_us() - began_us;
-    if (took_us > e->longest_step_us)
-        e->longest_step_us = took_us;
+    if (took_us > atomic_load_explicit(&e->longest_step_us, memory_order_relaxed))
+        atomic_store_explicit(&e->longest_step_us, took_us, memory_order_relaxed);
+    if (e->store)
+        store_side_wake(e->store, e->engine);
     return more;
 }
 
@@ -53,9 +55,9 @@ int engine_side_sleep_ms(const engine_side_t *e)
     return due_ms - now_ms > INT_MAX ? INT_MAX : (int)(due_ms - now_ms);
 }
 
-/* ---- with a thread of its own ---- */
+/* ---- its neighbours ---- */
 
-int engine_side_prepare_thread(engine_side_t *e, error_t *err)
+int engine_side_prepare_wakeup(engine_side_t *e, error_t *err)
 {
     e->wakeup = os_wakeup_new(err);
     return e->wakeup ? 0 : -1;
@@ -67,19 +69,21 @@ void engine_side_add_neighbour(engine_side_t *e, engine_neighbour_t neighbour)
     e->neighbours[e->neighbour_count++] = neighbour;
 }
 
-static void wake_neighbours(engine_side_t *e)
+void engine_side_wake_neighbours(engine_side_t *e)
 {
     for (size_t i = 0; i < e->neighbour_count; i++)
         if (engine_port_wants_wake(e->engine, e->neighbours[i].port))
             os_wakeup_ring(e->neighbours[i].wakeup);
 }
 
+/* ---- with a thread of its own ---- */
+
 static bool turn(engine_side_t *e)
 {
     if (atomic_exchange(&e->shutdown_asked, false))
         engine_shutdown(e->engine);
     bool more = engine_side_step(e);
-    wake_neighbours(e);
+    engine_side_wake_neighbours(e);
     return more;
 }
 
@@ -94,7 +98,7 @@ static void run(void *context)
         if (turn(e) || atomic_load(&e->quit_asked))
             os_wakeup_cancel(e->wakeup);
         else
-            os_wakeup_wait(e->wakeup, engine_side_sleep_ms(e));
+            (void)os_wakeup_wait(e->wakeup, engine_side_sleep_ms(e));
     }
 }
 
@@ -117,4 +121,30 @@ void engine_side_join(engine_side_t *e)
     atomic_store(&e->quit_asked, true);
     os_wakeup_ring(e->wakeup);
     os_thread_join(&e->thread);
+}
+
+/* A look so often while the log is at work: it rings, but nothing depends on it. */
+#define FINISH_LOOK_MS 10
+/* What is swept up behind the last clients is of no use any more: not longer than this. */
+#define FINISH_WORK_MS 500
+/* A log that has no room may never go on, and a stop has its time. */
+#define FINISH_LOG_MS 1000
+
+void engine_side_finish(engine_side_t *e)
+{
+    uint64_t until_ms = e->clock.now_ms(e->clock.context) + FINISH_WORK_MS;
+    while (engine_side_step(e) && e->clock.now_ms(e->clock.context) < until_ms)
+        ;
+    engine_finish(e->engine);
+    store_side_wake(e->store, e->engine);
+    until_ms = e->clock.now_ms(e->clock.context) + FINISH_LOG_MS;
+    while (!engine_is_durable(e->engine)) {
+        if (e->clock.now_ms(e->clock.context) > until_ms)
+            store_side_give_up(e->store);
+        os_wakeup_prepare(e->wakeup);
+        if (engine_side_step(e))
+            os_wakeup_cancel(e->wakeup);
+        else
+            (void)os_wakeup_wait(e->wakeup, FINISH_LOOK_MS);
+    }
 }

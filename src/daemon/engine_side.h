@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "daemon/store_side.h"
 #include "engine/engine.h"
 #include "os/os.h"
 
@@ -21,14 +22,16 @@ typedef struct engine_neighbour {
 typedef struct engine_side {
     engine_t *engine;
     clock_source_t clock;
-    uint64_t rested_with;     /* connections gone at the last rest */
-    uint64_t longest_step_us; /* CPU time; the stepping thread's until engine_side_join */
+    store_side_t *store;              /* to wake after a step; may be NULL */
+    uint64_t rested_with;             /* connections gone at the last rest */
+    _Atomic uint64_t longest_step_us; /* CPU time; any thread may look */
+
+    os_wakeup_t *wakeup; /* of the thread that steps */
+    engine_neighbour_t *neighbours;
+    size_t neighbour_count;
 
     /* with a thread of its own */
     os_thread_t *thread;
-    os_wakeup_t *wakeup;
-    engine_neighbour_t *neighbours;
-    size_t neighbour_count;
     atomic_bool shutdown_asked, quit_asked;
 } engine_side_t;
 
@@ -37,15 +40,18 @@ void engine_side_init(engine_side_t *e, const engine_options_t *options, clock_s
 /* After the ports are gone. */
 void engine_side_deinit(engine_side_t *e);
 
-/* One step at the present time; true if there is more to do at once. */
+/* One step at the present time; true if there is more to do at once. Wakes the store if it has work. */
 bool engine_side_step(engine_side_t *e);
 
 /* How long a sleep may last until the engine's next timer: poll's timeout, -1 without end. */
 int engine_side_sleep_ms(const engine_side_t *e);
 
 /* Makes the wake-up that engine_side_add_neighbour's ports ring; before any thread starts. */
-int engine_side_prepare_thread(engine_side_t *e, error_t *err);
+int engine_side_prepare_wakeup(engine_side_t *e, error_t *err);
 void engine_side_add_neighbour(engine_side_t *e, engine_neighbour_t neighbour);
+
+/* After a step on the main thread; on its own it does so itself. */
+void engine_side_wake_neighbours(engine_side_t *e);
 
 int engine_side_start(engine_side_t *e, error_t *err);
 
@@ -54,3 +60,7 @@ void engine_side_ask_shutdown(engine_side_t *e);
 
 /* Ends the thread, if there is one. */
 void engine_side_join(engine_side_t *e);
+
+/* When nobody else steps it any more: writes down what a clean stop knows, and steps until all of it is durable. Ends the
+ * process if that takes too long. */
+void engine_side_finish(engine_side_t *e);

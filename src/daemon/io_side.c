@@ -15,6 +15,7 @@ int io_side_init(io_side_t *io, const io_options_t *options, error_t *err)
     if (!io->loop)
         return -1;
     port_init(&io->port, options->ring_items);
+    io->port.bytes_most = options->ring_bytes;
     io->has_port = true;
     io->amqp = amqp_io_new(&options->amqp, &io->port);
     io->factory = amqp_io_factory(io->amqp);

@@ -14,6 +14,7 @@ typedef struct io_options {
     net_options_t net;
     amqp_options_t amqp;
     size_t ring_items;
+    uint64_t ring_bytes;
 } io_options_t;
 
 typedef struct io_side {

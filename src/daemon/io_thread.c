@@ -108,7 +108,7 @@ static void wait_for_release(io_side_t *io)
         if (events > 0)
             os_wakeup_cancel(io->wakeup);
         else
-            os_wakeup_wait(io->wakeup, RELEASE_LOOK_MS);
+            (void)os_wakeup_wait(io->wakeup, RELEASE_LOOK_MS);
     }
 }
 

@@ -8,7 +8,7 @@
  * Definitions that speak of what is not there are passed over for the same reason.
  *
  * Messages come back cold: their content stays in the log until somebody wants it. Only messages with parts, few and
- * large, are in memory, without their parts: one for all places of a message, since it is what keeps them needed. */
+ * large, are in memory, without their parts. */
 #include "engine/engine_internal.h"
 
 /* A message whose content is not what was written: left out at the end, unless it was done with. */
@@ -21,8 +21,8 @@ typedef struct recovery {
     record_no applied; /* nothing at or below it counts again */
     damaged_t *damaged;
     size_t damaged_count;
-    message_t **in_parts; /* by rising record; a reference each */
-    size_t in_parts_count;
+    record_no *damaged_parts;
+    size_t damaged_part_count;
 } recovery_t;
 
 static recovery_t *recovery_of(engine_t *e)
@@ -30,19 +30,6 @@ static recovery_t *recovery_of(engine_t *e)
     if (e->recovery == NULL)
         e->recovery = MEM_NEW(recovery_t);
     return e->recovery;
-}
-
-void recovery_free(engine_t *e)
-{
-    recovery_t *rec = e->recovery;
-    if (rec == NULL)
-        return;
-    for (size_t i = 0; i < rec->in_parts_count; i++)
-        message_unref(e, rec->in_parts[i]);
-    mem_free(rec->in_parts);
-    mem_free(rec->damaged);
-    mem_free(rec);
-    e->recovery = NULL;
 }
 
 /* ---- definitions ---- */
@@ -128,6 +115,26 @@ static void note_damaged(engine_t *e, record_no queue, uint64_t position)
     rec->damaged[rec->damaged_count++] = (damaged_t){queue, position};
 }
 
+static void note_damaged_part(engine_t *e, record_no number)
+{
+    recovery_t *rec = recovery_of(e);
+    rec->damaged_parts =
+        mem_resize(rec->damaged_parts, (rec->damaged_part_count + 1) * sizeof *rec->damaged_parts);
+    rec->damaged_parts[rec->damaged_part_count++] = number;
+}
+
+/* A message is no better than its parts. */
+static bool parts_are_damaged(engine_t *e, const record_list_t *parts)
+{
+    const recovery_t *rec = recovery_of(e);
+    bytes_reader_t in = bytes_reader(parts->octets);
+    for (uint64_t number, bytes; rec->damaged_part_count > 0 && record_list_next(&in, &number, &bytes);)
+        for (size_t i = 0; i < rec->damaged_part_count; i++)
+            if (rec->damaged_parts[i] == number)
+                return true;
+    return false;
+}
+
 /* Of a message in parts, all that is not in parts. */
 static message_t *message_with_parts(engine_t *e, record_no number, const record_t *r, bytes_t content)
 {
@@ -144,28 +151,6 @@ static message_t *message_with_parts(engine_t *e, record_no number, const record
     message_adopt(e, m);
     message_recorded(e, m, number);
     return m;
-}
-
-/* Takes over the caller's reference. */
-static void keep_in_parts(engine_t *e, message_t *m)
-{
-    recovery_t *rec = recovery_of(e);
-    rec->in_parts = mem_resize(rec->in_parts, (rec->in_parts_count + 1) * sizeof *rec->in_parts);
-    rec->in_parts[rec->in_parts_count++] = m;
-}
-
-static message_t *find_in_parts(engine_t *e, record_no record)
-{
-    const recovery_t *rec = recovery_of(e);
-    size_t low = 0, high = rec->in_parts_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (rec->in_parts[middle]->record < record)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < rec->in_parts_count && rec->in_parts[low]->record == record ? rec->in_parts[low] : NULL;
 }
 
 static void place(engine_t *e, record_no message, const record_list_t *places, message_t *m, bool damaged)
@@ -187,15 +172,15 @@ static void place(engine_t *e, record_no message, const record_list_t *places, m
 static void apply_message(engine_t *e, record_no number, const record_t *r, bytes_t content, bool damaged)
 {
     message_t *m = damaged ? NULL : message_with_parts(e, number, r, content);
-    place(e, number, &r->list, m, damaged);
+    place(e, number, &r->list, m, damaged || parts_are_damaged(e, &r->parts));
     if (m)
-        keep_in_parts(e, m);
+        message_unref(e, m);
 }
 
 static void apply_message_also(engine_t *e, record_no number, const record_t *r)
 {
     (void)number;
-    place(e, r->message, &r->list, find_in_parts(e, r->message), false);
+    place(e, r->message, &r->list, NULL, false);
 }
 
 static void take_out(queue_t *q, uint64_t position)
@@ -295,6 +280,8 @@ bool engine_apply(engine_t *e, record_no number, const record_t *r, bytes_t cont
     e->work_left = UINT32_MAX;
     if (r->type == RECORD_MESSAGE)
         apply_message(e, number, r, content, damaged);
+    else if (r->type == RECORD_PART && damaged)
+        note_damaged_part(e, number);
     else if (appliers[r->type])
         appliers[r->type](e, number, r);
     while (!list_empty(&e->jobs))
@@ -337,16 +324,38 @@ static void settle_queues(engine_t *e)
     mem_free(undefined);
 }
 
+static void settle_state(engine_t *e)
+{
+    e->applying = true;
+    settle_queues(e);
+    e->applying = false;
+}
+
+static void recovery_free(engine_t *e)
+{
+    recovery_t *rec = e->recovery;
+    mem_free(rec->damaged);
+    mem_free(rec->damaged_parts);
+    mem_free(rec);
+    e->recovery = NULL;
+}
+
 void engine_recovered(engine_t *e, record_no last, uint64_t now_ms)
 {
     recovery_t *rec = recovery_of(e);
     e->now_ms = now_ms;
     e->next_record = last + 1;
     e->durable = last;
-    e->applying = true;
-    settle_queues(e);
-    e->applying = false;
+    settle_state(e);
     leave_out_damaged(e, rec);
     statements_renew(e);
+    recovery_free(e);
+}
+
+void recovery_abandon(engine_t *e)
+{
+    if (e->recovery == NULL)
+        return;
+    settle_state(e);
     recovery_free(e);
 }

@@ -66,7 +66,7 @@ void cold_run(engine_t *e)
 
 static size_t items_wanted(const queue_t *q)
 {
-    if (cold_wanted(q->vhost->engine))
+    if (cold_wanted(q->vhost->engine) || q->read_average == 0) /* how large they are the first ones tell */
         return READ_LEAST_ITEMS;
     uint64_t items = READ_BYTES / (q->read_average + 1);
     return items < READ_LEAST_ITEMS  ? READ_LEAST_ITEMS
@@ -166,15 +166,16 @@ void queue_took(queue_t *q)
 
 void queue_store_answered(queue_t *q)
 {
+    list_t round; /* one that has to wait again joins the queue's list, not this one */
     q->waits_for_store = false;
-    q->holds++; /* a channel that goes on may delete it */
     queue_mark(q);
-    for (list_t *node; (node = list_first(&q->getters));) {
+    list_init(&round);
+    list_splice(&round, &q->getters);
+    for (list_t *node; (node = list_first(&round));) {
         channel_t *ch = LIST_OF(node, channel_t, getting_link);
         list_remove(node);
         channel_resume(ch);
     }
-    queue_release(q);
 }
 
 /* ---- what cannot be read ---- */
@@ -193,17 +194,21 @@ void queue_leave_out(queue_t *q, uint64_t position, const char *why)
              why);
     q->stored--;
     q->left_out = mem_resize(q->left_out, (q->left_out_count + 1) * sizeof *q->left_out);
-    q->left_out[q->left_out_count++] = item.record;
+    bool has_parts = item.message && item.message->part_count > 0;
+    q->left_out[q->left_out_count++] = (left_out_t){item.record, has_parts ? item.message : NULL};
     e->left_out++;
-    if (item.message)
+    if (item.message && !has_parts)
         message_unref(e, item.message);
 }
 
 void queue_forget_left_out(queue_t *q)
 {
     engine_t *e = q->vhost->engine;
-    for (size_t i = 0; i < q->left_out_count; i++)
-        live_drop(&e->live, q->left_out[i]);
+    for (size_t i = 0; i < q->left_out_count; i++) {
+        live_drop(&e->live, q->left_out[i].record);
+        if (q->left_out[i].message)
+            message_unref(e, q->left_out[i].message);
+    }
     e->left_out -= q->left_out_count;
     mem_free(q->left_out);
     q->left_out = NULL;

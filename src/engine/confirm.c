@@ -82,6 +82,7 @@ void confirm_flush(channel_t *ch)
     if (fresh == 0)
         return;
     ch->publishes_confirmed = ch->publishes_safe;
+    ch->connection->engine->counts.confirmed += fresh;
     emit_channel(ch, &(event_t){.type = EVENT_CONFIRM,
                                 .delivery_tag = ch->publishes_safe,
                                 .flags = fresh > 1 ? EVENT_MULTIPLE : 0});

@@ -27,6 +27,7 @@ message_t *deliver_take(channel_t *ch, queue_t *q, consumer_t *consumer, bool no
     message_t *m = item.message;
     assert(m); /* queue_can_deliver said so */
     uint64_t position = item.position;
+    q->vhost->engine->counts.delivered++;
     ev->message = m;
     ev->delivery_tag = ++ch->last_tag;
     ev->flags = item.redelivered || position < q->redelivered_below ? EVENT_REDELIVERED : 0;

@@ -89,6 +89,7 @@ void engine_free(engine_t **ep)
 {
     engine_t *e = *ep;
     e->freeing = true;
+    recovery_abandon(e);
     records_free(e);
     LIST_EACH (node, &e->connections)
         connection_close(LIST_OF(node, connection_t, link), NULL, true);
@@ -98,7 +99,6 @@ void engine_free(engine_t **ep)
     remove_queues(e);
     remove_exchanges(e);
     finish_jobs(e);
-    recovery_free(e);
     assert(e->memory_bytes == 0);
     vhost_free(&e->vhost);
     for (size_t i = 0; i < e->port_count; i++)
@@ -166,16 +166,15 @@ static bool may_take(engine_t *e, engine_port_t *p)
  * more of them than the step has work left for. */
 static void take_commands(engine_t *e, engine_port_t *p)
 {
-    lane_t *commands = p->port->commands;
+    command_t cmd;
     for (uint32_t n = 0; n < e->options.slice && e->work_left > 0 && may_take(e, p); n++) {
-        const command_t *next = lane_peek(commands);
-        if (next == NULL)
+        if (!port_take(p->port, &cmd))
             return;
-        command_t cmd = *next;
-        lane_pop(commands);
         connection_t *c = connection_find(p, cmd.connection);
         if (cmd.type == COMMAND_CONNECTION_OPEN)
             connection_open(e, p, &cmd);
+        else if (cmd.type == COMMAND_QUERY)
+            query_start(e, p, &cmd);
         else if (c)
             connection_command(c, &cmd);
         else
@@ -225,7 +224,7 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
     cold_run(e);
     statements_run(e);
     records_give(e);
-    more |= !list_empty(&e->jobs) || !list_empty(&e->dirty_queues);
+    more |= !list_empty(&e->jobs) || !list_empty(&e->dirty_queues) || e->stated.running;
     for (size_t i = 0; i < e->port_count; i++)
         more |= port_finish(e, &e->ports[i]);
     return more;

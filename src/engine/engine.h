@@ -49,7 +49,7 @@ void engine_free(engine_t **e);
 /* Joins a port to the engine, before the first step. */
 void engine_attach(engine_t *e, port_t *port);
 
-/* Joins it to a store, before anything else. Without one nothing is durable, and no reply waits. */
+/* Joins it to a store, before the first step. Without one nothing is durable, and no reply waits. */
 void engine_attach_journal(engine_t *e, journal_t *journal);
 
 /* Takes over one record of the log, in order, before the first step; a second time it changes nothing. Everything that
@@ -58,6 +58,9 @@ bool engine_apply(engine_t *e, record_no number, const record_t *r, bytes_t cont
 
 /* After the last one: the state is whole. `last` is the log's highest record; `now_ms` the time of the first step. */
 void engine_recovered(engine_t *e, record_no last, uint64_t now_ms);
+
+/* True if the store has answered something that no step has looked at. */
+bool engine_has_news(const engine_t *e);
 
 /* Whom to wake after a step: once for each time there is news. */
 bool engine_wants_log(engine_t *e);
@@ -97,6 +100,7 @@ typedef struct engine_counts {
     uint64_t bodies_bytes;     /* of those, what is in the log too */
     uint64_t last_record, durable_record;
     bool memory_alarm;
+    uint64_t published, confirmed, delivered, acked, returned; /* messages, ever */
 } engine_counts_t;
 
 void engine_count(const engine_t *e, engine_counts_t *counts);

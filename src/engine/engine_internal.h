@@ -96,6 +96,9 @@ void wait_cancel(engine_t *e, wait_t *w);
  * one) is kept alive until the batch is back. */
 record_no records_add(engine_t *e, const record_t *r, message_t *content);
 
+/* The same, to the batch that is there, however large: what was settled before it ends goes with it. */
+record_no records_append(engine_t *e, const record_t *r, message_t *content);
+
 /* Adds one that changes what is defined: later replies about definitions wait for it. */
 record_no records_define(engine_t *e, const record_t *r);
 
@@ -178,6 +181,7 @@ struct vhost {
     bytes_t name; /* owned */
     hash_table_t exchanges;
     hash_table_t queues;
+    list_t in_order; /* the same, as they were declared; and queries on their way: queue_place_t.node */
     exchange_t *default_exchange;
 };
 
@@ -281,8 +285,20 @@ bool headers_match(bytes_t criteria, bytes_t headers);
 
 typedef enum queue_type { QUEUE_CLASSIC, QUEUE_QUORUM } queue_type_t;
 
+typedef struct left_out {
+    record_no record;
+    message_t *message; /* one reference, if it has parts: they stay with it; else NULL */
+} left_out_t;
+
+/* Where a queue stands among all of its vhost, or how far a query has come (query.c). */
+typedef struct queue_place {
+    list_t node; /* vhost.in_order */
+    bool of_query;
+} queue_place_t;
+
 struct queue {
     hash_node_t node; /* vhost.queues */
+    queue_place_t place;
     vhost_t *vhost;
     bytes_t name; /* owned */
     queue_type_t type;
@@ -307,9 +323,8 @@ struct queue {
     /* of those in the log */
     hash_node_t by_id; /* engine.queues_by_id */
     stated_t stated;
-    uint64_t stored; /* entries whose message is in the log */
-    record_no
-        *left_out; /* records of those that cannot be read: still needed, so that they stay to be looked at */
+    uint64_t stored;      /* entries whose message is in the log */
+    left_out_t *left_out; /* those that cannot be read: still needed, so that they stay to be looked at */
     size_t left_out_count;
 
     /* Settled positions that are not recorded yet (settle.c). */
@@ -611,6 +626,9 @@ struct engine {
     engine_counts_t counts;
 };
 
+/* apply.c: the engine ends before engine_recovered: what records only mentioned goes. */
+void recovery_abandon(engine_t *e);
+
 /* connection.c */
 void connection_open(engine_t *e, engine_port_t *p, command_t *c);
 connection_t *connection_find(engine_port_t *p, uint32_t number);
@@ -700,6 +718,9 @@ void emit_channel(channel_t *ch, event_t *ev);
 void emit_ok(channel_t *ch, const command_t *cmd);
 void loans_return(connection_t *c, uint64_t through);
 
+/* query.c: answers COMMAND_QUERY on the port it came from; takes the query. */
+void query_start(engine_t *e, engine_port_t *p, command_t *cmd);
+
 /* flow.c: the memory alarm */
 void flow_check(engine_t *e);
 /* True if publishes on this connection must be held back now; its client is told. */
@@ -726,6 +747,3 @@ bool binding_arguments_allowed(channel_t *ch, const command_t *cmd, const exchan
 
 /* The queue a request names; "" is the last one declared on the channel. NULL: refused already. */
 queue_t *queue_of_request(channel_t *ch, const command_t *cmd);
-
-/* apply.c: what is kept while a log is applied, if it is. */
-void recovery_free(engine_t *e);

@@ -215,8 +215,8 @@ void fifo_return(fifo_t *f, uint64_t position)
         f->cursor = position;
 }
 
-/* Frees pages at the front that nothing is left in; the page that `tail` falls into stays in the directory. One that
- * `tail` has skipped out of is empty, and still there. */
+/* Frees pages at the front that nothing is left in; the page that `tail` falls into stays in the directory. One that it
+ * fell into once, before positions were skipped, may be there without an entry. */
 static void drop_front(fifo_t *f)
 {
     uint64_t tail_page = f->tail / f->page_entries;

@@ -154,6 +154,7 @@ static void part_is_back(engine_t *e, reader_t *r, read_request_t *request)
     }
     request->items[0].message = NULL;
     message_adopt(e, part);
+    message_recorded(e, part, request->items[0].record);
     s->next++;
     emit_channel(s->channel, &(event_t){.type = EVENT_CONTENT, .message = part});
     go_on(s);

@@ -161,8 +161,8 @@ static void route(engine_t *e, exchange_t *x, const message_t *m, bytes_t header
         mem_free(keys);
 }
 
-/* BCC is for the broker's eyes only: gone before anybody gets the message. */
-static message_t *without_bcc(engine_t *e, message_t *m, bytes_t headers)
+/* BCC is for the broker's eyes only: gone before anybody gets the message, which is a copy then. */
+static message_t *without_bcc(message_t *m, bytes_t headers)
 {
     field_t bcc;
     if (!table_find(headers, BYTES("BCC"), &bcc))
@@ -180,11 +180,6 @@ static message_t *without_bcc(engine_t *e, message_t *m, bytes_t headers)
     buffer_free(&kept);
     buffer_free(&sorted);
     buffer_free(&properties);
-    message_set_parts(copy, m->parts, m->part_count);
-    m->parts = NULL;
-    m->part_count = 0;
-    message_adopt(e, copy);
-    message_unref(e, m);
     return copy;
 }
 
@@ -203,17 +198,19 @@ static exchange_t *exchange_for_publish(channel_t *ch, const command_t *cmd)
     return x;
 }
 
-/* Puts the message where the route leads; takes over the caller's reference. */
+/* Puts the message where the route leads; takes over the caller's reference. One with parts, large as it is, goes to all
+ * queues at once: a MESSAGE_ALSO must not speak of one, as apply.c makes cold entries of it. */
 static void enqueue(channel_t *ch, const command_t *cmd, message_t *m)
 {
     engine_t *e = ch->connection->engine;
     const route_t *r = &e->route;
-    if (r->count > e->options.slice) {
+    if (r->count > e->options.slice && m->part_count == 0) {
         fan_out(ch, m, r);
         return;
     }
     record_no record = place(e, m, r->queues, r->count);
     if (r->count == 0 && (cmd->flags & COMMAND_MANDATORY)) {
+        e->counts.returned++;
         message_ref(m); /* the loan's */
         emit_channel(ch, &(event_t){.type = EVENT_RETURN, .cause = cmd->cause, .message = m});
         stream_start(ch, m);
@@ -234,13 +231,15 @@ void on_publish(channel_t *ch, command_t *cmd)
         channel_refuse_with(ch, why);
         return;
     }
-    message_t *m = cmd->message;
-    cmd->message = NULL;
+    bytes_t headers = properties_headers(properties);
+    route(e, x, cmd->message, headers);
+    message_t *m = without_bcc(cmd->message, headers);
+    if (m == cmd->message)
+        cmd->message = NULL; /* else what it was copied from goes with the command */
+    e->counts.published++;
     incoming_join(ch, m);
     message_adopt(e, m);
-    bytes_t headers = properties_headers(properties);
-    route(e, x, m, headers);
-    enqueue(ch, cmd, without_bcc(e, m, headers));
+    enqueue(ch, cmd, m);
 }
 
 /* ---- get ---- */

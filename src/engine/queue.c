@@ -26,6 +26,7 @@ static queue_t *queue_new(vhost_t *v)
     list_init(&q->consumers);
     list_init(&q->ready);
     list_init(&q->dirty);
+    list_init(&q->place.node);
     list_init(&q->stated.link);
     list_init(&q->settling);
     list_init(&q->getters);
@@ -56,6 +57,7 @@ void queue_define(queue_t *q, const record_t *r)
     if (table_find(r->arguments, BYTES("x-expires"), &expires))
         q->expires_ms = (uint64_t)field_integer(&expires);
     hash_insert(&q->vhost->queues, &q->node);
+    list_append(&q->vhost->in_order, &q->place.node);
     q->vhost->engine->counts.queues++;
 }
 
@@ -178,7 +180,7 @@ static void cancel_by_removal(consumer_t *c)
     event_t gone = {.type = EVENT_CONSUMER_GONE, .consumer = c->number};
     if (connection->opening->wants_cancel_notify)
         gone.flags = EVENT_NOTIFY;
-    if (connection->state == CONNECTION_OPEN) /* else it may have been left in the middle of a message */
+    if (connection->state == CONNECTION_OPEN) /* else it may stand amid a message that was given up */
         emit_channel(c->channel, &gone);
     consumer_cancel(c);
 }
@@ -217,19 +219,20 @@ static uint32_t removal_step(engine_t *e, job_t *job, uint32_t budget, bool *don
     return used;
 }
 
-/* It is gone for the log at once; what waits for the store looks again, and finds it gone. */
+/* It is gone for the log at once, before anything that depends on it is; what waits for the store looks again, and finds
+ * it gone. */
 static void forget_in_log(queue_t *q)
 {
     engine_t *e = q->vhost->engine;
+    if (q->id > 0) {
+        hash_remove(&e->queues_by_id, &q->by_id);
+        (void)records_define(e, &(record_t){.type = RECORD_QUEUE_GONE, .queue = q->id});
+    }
     list_remove(&q->settling);
     list_remove(&q->stated.link);
     list_remove(&q->chilling);
     queue_forget_left_out(q);
     queue_store_answered(q);
-    if (q->id == 0)
-        return;
-    hash_remove(&e->queues_by_id, &q->by_id);
-    (void)records_define(e, &(record_t){.type = RECORD_QUEUE_GONE, .queue = q->id});
 }
 
 void queue_undefined(queue_t *q)
@@ -253,6 +256,7 @@ void queue_remove(queue_t *q, channel_t *waiter, const event_t *reply)
     q->deleted = true;
     hash_remove(&q->vhost->queues, &q->node);
     forget_in_log(q);
+    list_remove(&q->place.node);
     heap_cancel(&e->timers, &q->expiry);
     list_remove(&q->owned);
     list_remove(&q->dirty);

@@ -40,15 +40,17 @@ static void run_waits(engine_t *e)
 
 /* ---- to the log ---- */
 
-/* No record below it is needed any more once this batch is durable. */
+/* No record below it is needed any more once all that was decided so far is durable. */
 static record_no dead_below(const engine_t *e)
 {
     record_no live = live_lowest(&e->live, e->next_record);
     return live < e->stated.low ? live : e->stated.low;
 }
 
+/* With all that was settled before it ends: records are durable in the order in which things were decided. */
 static void close_batch(engine_t *e)
 {
+    settled_flush(e);
     batch_t *b = e->batch;
     e->batch = NULL;
     if (b == NULL)
@@ -61,13 +63,11 @@ static void close_batch(engine_t *e)
     lane_push(e->journal->batches, &b);
 }
 
-record_no records_add(engine_t *e, const record_t *r, message_t *content)
+record_no records_append(engine_t *e, const record_t *r, message_t *content)
 {
     if (!records_wanted(e))
         return 0;
     assert(!content == !record_has_content(r->type));
-    if (e->batch && batch_bytes(e->batch) >= e->options.batch_bytes)
-        close_batch(e);
     if (e->batch == NULL)
         e->batch = batch_new(e->next_record);
     record_write(&e->batch->records, r);
@@ -77,6 +77,13 @@ record_no records_add(engine_t *e, const record_t *r, message_t *content)
         batch_add_content(e->batch, message_content(content), content);
     }
     return e->next_record++;
+}
+
+record_no records_add(engine_t *e, const record_t *r, message_t *content)
+{
+    if (e->batch && batch_bytes(e->batch) >= e->options.batch_bytes)
+        close_batch(e);
+    return records_append(e, r, content);
 }
 
 record_no records_define(engine_t *e, const record_t *r)
@@ -91,7 +98,6 @@ void records_give(engine_t *e)
 {
     if (e->journal == NULL)
         return;
-    settled_flush(e);
     close_batch(e);
     if (lane_flush(e->journal->batches))
         e->wake_log = true;
@@ -142,8 +148,8 @@ static void take_read(engine_t *e, uint32_t *budget)
         list_remove(&r->link);
         *budget -= request->count < *budget ? (uint32_t)request->count : *budget;
         r->done(e, r, request);
-        for (size_t i = 0; i < request->count; i++) /* of who does not want them any more */
-            message_free(request->items[i].message);
+        for (size_t i = 0; i < request->count; i++)
+            message_free(request->items[i].message); /* those that nobody wants any more */
         mem_free(request);
     }
     if (lane_release(e->journal->read))
@@ -192,6 +198,11 @@ void records_free(engine_t *e)
 void engine_attach_journal(engine_t *e, journal_t *journal)
 {
     e->journal = journal;
+}
+
+bool engine_has_news(const engine_t *e)
+{
+    return e->journal && (!lane_empty(e->journal->done) || !lane_empty(e->journal->read));
 }
 
 bool engine_wants_log(engine_t *e)

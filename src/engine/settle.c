@@ -16,11 +16,12 @@ static void flush_queue(queue_t *q)
 {
     engine_t *e = q->vhost->engine;
     record_t r = {.type = RECORD_SETTLE, .queue = q->id, .kind = (uint8_t)q->settled_reason};
-    buffer_clear(&e->places);
-    record_list_put(&e->places, &r.list.count, q->settled_first, q->settled_count);
-    r.list.octets = buffer_bytes(&e->places);
+    uint8_t octets[20]; /* e->places may be in use: a batch closes while a record is made */
+    buffer_t range = {.data = octets, .capacity = sizeof octets, .limit_bytes = sizeof octets};
+    record_list_put(&range, &r.list.count, q->settled_first, q->settled_count);
+    r.list.octets = buffer_bytes(&range);
     list_remove(&q->settling);
-    (void)records_add(e, &r, NULL);
+    (void)records_append(e, &r, NULL);
 }
 
 void settled_note(queue_t *q, uint64_t position, record_reason_t reason)
@@ -57,6 +58,7 @@ void settle_one(channel_t *ch, unacked_t *u, settle_how_t how)
     consumer_t *c = u->consumer;
     uint64_t position = u->position;
     unacked_remove(&ch->unacked, u);
+    q->vhost->engine->counts.acked += how == SETTLE_ACK;
     if (!q->deleted && requeue && !is_left(q)) {
         fifo_return(&q->fifo, position);
         queue_mark(q);

@@ -52,6 +52,7 @@ vhost_t *vhost_new(engine_t *e, bytes_t name)
     v->name = bytes_dup(name);
     hash_init(&v->exchanges, name_of_exchange);
     hash_init(&v->queues, name_of_queue);
+    list_init(&v->in_order);
     predeclare(v);
     return v;
 }
@@ -59,7 +60,7 @@ vhost_t *vhost_new(engine_t *e, bytes_t name)
 void vhost_free(vhost_t **vp)
 {
     vhost_t *v = *vp;
-    assert(v->exchanges.count == 0 && v->queues.count == 0);
+    assert(v->exchanges.count == 0 && v->queues.count == 0 && list_empty(&v->in_order));
     hash_deinit(&v->exchanges);
     hash_deinit(&v->queues);
     mem_free((void *)v->name.data);

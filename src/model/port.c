@@ -15,6 +15,7 @@ void port_init(port_t *p, size_t ring_items)
     *p = (port_t){
         .commands = lane_new(ring_items, sizeof(command_t)),
         .events = lane_new(ring_items, sizeof(event_t)),
+        .bytes_most = UINT64_MAX,
         .unused_number = 1,
     };
 }
@@ -101,13 +102,30 @@ void port_unregister(port_t *p, port_client_t *client)
 
 size_t port_room(port_t *p)
 {
-    return lane_room(p->commands);
+    return meter_read(&p->bytes) < p->bytes_most ? lane_room(p->commands) : 0;
+}
+
+static uint64_t message_bytes_of(const command_t *c)
+{
+    return c->type == COMMAND_PUBLISH || c->type == COMMAND_PART ? message_bytes(c->message) : 0;
+}
+
+bool port_take(port_t *p, command_t *c)
+{
+    const command_t *next = lane_peek(p->commands);
+    if (next == NULL)
+        return false;
+    *c = *next;
+    lane_pop(p->commands);
+    meter_take(&p->bytes, message_bytes_of(c));
+    return true;
 }
 
 void port_push(port_t *p, const port_client_t *client, command_t *c)
 {
     assert(client->number > 0);
     c->connection = client->number;
+    meter_add(&p->bytes, message_bytes_of(c));
     lane_push(p->commands, c);
 }
 

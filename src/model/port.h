@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/lane.h"
+#include "base/meter.h"
 #include "model/command.h"
 #include "model/event.h"
 
@@ -25,6 +26,8 @@ struct port_client {
 typedef struct port {
     lane_t *commands; /* I/O thread → engine */
     lane_t *events;   /* engine → I/O thread */
+    meter_t bytes;    /* of messages in `commands`: few places in a ring may be very much memory */
+    uint64_t bytes_most;
 
     /* I/O side */
     port_client_t **clients; /* by number; a free place is NULL */
@@ -35,7 +38,7 @@ typedef struct port {
     uint32_t free_count;
 } port_t;
 
-/* Lanes for `ring_items` commands and events each. */
+/* Lanes for `ring_items` commands and events each; bytes_most without limit, until it is set. */
 void port_init(port_t *p, size_t ring_items);
 void port_deinit(port_t *p);
 
@@ -45,8 +48,12 @@ void port_register(port_t *p, port_client_t *client);
 /* I/O side: pushes COMMAND_CONNECTION_RELEASE and frees the number. Not before EVENT_CONNECTION_CLOSED. */
 void port_unregister(port_t *p, port_client_t *client);
 
-/* I/O side: how many commands a session may push now; 0: stop parsing input. */
+/* I/O side: how many commands a session may push now; 0: stop parsing input. None while messages of bytes_most octets
+ * are on their way. */
 size_t port_room(port_t *p);
+
+/* Engine's side: takes the oldest command; false if there is none. */
+bool port_take(port_t *p, command_t *c);
 
 /* I/O side: pushes `c` in the client's name. Always takes it (base/lane.h). */
 void port_push(port_t *p, const port_client_t *client, command_t *c);

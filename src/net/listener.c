@@ -128,13 +128,26 @@ static net_listener_t *listener_new(net_loop_t *l, int fd, net_accepted_t *accep
     return n;
 }
 
-static void describe(net_listener_t *n, const net_address_t *address)
+static void describe(int fd, const net_address_t *address, char *out, size_t out_bytes)
 {
     socket_address_t bound;
-    if (address_unix_path(address) != NULL || address_of_socket(n->source.fd, &bound) != 0)
-        text_format(n->bound, sizeof n->bound, "%s", address->text);
+    if (address_unix_path(address) != NULL || address_of_socket(fd, &bound) != 0)
+        text_format(out, out_bytes, "%s", address->text);
     else
-        address_text(&bound, n->bound, sizeof n->bound);
+        address_text(&bound, out, out_bytes);
+}
+
+size_t net_open(const net_address_t *address, int backlog, int fds[NET_SOCKETS_MAX], char *bound,
+                size_t bound_bytes, error_t *err)
+{
+    if (address_unix_path(address) != NULL) {
+        error_set(err, "%s: a TCP address is needed", address->text);
+        return 0;
+    }
+    size_t count = open_tcp(address, backlog, fds, err);
+    if (count > 0)
+        describe(fds[0], address, bound, bound_bytes);
+    return count;
 }
 
 static void listener_close(net_listener_t *n)
@@ -171,7 +184,7 @@ net_listener_t *net_listen(net_loop_t *l, const net_address_t *address, net_acce
     for (size_t i = 0; i < count; i++) {
         net_listener_t *n = listener_new(l, fds[i], accepted, context);
         n->file = file;
-        describe(n, address);
+        describe(fds[i], address, n->bound, sizeof n->bound);
         first = first != NULL ? first : n;
         if (loop_add(&n->source, EPOLLIN) != 0)
             number = errno;

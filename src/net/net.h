@@ -72,6 +72,12 @@ typedef void net_accepted_t(void *context, int fd);
 net_listener_t *net_listen(net_loop_t *l, const net_address_t *address, net_accepted_t *accepted,
                            void *context, char *bound, size_t bound_bytes, error_t *err);
 
+/* Only opens a TCP listener's sockets, which do not block, for a loop of another kind. Returns how many, or 0 with the
+ * reason; `bound` as above. */
+enum { NET_SOCKETS_MAX = 8 };
+size_t net_open(const net_address_t *address, int backlog, int fds[NET_SOCKETS_MAX], char *bound,
+                size_t bound_bytes, error_t *err);
+
 /* Stops listening: closes all listeners of the loop. */
 void net_stop_accepting(net_loop_t *l);
 

@@ -102,7 +102,7 @@ typedef struct socket_address {
     socklen_t len;
 } socket_address_t;
 
-enum { ADDRESS_LIST_MAX = 8 };
+enum { ADDRESS_LIST_MAX = NET_SOCKETS_MAX };
 
 typedef struct address_list {
     socket_address_t items[ADDRESS_LIST_MAX];

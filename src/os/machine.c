@@ -8,6 +8,7 @@
  * way up to the root counts. In a container the path may be the host's, and only its end exists here: groups
  * whose file is not there are passed over, and the root of the mount, which then is our own group, is always
  * asked. */
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <malloc.h>
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -36,6 +38,32 @@ uint64_t os_raise_file_limit(void)
     if (limit.rlim_cur < limit.rlim_max && setrlimit(RLIMIT_NOFILE, &raised) == 0)
         limit = raised;
     return limit.rlim_cur;
+}
+
+uint64_t os_file_limit(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : UINT64_MAX;
+}
+
+uint64_t os_open_files(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    if (folder == NULL)
+        return UINT64_MAX;
+    uint64_t count = 0;
+    for (const struct dirent *entry; (entry = readdir(folder)) != NULL;)
+        count += entry->d_name[0] != '.';
+    closedir(folder);
+    return count - 1; /* without the one this took */
+}
+
+uint64_t os_disk_free(const char *path)
+{
+    struct statvfs disk;
+    if (statvfs(path, &disk) != 0)
+        return UINT64_MAX;
+    return (uint64_t)disk.f_bavail * disk.f_frsize;
 }
 
 /* The number in a limit file; UINT64_MAX if it says "max" or there is no such file. */

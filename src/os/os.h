@@ -42,13 +42,21 @@ void os_wakeup_prepare(os_wakeup_t *w);
 void os_wakeup_cancel(os_wakeup_t *w);
 void os_wakeup_ring(os_wakeup_t *w);
 
-/* Sleeps until the wake-up rings or `timeout_ms` passed (-1: no limit). For a thread without an event loop. */
-void os_wakeup_wait(os_wakeup_t *w, int timeout_ms);
+/* Sleeps until the wake-up rings or `timeout_ms` passed (-1: no limit); false if it was the time. For a thread without
+ * an event loop. */
+bool os_wakeup_wait(os_wakeup_t *w, int timeout_ms);
 
 /* ---- the machine ---- */
 
 /* Raises RLIMIT_NOFILE's soft limit to the hard one; returns the limit in force. */
 uint64_t os_raise_file_limit(void);
+
+/* The limit in force, and how many are open; UINT64_MAX if the machine does not tell. */
+uint64_t os_file_limit(void);
+uint64_t os_open_files(void);
+
+/* Octets that may still be written where `path` is; UINT64_MAX if that is not known. */
+uint64_t os_disk_free(const char *path);
 
 /* Memory this process may use: the cgroup's limit (v2 or v1) if there is one below it, else the machine's. */
 uint64_t os_memory_total(void);

@@ -102,16 +102,17 @@ void os_wakeup_ring(os_wakeup_t *w)
     assert(n == (ssize_t)sizeof one);
 }
 
-void os_wakeup_wait(os_wakeup_t *w, int timeout_ms)
+bool os_wakeup_wait(os_wakeup_t *w, int timeout_ms)
 {
     /* Without a prepare before, a ring since the last cancel counts as well: it must not be slept over. It
      * has written nothing, so there is nothing to read either. */
     unsigned bits = 0;
     if (!atomic_compare_exchange_strong(&w->bits, &bits, SLEEPING) && bits == RUNG) {
         atomic_exchange(&w->bits, 0);
-        return;
+        return true;
     }
     struct pollfd p = {.fd = w->fd, .events = POLLIN};
-    (void)poll(&p, 1, timeout_ms); /* a signal ends the wait early; the caller looks again anyway */
+    int ready = poll(&p, 1, timeout_ms); /* a signal ends the wait early; the caller looks again anyway */
     os_wakeup_cancel(w);
+    return ready != 0;
 }

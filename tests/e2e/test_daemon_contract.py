@@ -11,7 +11,7 @@ import subprocess
 import peers
 import pytest
 import wire
-from lib.broker import program, run_daemon
+from lib.broker import NO_HTTP, program, run_daemon
 from pika import spec
 
 pytestmark = pytest.mark.chaski_only
@@ -92,7 +92,7 @@ def test_later_settings_win_file_then_conf_d_then_command_line(start_broker, tmp
     ("cluster_name = 'open", ["cluster_name", "quote"]),
     ("listeners.tcp.other = here", ["listeners.tcp.other", "here"]),
     ("listeners.ssl.default = 5671", ["listeners.ssl.default", "TLS"]),
-    ("data_dir = /var/lib/chaski", ["unknown key 'data_dir'"]),
+    ("data_folder = /var/lib/chaski", ["unknown key 'data_folder'"]),
 ], ids=lambda value: value.split(" ")[0] if isinstance(value, str) else "")
 def test_wrong_line_is_named_with_file_line_and_what_is_expected(tmp_path, line, words):
     file = tmp_path / "chaski.conf"
@@ -125,10 +125,10 @@ def test_wrong_arguments_exit_with_2_and_a_reason(args, words):
 
 def test_rabbitmqs_keys_without_meaning_here_are_named_once_and_accepted(start_broker, tmp_path):
     file = tmp_path / "rabbitmq.conf"
-    file.write_text("management.tcp.port = 15672\nlog.file.level = info\nheartbeat = 17\n")
+    file.write_text("mqtt.tcp_listen_options.backlog = 15672\nlog.file.level = info\nheartbeat = 17\n")
     broker = start_broker(args=["-c", str(file)])
     assert heartbeat_offered(broker) == 17
-    for key in ("management.tcp.port", "log.file.level"):
+    for key in ("mqtt.tcp_listen_options.backlog", "log.file.level"):
         assert len([line for line in broker.lines if key in line and "[warning]" in line]) == 1
 
 
@@ -302,8 +302,8 @@ def test_sighup_without_a_file_changes_nothing(start_broker):
 def test_closed_stdout_does_not_end_it(tmp_path):
     """A log reader that goes away takes the log with it, not the broker."""
     path = str(tmp_path / "s")
-    process = subprocess.Popen([program(), f"listeners.tcp.default=unix:{path}"], stdout=subprocess.PIPE,
-                               stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([program(), f"listeners.tcp.default=unix:{path}", f"data_dir={tmp_path}/data", *NO_HTTP],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         line = b""
         while b"Server startup complete" not in line:
@@ -326,7 +326,8 @@ def test_closed_stdout_does_not_end_it(tmp_path):
 def test_log_that_nobody_reads_holds_up_nobody(tmp_path, threads):
     """A pipe that is full for ever: the broker goes on, counts what it could not say, says so, and ends in time."""
     path = str(tmp_path / "s")
-    process = subprocess.Popen([program(), f"listeners.tcp.default=unix:{path}", f"io_threads={threads}"],
+    process = subprocess.Popen([program(), f"listeners.tcp.default=unix:{path}", f"io_threads={threads}",
+                                f"data_dir={tmp_path}/data", *NO_HTTP],
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         while b"Server startup complete" not in process.stdout.readline():

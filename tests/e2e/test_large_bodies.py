@@ -291,3 +291,49 @@ def test_a_channel_that_is_refused_in_the_middle_goes_on(broker, queue):
         got = w.expect_content(spec.Basic.GetOk, 1)
         assert got.method.message_count == 0
         assert_carried(got, body)
+
+
+# ---- memory ----
+
+
+def pieces_of_128_mib():
+    """Frames' payloads that make 128 MiB, the largest message there may be."""
+    for number in range(2048):
+        yield struct.pack(">I", number) * (64 * 1024 // 4)
+
+
+def read_digest(w, kind, limit_s):
+    """A content whose body is not kept: (method, octets of the body, their digest)."""
+    method = w.expect(kind, 1, limit_s)
+    total = wire.decode_header(w.read_frame(limit_s).payload)[2]
+    count, sha = 0, hashlib.sha256()
+    while count < total:
+        frame = w.read_frame(limit_s)
+        assert frame.type == BODY and frame.channel == 1, frame
+        sha.update(frame.payload)
+        count += len(frame.payload)
+    return method, count, sha.hexdigest()
+
+
+@pytest.mark.chaski_only
+@pytest.mark.release_only
+@pytest.mark.broker(settings={"memory.bodies": "16MiB"}, fresh=True)
+def test_128_mib_pass_through_a_broker_that_stays_small(broker, queue):
+    sha = hashlib.sha256()
+    with peers.opened(broker) as w:
+        w.request(1, spec.Confirm.Select(), spec.Confirm.SelectOk)
+        w.send_method(1, spec.Basic.Publish(exchange="", routing_key=queue))
+        w.send_frame(HEADER, 1, wire.encode_header(128 * MIB, PERSISTENT))
+        for piece in pieces_of_128_mib():
+            sha.update(piece)
+            w.send_frame(BODY, 1, piece)
+        w.expect(spec.Basic.Ack, 1, 30)
+    with peers.opened(broker) as w:
+        w.send_method(1, spec.Basic.Consume(queue=queue, nowait=True))
+        for again in (False, True):
+            method, *got = read_digest(w, spec.Basic.Deliver, 30)
+            assert (method.redelivered, *got) == (again, 128 * MIB, sha.hexdigest())
+            w.send_method(1, spec.Basic.Reject(delivery_tag=method.delivery_tag, requeue=not again))
+        w.request(1, spec.Basic.Qos(prefetch_count=1), spec.Basic.QosOk)
+    peak = broker.peak_rss_bytes()
+    assert peak < 100 * MIB, f"{peak / MIB:.1f} MiB were resident at once"

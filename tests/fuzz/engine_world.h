@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "../unit/engine/paper.h"
 #include "base/alloc.h"
 #include "base/properties.h"
 #include "base/table.h"
@@ -31,6 +32,7 @@ typedef struct channel {
     size_t closing_count;
     uint32_t last_cause;
     uint64_t last_tag;
+    uint64_t content_left; /* octets of a message in parts that are still to come */
 } channel_t;
 
 typedef enum stage { STAGE_NONE, STAGE_OPEN, STAGE_LEAVING, STAGE_CLOSED } stage_t;
@@ -47,10 +49,20 @@ typedef struct client {
     uint64_t lent, returned;
 } client_t;
 
+/* A client that only asks, and is there all the time. */
+typedef struct asker {
+    port_client_t port_client; /* first */
+    uint32_t asked, answered;
+} asker_t;
+
 typedef struct world {
     engine_t *engine;
+    engine_options_t options;
+    size_t ring_items[PORTS];
+    paper_t *paper; /* NULL: nothing is durable */
     port_t ports[PORTS];
     client_t clients[CLIENTS];
+    asker_t askers[PORTS];
     bytes_reader_t input;
     uint32_t causes;
     uint64_t now_ms;
@@ -86,6 +98,13 @@ static inline void check_message(client_t *c, channel_t *ch, const event_t *e)
 {
     assert(c->lent - c->returned < LOANS);
     c->loans[c->lent++ % LOANS] = e->message;
+    if (e->type == EVENT_CONTENT) {
+        assert(ch->content_left >= e->message->body_len);
+        ch->content_left -= e->message->body_len;
+        return;
+    }
+    if (e->message->part_count > 0)
+        ch->content_left = message_body_bytes(e->message);
     if (e->type == EVENT_RETURN)
         return;
     assert(e->delivery_tag == ch->last_tag + 1);
@@ -123,6 +142,7 @@ static inline void on_channel_event(client_t *c, const event_t *e)
 {
     assert(e->channel >= 1 && e->channel <= CHANNELS);
     channel_t *ch = &c->channels[e->channel];
+    assert((ch->content_left > 0) == (e->type == EVENT_CONTENT)); /* nothing comes between */
     check_cause(ch, e);
     if (e->type == EVENT_CHANNEL_OPENED)
         ch->last_tag = 0;
@@ -134,6 +154,16 @@ static inline void on_channel_event(client_t *c, const event_t *e)
         on_channel_refused(c, ch, e);
     else if (e->type == EVENT_CONSUMER_GONE || e->type == EVENT_CONSUMER_CANCELLED)
         c->consumer_channel[e->consumer < CONSUMERS ? e->consumer : 0] = 0;
+}
+
+static inline void on_answer(port_client_t *port_client, event_t *e)
+{
+    asker_t *a = (asker_t *)(void *)port_client;
+    assert(e->type == EVENT_QUERIED && e->query);
+    assert(e->query->type == QUERY_QUEUES || e->query->queue_count == 0);
+    a->answered++;
+    assert(a->answered <= a->asked);
+    event_discard(e);
 }
 
 static inline void on_event(port_client_t *port_client, event_t *e)

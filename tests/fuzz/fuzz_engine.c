@@ -3,10 +3,14 @@
  * fuzz_engine.c: octets as a history: what a few clients on two ports say, when the engine steps, when events
  * are taken, when loans come back. The clients keep the wire rooms' side of the contract and nothing more.
  *
+ * The last octet says whether there is a log (on paper), which then syncs, reads back and is damaged as the history says;
+ * after a crash another engine goes on with what was synced.
+ *
  * What must hold, whatever happens: answers come in the order of their requests, delivery tags rise by one, a
  * consumer that is gone gets nothing, a lent message stays readable until it is given back, every goodbye is
- * answered once nothing is held back, and when all have left nothing of theirs is left (engine_free asserts
- * that no message is). */
+ * answered once nothing is held back, nothing comes between the parts of a message, a log that begins where it may gives
+ * the state that all of it gives, and when all have left nothing of theirs is left (engine_free asserts that no message
+ * is). */
 #include "engine_world.h"
 
 /* ---- commands ---- */
@@ -61,6 +65,8 @@ static void push_request(world_t *w, client_t *c, uint16_t channel, uint8_t type
     request_t view = {.name = usual_name(w), .kind = bytes_string(kinds[choice(w, 4)])};
     uint16_t flags = choice(w, 4) ? (uint16_t)(choice(w, 16) & COMMAND_NOWAIT)
                                   : (uint16_t)(choice(w, 255) | choice(w, 4) << 8);
+    if (w->paper && choice(w, 8))
+        flags |= COMMAND_DURABLE; /* as what is there */
     flags &= COMMAND_NOWAIT | COMMAND_PASSIVE | COMMAND_DURABLE | COMMAND_EXCLUSIVE | COMMAND_AUTO_DELETE |
              COMMAND_INTERNAL | COMMAND_IF_UNUSED | COMMAND_IF_EMPTY | COMMAND_NO_ACK;
     view.source = usual_name(w);
@@ -79,12 +85,31 @@ static void push_request(world_t *w, client_t *c, uint16_t channel, uint8_t type
     buffer_free(&b);
 }
 
+static const uint8_t octets[300] = {1};
+
+static bool step(world_t *w);
+
+/* The beginning of a large body; the engine may step between. */
+static void push_parts(world_t *w, client_t *c, uint16_t channel)
+{
+    for (uint8_t n = 1 + choice(w, 3); n > 0; n--) {
+        message_t *m = message_new(BYTES(""), BYTES(""), BYTES(""), 50);
+        m = message_append(m, bytes_make(octets, 50), 50);
+        push(w, c, (command_t){.type = COMMAND_PART, .channel = channel, .message = m});
+        if (choice(w, 4) == 0)
+            (void)step(w);
+    }
+}
+
 static void push_publish(world_t *w, client_t *c, uint16_t channel)
 {
-    static const uint8_t body[300] = {1};
     buffer_t table = {0}, properties = {0};
     uint8_t copies = choice(w, 4) ? 0 : choice(w, 4);
-    write_u16(&properties, copies ? PROPERTY_FLAG(PROPERTY_HEADERS) : 0);
+    bool persistent = w->paper && choice(w, 4);
+    if (persistent && choice(w, 8) == 0)
+        push_parts(w, c, channel);
+    write_u16(&properties, (uint16_t)((copies ? PROPERTY_FLAG(PROPERTY_HEADERS) : 0) |
+                                      (persistent ? PROPERTY_FLAG(PROPERTY_DELIVERY_MODE) : 0)));
     if (copies) {
         buffer_t items = {0};
         for (uint8_t i = 0; i < copies; i++)
@@ -94,11 +119,13 @@ static void push_publish(world_t *w, client_t *c, uint16_t channel)
         write_long_string(&properties, buffer_bytes(&table));
         buffer_free(&items);
     }
+    if (persistent)
+        write_u8(&properties, 2);
     bytes_t exchange = choice(w, 2) ? usual_name(w) : BYTES("");
-    size_t len = choice(w, 4) ? 10 : sizeof body;
+    size_t len = choice(w, 4) ? 10 : sizeof octets;
     message_t *m =
         message_new(exchange, choice(w, 2) ? usual_name(w) : some_name(w), buffer_bytes(&properties), len);
-    m = message_append(m, bytes_make(body, len), len);
+    m = message_append(m, bytes_make(octets, len), len);
     push(w, c,
          (command_t){.type = COMMAND_PUBLISH,
                      .channel = channel,
@@ -212,7 +239,8 @@ static bool step(world_t *w)
 {
     for (size_t i = 0; i < PORTS; i++)
         (void)port_flush(&w->ports[i]);
-    return engine_step(w->engine, w->now_ms, w->now_ms);
+    bool more = engine_step(w->engine, w->now_ms, w->now_ms);
+    return (w->paper && paper_turn(w->paper)) || more;
 }
 
 static void push_named(world_t *w, client_t *c, uint16_t channel, uint8_t type, uint16_t flags,
@@ -220,7 +248,7 @@ static void push_named(world_t *w, client_t *c, uint16_t channel, uint8_t type, 
 {
     push(w, c,
          (command_t){.type = type,
-                     .flags = (uint16_t)(flags | COMMAND_NOWAIT),
+                     .flags = (uint16_t)(flags | COMMAND_NOWAIT | (w->paper ? COMMAND_DURABLE : 0)),
                      .channel = channel,
                      .request = request_new(&view)});
 }
@@ -300,12 +328,102 @@ static void prologue(world_t *w)
     }
 }
 
+/* ---- the log ---- */
+
+static engine_t *engine_from_paper(world_t *w, record_no from)
+{
+    const paper_t *p = w->paper;
+    engine_t *e = engine_new(&w->options);
+    for (record_no n = from; n <= p->count; n++) {
+        record_t r = paper_read(p, n);
+        bool damaged = paper_at(p, n)->outcome == READ_DAMAGED;
+        bool applied = engine_apply(e, n, &r, buffer_bytes(&paper_at(p, n)->content), damaged);
+        assert(applied);
+        (void)applied;
+    }
+    engine_recovered(e, p->count, w->now_ms);
+    return e;
+}
+
+/* What is not needed any more does not change anything. */
+static void check_later_beginning(world_t *w)
+{
+    engine_counts_t all, later;
+    if (w->paper->dead_below <= 1)
+        return;
+    engine_t *e = engine_from_paper(w, w->paper->dead_below);
+    engine_count(w->engine, &all);
+    engine_count(e, &later);
+    assert(memcmp(&all, &later, sizeof all) == 0);
+    engine_free(&e);
+}
+
+static void open_ports(world_t *w)
+{
+    for (size_t i = 0; i < PORTS; i++) {
+        port_init(&w->ports[i], w->ring_items[i]);
+        engine_attach(w->engine, &w->ports[i]);
+        w->askers[i] = (asker_t){.port_client.on_event = on_answer};
+        port_register(&w->ports[i], &w->askers[i].port_client);
+    }
+}
+
+/* Everybody is gone, and what was not synced too. */
+static void crash(world_t *w)
+{
+    paper_t *p = w->paper;
+    engine_free(&w->engine);
+    for (size_t i = 0; i < PORTS; i++)
+        port_deinit(&w->ports[i]);
+    memset(w->clients, 0, sizeof w->clients);
+    paper_drop_work(p);
+    paper_cut(p, p->synced);
+    p->holds = p->holds_reads = false;
+    w->engine = engine_from_paper(w, 1);
+    check_later_beginning(w);
+    open_ports(w);
+    journal_init(&p->journal, w->ring_items[0]);
+    engine_attach_journal(w->engine, &p->journal);
+}
+
+static void paper_act(world_t *w)
+{
+    paper_t *p = w->paper;
+    switch (choice(w, 8)) {
+    case 0:
+        p->holds = !p->holds;
+        break;
+    case 1:
+        p->holds_reads = !p->holds_reads;
+        break;
+    case 2:
+    case 3:
+        (void)paper_sync(p, 1u + choice(w, 4));
+        break;
+    case 4:
+    case 5:
+        (void)paper_answer(p, 1u + choice(w, 4));
+        break;
+    case 6:
+        if (p->count > 0)
+            paper_at(p, p->count - choice(w, p->count < 20 ? (uint8_t)p->count : 20))->outcome = choice(w, 3);
+        break;
+    default:
+        if (choice(w, 4) == 0)
+            crash(w);
+    }
+    (void)lane_flush(p->journal.done);
+    (void)lane_flush(p->journal.read);
+}
+
 /* ---- time ---- */
 
 /* Everybody takes all events and gives everything back, until nothing happens any more. */
 static void settle_down(world_t *w)
 {
     bool busy = true;
+    if (w->paper)
+        w->paper->holds = w->paper->holds_reads = false;
     for (int steps = 0; busy; steps++) {
         assert(steps < STEPS_MOST);
         busy = step(w);
@@ -321,6 +439,14 @@ static void settle_down(world_t *w)
     }
 }
 
+static void ask(world_t *w, size_t port, query_type_t type)
+{
+    asker_t *a = &w->askers[port];
+    command_t c = {.type = COMMAND_QUERY, .query = query_new(type)};
+    a->asked++;
+    port_push(&w->ports[port], &a->port_client, &c);
+}
+
 static void act(world_t *w)
 {
     uint8_t what = choice(w, 16);
@@ -331,7 +457,13 @@ static void act(world_t *w)
     } else if (what < 15) {
         (void)port_dispatch(&w->ports[choice(w, PORTS)], 1u + choice(w, 8));
     } else {
-        w->now_ms += choice(w, 4);
+        uint8_t how = choice(w, 8);
+        if (how < 4)
+            w->now_ms += how;
+        else
+            ask(w, how % PORTS, how < 6 ? QUERY_QUEUES : QUERY_OVERVIEW);
+        if (w->paper)
+            paper_act(w);
     }
     for (size_t i = 0; i < CLIENTS; i++) /* more than a wire room would ever leave unreturned */
         if (w->clients[i].lent - w->clients[i].returned > LOANS - ACTS_MOST)
@@ -360,15 +492,27 @@ static void everybody_leaves(world_t *w, bool politely)
             port_unregister(c->port, &c->port_client), c->stage = STAGE_NONE;
     }
     settle_down(w);
+    for (size_t i = 0; i < PORTS; i++)
+        assert(w->askers[i].answered == w->askers[i].asked);
     engine_count(w->engine, &n);
     assert(n.connections == 0 && n.channels == 0 && n.consumers == 0 && n.messages_unacked == 0);
+}
+
+static void attach_paper(world_t *w, uint8_t how)
+{
+    w->options.memory_bodies = how & 2 ? 0 : 2000;
+    w->options.unwritten_bytes = how & 4 ? 500 : 5000;
+    w->options.batch_bytes = how & 8 ? 50 : 1000;
+    w->options.restate_bytes = how & 16 ? 300 : 10000;
+    w->paper = paper_new(w->ring_items[0]);
+    w->paper->holds = how & 32;
 }
 
 static void world_init(world_t *w, bytes_t input)
 {
     w->input = bytes_reader(input);
     w->log = (log_t){.least = LOG_ERROR};
-    engine_options_t options = {
+    w->options = (engine_options_t){
         .memory_high_bytes = choice(w, 2) ? 4000u + 100u * choice(w, 255) : 0,
         .held_bytes = 500u + 10u * choice(w, 255),
         .output_bytes = 300u + 10u * choice(w, 255),
@@ -378,11 +522,15 @@ static void world_init(world_t *w, bytes_t input)
         .slice = 1u + choice(w, 6),
         .log = &w->log,
     };
-    w->engine = engine_new(&options);
-    for (size_t i = 0; i < PORTS; i++) {
-        port_init(&w->ports[i], 2u << choice(w, 6));
-        engine_attach(w->engine, &w->ports[i]);
-    }
+    for (size_t i = 0; i < PORTS; i++)
+        w->ring_items[i] = 2u << choice(w, 6);
+    uint8_t how = input.len > 0 ? input.data[input.len - 1] : 0;
+    if (how & 1)
+        attach_paper(w, how);
+    w->engine = engine_new(&w->options);
+    open_ports(w);
+    if (w->paper)
+        engine_attach_journal(w->engine, &w->paper->journal);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -400,6 +548,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     engine_free(&w->engine);
     for (size_t i = 0; i < PORTS; i++)
         port_deinit(&w->ports[i]);
+    if (w->paper)
+        paper_free(w->paper);
     mem_free(w);
     return 0;
 }

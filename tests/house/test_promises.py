@@ -19,7 +19,7 @@ def tracked(*patterns):
 
 @pytest.mark.parametrize("name", ["README.md", "LICENSE", "CHANGELOG.md", "Makefile", ".clang-format", ".ci/run",
                                   "scripts/setup", "docs/architecture.md", "docs/dependencies.md", "docs/status.md",
-                                  "docs/configuration.md", "docs/man/chaskid.8"])
+                                  "docs/configuration.md", "docs/man/chaskid.8", "docs/man/chaski.1"])
 def test_a_file_that_people_look_for_is_there(name):
     assert (ROOT / name).stat().st_size > 0
 

@@ -51,7 +51,8 @@ def machine(tmp_path):
     return Machine(tmp_path)
 
 
-BUILD = ["gcc", "make", "pkg-config", "libxxhash-dev", "libc6-dev"]
+BUILD = ["gcc", "make", "pkg-config", "libxxhash-dev", "libevent-dev", "libjansson-dev", "libcurl4-openssl-dev",
+         "libc6-dev"]
 
 
 def test_nothing_is_installed_where_nothing_is_missing(machine):
@@ -85,7 +86,7 @@ def test_services_that_packages_bring_stay_stopped(machine):
 def test_a_failed_install_is_tried_again_with_fresh_lists_and_then_reported(machine):
     machine.with_apt(["gcc", "make"], "exit 100")
     code, output, asked = machine.setup()
-    assert code == 1 and "cannot install: pkg-config libxxhash-dev libc6-dev" in output
+    assert code == 1 and "cannot install: pkg-config libxxhash-dev libevent-dev" in output
     assert sum("apt-get update" in line for line in asked) == 1
     assert sum("install -y" in line for line in asked) == 2
 

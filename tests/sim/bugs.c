@@ -24,6 +24,7 @@ static const char *const names[BUGS] = {
     [BUG_MARK_NOT_WAITED_FOR] = "mark-not-waited-for",
     [BUG_MARK_NOT_EXACT] = "mark-not-exact",
     [BUG_TAIL_NOT_SYNCED] = "tail-not-synced",
+    [BUG_TORN_CONTENT] = "torn-content",
     [BUG_STALE_FRAMES] = "stale-frames",
     [BUG_RECYCLED_EARLY] = "recycled-early",
 };
@@ -96,13 +97,13 @@ void __wrap_reply_after(channel_t *ch, const event_t *reply, record_no after)
 
 /* ---- records that are not made, or not waited for ---- */
 
-record_no __real_records_add(engine_t *e, const record_t *r, message_t *content);
-record_no __wrap_records_add(engine_t *e, const record_t *r, message_t *content);
-record_no __wrap_records_add(engine_t *e, const record_t *r, message_t *content)
+record_no __real_records_append(engine_t *e, const record_t *r, message_t *content);
+record_no __wrap_records_append(engine_t *e, const record_t *r, message_t *content);
+record_no __wrap_records_append(engine_t *e, const record_t *r, message_t *content)
 {
     bool lost = r->type == RECORD_SETTLE && ((bug_is(BUG_LOST_SETTLE) && r->kind == RECORD_ACKED) ||
                                              (bug_is(BUG_LOST_AUTO_ACK) && r->kind == RECORD_AUTO_ACKED));
-    return lost ? 0 : __real_records_add(e, r, content);
+    return lost ? 0 : __real_records_append(e, r, content);
 }
 
 bool __real_mark_covers(queue_t *q, uint64_t position);
@@ -185,4 +186,11 @@ int __wrap_log_group_check(window_t *w, const frame_place_t *place, const log_ch
         any.any_previous = true;
     }
     return __real_log_group_check(w, place, &any, g, err);
+}
+
+bool __real_frame_piece_holds(const frame_piece_t *piece, const log_identity_t *log, bytes_t content);
+bool __wrap_frame_piece_holds(const frame_piece_t *piece, const log_identity_t *log, bytes_t content);
+bool __wrap_frame_piece_holds(const frame_piece_t *piece, const log_identity_t *log, bytes_t content)
+{
+    return __real_frame_piece_holds(piece, log, content) || bug_is(BUG_TORN_CONTENT);
 }

@@ -20,6 +20,7 @@ typedef enum bug {
     BUG_MARK_NOT_WAITED_FOR, /* a message is delivered before it is durable that it may have been */
     BUG_MARK_NOT_EXACT,      /* a clean stop does not say what was delivered */
     BUG_TAIL_NOT_SYNCED,     /* an opening does not sync what it found unsynced */
+    BUG_TORN_CONTENT,        /* content passes that is not what was written */
     BUG_STALE_FRAMES,        /* frames of a segment's earlier use pass for new ones */
     BUG_RECYCLED_EARLY,      /* segments go while messages in them are still needed */
     BUGS

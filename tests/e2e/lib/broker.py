@@ -17,12 +17,22 @@ from . import passes
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 READY = "Server startup complete"
 LISTENING = re.compile(r"listening for AMQP on (\S+)")
+LISTENING_HTTP = re.compile(r"listening for HTTP on \S+:(\d+) \((\w+)\)")
+# Brokers run side by side here: each gets ports that are free.
+HTTP_SETTINGS = {"management.tcp.ip": "127.0.0.1", "management.tcp.port": 0,
+                 "prometheus.tcp.ip": "127.0.0.1", "prometheus.tcp.port": 0}
+NO_HTTP = ("management.enabled=false", "prometheus.enabled=false")
 REPORT = re.compile(r"ERROR: (Address|Leak|Thread)Sanitizer|WARNING: ThreadSanitizer|runtime error:|Assertion .* failed")
 
 
 def program():
     """The chaskid under test: $CHASKID, or the release build."""
     return os.environ.get("CHASKID", str(ROOT / "build" / "chaskid"))
+
+
+def tool():
+    """The chaski of the same build: $CHASKI, or the one beside chaskid."""
+    return os.environ.get("CHASKI") or str(pathlib.Path(program()).with_name("chaski"))
 
 
 def environment():
@@ -60,16 +70,21 @@ class Broker:
 
     port, addresses   where it listens for AMQP: the first TCP port; all addresses as it printed them
     url               amqp:// with guest/guest
+    http_port         of /api; metrics_port of /metrics
     pid, lines        its process; what it wrote to stdout so far
+    data_dir          the folder of its log
     """
 
     def __init__(self, settings=None, args=(), io_threads=None, name="broker", cwd=None, prefix=()):
         self.run_pass = passes.current_pass()
         merged = dict(self.run_pass.settings)
         merged["listeners.tcp.default"] = "127.0.0.1:0"
+        merged.update(HTTP_SETTINGS)
         if io_threads is not None:
             merged["io_threads"] = io_threads
         merged.update(settings or {})
+        self._own_data = None if "data_dir" in merged else tempfile.TemporaryDirectory(prefix="chaski-data-")
+        merged.setdefault("data_dir", self._own_data.name if self._own_data else None)
         self.settings = {key: value for key, value in merged.items() if value is not None}
         self.command = [*prefix, program(), *args, *(f"{key}={value}" for key, value in self.settings.items())]
         self.name = name
@@ -139,6 +154,11 @@ class Broker:
             self._process.kill()
             self._process.wait()
             self._ended()
+
+    @property
+    def data_dir(self):
+        """Where its log is: a folder of its own, gone with it, unless the test gave one."""
+        return pathlib.Path(self.settings["data_dir"])
 
     def _ended(self):
         self.exit_code = self._process.returncode
@@ -224,6 +244,19 @@ class Broker:
     def host(self):
         return "127.0.0.1"
 
+    def _http_port(self, which):
+        ports = [int(port) for line in self.lines for port, name in LISTENING_HTTP.findall(line) if name == which]
+        assert ports, f"it does not listen for HTTP ({which})"
+        return ports[0]
+
+    @property
+    def http_port(self):
+        return self._http_port("management")
+
+    @property
+    def metrics_port(self):
+        return self._http_port("metrics")
+
     @property
     def url(self):
         return f"amqp://guest:guest@{self.host}:{self.port}/%2f"
@@ -234,6 +267,10 @@ class Broker:
     def rss_bytes(self):
         """Resident memory now."""
         return int(re.search(r"VmRSS:\s+(\d+) kB", self._proc("status")).group(1)) * 1024
+
+    def peak_rss_bytes(self):
+        """The most that ever was resident."""
+        return int(re.search(r"VmHWM:\s+(\d+) kB", self._proc("status")).group(1)) * 1024
 
     def cpu_seconds(self):
         """User and system time used so far."""

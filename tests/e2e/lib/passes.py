@@ -10,6 +10,7 @@ import os
 
 TINY_SETTINGS = {
     "engine.ring_items": 8,
+    "engine.ring_bytes": 16384,
     "engine.page_entries": 4,
     "engine.slice": 4,
     "net.read_bytes": 4096,
@@ -19,6 +20,13 @@ TINY_SETTINGS = {
     "limits.parked_commands": 8,
     "limits.unacked_per_channel": 1000,
     "amqp.lend_bytes": 256,
+    "memory.bodies": 0,
+    "store.segment_bytes": 65536,
+    "store.first_segment_bytes": 4096,
+    "store.frame_bytes": 4096,
+    "store.read_bytes": 4096,
+    "store.unwritten_bytes": 65536,
+    "store.ring_items": 4,
     "store.part_bytes": 1024,
 }
 

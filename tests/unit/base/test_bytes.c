@@ -309,6 +309,70 @@ static void malformed_utf8_is_refused_wherever_it_stands(void **state)
     }
 }
 
+/* ---- varints ---- */
+
+static void a_varint_takes_an_octet_for_each_seven_bits(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t value;
+        size_t octets;
+    } table[] = {
+        {0, 1},           {1, 1},
+        {127, 1},         {128, 2},
+        {16383, 2},       {16384, 3},
+        {2097151, 3},     {2097152, 4},
+        {UINT32_MAX, 5},  {1ull << 35, 6},
+        {1ull << 42, 7},  {1ull << 49, 8},
+        {1ull << 56, 9},  {(1ull << 63) - 1, 9},
+        {1ull << 63, 10}, {UINT64_MAX, 10},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        buffer_t b = {0};
+        write_varint(&b, table[i].value);
+        assert_int_equal(b.len, table[i].octets);
+        for (size_t len = 0; len < b.len; len++) { /* every prefix is refused */
+            bytes_reader_t prefix = bytes_reader(bytes_make(b.data, len));
+            assert_true(read_varint(&prefix) == 0);
+            assert_false(reader_ok(&prefix));
+        }
+        bytes_reader_t in = bytes_reader(buffer_bytes(&b));
+        assert_true(read_varint(&in) == table[i].value);
+        assert_true(reader_done(&in));
+        buffer_free(&b);
+    }
+}
+
+static void a_varint_past_64_bits_is_refused(void **state)
+{
+    (void)state;
+    static const bytes_t bad[] = {
+        {(const uint8_t *)"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 10}, /* bit 64 */
+        {(const uint8_t *)"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x7f", 10},
+        {(const uint8_t *)"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00", 11}, /* an eleventh octet */
+        {(const uint8_t *)"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x81\x00", 11},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        bytes_reader_t in = bytes_reader(bad[i]);
+        assert_true(read_varint(&in) == 0);
+        assert_false(reader_ok(&in));
+        assert_int_equal(read_u8(&in), 0); /* for good */
+    }
+    bytes_reader_t in = bytes_reader(BYTES("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"));
+    assert_true(read_varint(&in) == UINT64_MAX);
+    assert_true(reader_done(&in));
+}
+
+static void a_varint_leaves_what_comes_after_it(void **state)
+{
+    (void)state;
+    bytes_reader_t in = bytes_reader(BYTES("\x05\xac\x02\x07"));
+    assert_int_equal(read_varint(&in), 5);
+    assert_int_equal(read_varint(&in), 300);
+    assert_int_equal(read_u8(&in), 7);
+    assert_true(reader_done(&in));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +391,9 @@ int main(void)
         cmocka_unit_test(consuming_moves_the_rest_to_the_front),
         cmocka_unit_test(well_formed_utf8_is_accepted),
         cmocka_unit_test(malformed_utf8_is_refused_wherever_it_stands),
+        cmocka_unit_test(a_varint_takes_an_octet_for_each_seven_bits),
+        cmocka_unit_test(a_varint_past_64_bits_is_refused),
+        cmocka_unit_test(a_varint_leaves_what_comes_after_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

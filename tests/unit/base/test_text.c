@@ -111,6 +111,16 @@ static void a_long_error_is_cut(void **state)
     assert_int_equal(strlen(err.text), sizeof err.text - 1);
 }
 
+static void distance_counts_single_changes(void **state)
+{
+    (void)state;
+    assert_int_equal(text_distance("", ""), 0);
+    assert_int_equal(text_distance("heartbeat", "heartbeat"), 0);
+    assert_int_equal(text_distance("", "abc"), 3);
+    assert_int_equal(text_distance("kitten", "sitting"), 3);
+    assert_int_equal(text_distance("satus", "status"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +132,7 @@ int main(void)
         cmocka_unit_test(an_error_is_written_and_is_minus_one),
         cmocka_unit_test(an_error_may_quote_the_one_it_replaces),
         cmocka_unit_test(a_long_error_is_cut),
+        cmocka_unit_test(distance_counts_single_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

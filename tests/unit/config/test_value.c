@@ -208,6 +208,15 @@ static void levels_are_rabbitmqs(void **state)
     assert_refused("log.level=loud", "debug, info, warning, error or none");
 }
 
+static void rabbitmqs_older_names_of_the_http_listener_stand_for_the_new_ones(void **state)
+{
+    (void)state;
+    ASSERT_SET("management.tcp.port=15673", management_port, 15673);
+    ASSERT_SET("management.listener.port=0", management_port, 0);
+    ASSERT_SET("prometheus.tcp.port=9", prometheus_port, 9);
+    assert_refused("management.listener.port=65536", "a whole number from 0 to 65535");
+}
+
 static void flags_are_true_or_false(void **state)
 {
     (void)state;
@@ -272,6 +281,7 @@ int main(void)
         cmocka_unit_test(io_threads_are_a_number_or_auto),
         cmocka_unit_test(fractions_have_a_point_and_a_range),
         cmocka_unit_test(levels_are_rabbitmqs),
+        cmocka_unit_test(rabbitmqs_older_names_of_the_http_listener_stand_for_the_new_ones),
         cmocka_unit_test(flags_are_true_or_false),
         cmocka_unit_test(a_version_is_three_numbers),
         cmocka_unit_test(a_password_is_never_repeated_in_a_message),

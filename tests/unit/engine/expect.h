@@ -32,6 +32,7 @@ static inline const char *event_name(uint8_t type)
         [EVENT_GET_EMPTY] = "GET_EMPTY",
         [EVENT_RETURN] = "RETURN",
         [EVENT_CONFIRM] = "CONFIRM",
+        [EVENT_CONTENT] = "CONTENT",
     };
     return names[type];
 }

@@ -60,12 +60,20 @@ typedef struct seen {
 typedef struct fixture_options {
     uint64_t memory_high_bytes, held_bytes, output_bytes;
     uint32_t parked_commands, unacked_max, page_entries, slice, consumers_max;
+    uint64_t unwritten_bytes, batch_bytes, restate_bytes;
+    bool cold; /* no body that is in the log stays in memory */
     size_t ring_items;
 } fixture_options_t;
 
+/* Somebody who has a turn after each step of the engine (paper.h); true if something came of it. */
+typedef bool beside_t(void *context);
+
 struct fixture {
     engine_t *engine;
+    fixture_options_t options;
     port_t ports[FIXTURE_PORTS];
+    beside_t *beside;
+    void *beside_context;
     client_t *clients;
     seen_t *seen;
     size_t seen_count, seen_capacity, seen_first; /* below seen_first all are taken */
@@ -74,12 +82,14 @@ struct fixture {
     bool moved; /* a client did something since the last look */
     log_t log;
     char last_line[400];
+    size_t log_lines;
 };
 
 static inline void fixture_log(void *context, log_level_t level, const char *line)
 {
     fixture_t *f = context;
     text_format(f->last_line, sizeof f->last_line, "%s: %s", log_level_name(level), line);
+    f->log_lines++;
 }
 
 static inline engine_options_t fixture_engine_options(const fixture_t *f, const fixture_options_t *o)
@@ -93,26 +103,37 @@ static inline engine_options_t fixture_engine_options(const fixture_t *f, const 
         .page_entries = o->page_entries ? o->page_entries : 4,
         .slice = o->slice ? o->slice : 64,
         .consumers_max_per_channel = o->consumers_max,
+        .memory_bodies = o->cold ? 0 : 64 << 20,
+        .unwritten_bytes = o->unwritten_bytes ? o->unwritten_bytes : 1 << 20,
+        .batch_bytes = o->batch_bytes ? o->batch_bytes : 1 << 16,
+        .restate_bytes = o->restate_bytes ? o->restate_bytes : 1 << 20,
         .log = &f->log,
     };
+}
+
+static inline void fixture_start_engine(fixture_t *f)
+{
+    engine_options_t options = fixture_engine_options(f, &f->options);
+    f->engine = engine_new(&options);
+    for (size_t i = 0; i < FIXTURE_PORTS; i++) {
+        port_init(&f->ports[i], f->options.ring_items ? f->options.ring_items : 1024);
+        engine_attach(f->engine, &f->ports[i]);
+    }
 }
 
 static inline fixture_t *fixture_new(fixture_options_t o)
 {
     fixture_t *f = MEM_NEW(fixture_t);
     f->log = (log_t){.least = LOG_DEBUG, .sink = fixture_log, .context = f};
-    engine_options_t options = fixture_engine_options(f, &o);
-    f->engine = engine_new(&options);
+    f->options = o;
     f->now_ms = 1000;
-    for (size_t i = 0; i < FIXTURE_PORTS; i++) {
-        port_init(&f->ports[i], o.ring_items ? o.ring_items : 1024);
-        engine_attach(f->engine, &f->ports[i]);
-    }
+    fixture_start_engine(f);
     return f;
 }
 
-/* Ends the engine wherever it stands: it must own nothing afterwards (the address sanitizer looks). */
-static inline void fixture_free(fixture_t *f)
+/* Ends the engine wherever it stands, and forgets the clients: it must own nothing afterwards (the address sanitizer
+ * looks). */
+static inline void fixture_stop_engine(fixture_t *f)
 {
     engine_free(&f->engine);
     assert_null(f->engine);
@@ -122,6 +143,13 @@ static inline void fixture_free(fixture_t *f)
         next = c->next;
         mem_free(c);
     }
+    f->clients = NULL;
+    f->seen_count = f->seen_first = 0;
+}
+
+static inline void fixture_free(fixture_t *f)
+{
+    fixture_stop_engine(f);
     mem_free(f->seen);
     mem_free(f);
 }
@@ -263,7 +291,7 @@ static inline bool step(fixture_t *f)
         (void)port_flush(&f->ports[i]);
     f->steps++;
     bool more = engine_step(f->engine, f->now_ms, 1700000000000 + f->now_ms);
-    f->moved = false;
+    f->moved = f->beside && f->beside(f->beside_context);
     for (size_t i = 0; i < FIXTURE_PORTS; i++)
         if (port_dispatch(&f->ports[i], SIZE_MAX) > 0)
             f->moved = true;

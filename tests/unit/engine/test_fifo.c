@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_fifo.c: the order of a queue, beside a plain model: an array of entries with their states. */
+ * test_fifo.c: the order of a queue, beside a plain model: an array of entries with their states. A stored entry's
+ * record has its position as number; one that was cold has a message again when it is warm. */
 #include "engine/fifo.h"
 
 #include "engine/fixture.h"
@@ -15,6 +16,7 @@ typedef struct model {
     message_t *messages[ENTRIES + 1];
     model_state_t states[ENTRIES + 1];
     bool redelivered[ENTRIES + 1];
+    bool stored[ENTRIES + 1], cold[ENTRIES + 1];
     uint64_t last; /* position */
     uint64_t present;
 } model_t;
@@ -55,15 +57,68 @@ static uint64_t count_in(const model_t *m, model_state_t state)
     return count;
 }
 
-static void append(model_t *m)
+/* What the fifo says of an entry, beside what the model knows. */
+static void check_item(const model_t *m, const fifo_item_t *item)
+{
+    uint64_t p = item->position;
+    assert_in_range(p, 1, m->last);
+    assert_ptr_equal(item->message, m->cold[p] ? NULL : m->messages[p]);
+    assert_int_equal(item->record, m->stored[p] ? p : 0);
+}
+
+/* A new message for this position, with its record if it is stored. */
+static message_t *message_at(model_t *m, uint64_t position)
+{
+    message_t *made = some_message();
+    made->record = m->stored[position] ? position : 0;
+    m->messages[position] = made;
+    return made;
+}
+
+static void add(model_t *m, uint64_t position)
+{
+    m->last = position;
+    m->states[position] = READY;
+    m->present++;
+}
+
+static void append_stored(model_t *m, bool stored)
 {
     if (m->last == ENTRIES)
         return;
-    uint64_t position = ++m->last;
-    m->messages[position] = some_message();
-    m->states[position] = READY;
-    m->present++;
-    assert_int_equal(fifo_append(&m->fifo, m->messages[position], false), position);
+    uint64_t position = m->last + 1;
+    m->stored[position] = stored;
+    message_t *made = message_at(m, position);
+    add(m, position);
+    assert_int_equal(fifo_append(&m->fifo, made, stored), position);
+}
+
+static void append(model_t *m)
+{
+    append_stored(m, false);
+}
+
+/* As recovery does: somewhere at the tail or beyond, cold or with a message. */
+static void place(model_t *m, uint64_t position, bool hot)
+{
+    if (position > ENTRIES)
+        return;
+    m->stored[position] = true;
+    m->cold[position] = !hot;
+    message_t *made = hot ? message_at(m, position) : NULL;
+    add(m, position);
+    assert_true(fifo_place(&m->fifo, position, position, made));
+    assert_int_equal(m->fifo.tail, position + 1);
+    assert_false(fifo_place(&m->fifo, position, position, NULL)); /* nothing new there */
+}
+
+static void skip_over(model_t *m, uint64_t positions)
+{
+    if (m->last + positions > ENTRIES)
+        return;
+    m->last += positions;
+    fifo_skip(&m->fifo, m->last + 1);
+    assert_int_equal(m->fifo.tail, m->last + 1);
 }
 
 static void take(model_t *m)
@@ -76,20 +131,26 @@ static void take(model_t *m)
         return;
     assert_int_equal(first.position, wanted);
     assert_int_equal(taken.position, wanted);
-    assert_ptr_equal(taken.message, m->messages[wanted]);
+    check_item(m, &first);
+    check_item(m, &taken);
     assert_int_equal(taken.redelivered, m->redelivered[wanted]);
     m->states[wanted] = OUT;
 }
 
-/* Some entry that is out, or 0. */
-static uint64_t some_out(const model_t *m, uint64_t *seed)
+/* Some entry in this state, or 0. */
+static uint64_t some_in(const model_t *m, model_state_t wanted, uint64_t *seed)
 {
-    uint64_t count = count_in(m, OUT);
-    uint64_t skip = count ? chance(seed, (uint32_t)count) : 0;
+    uint64_t count = count_in(m, wanted);
+    uint64_t passed = count ? chance(seed, (uint32_t)count) : 0;
     for (uint64_t p = 1; p <= m->last; p++)
-        if (m->states[p] == OUT && skip-- == 0)
+        if (m->states[p] == wanted && passed-- == 0)
             return p;
     return 0;
+}
+
+static uint64_t some_out(const model_t *m, uint64_t *seed)
+{
+    return some_in(m, OUT, seed);
 }
 
 static void put_back(model_t *m, uint64_t position)
@@ -105,9 +166,102 @@ static void settle(model_t *m, uint64_t position)
 {
     if (position == 0)
         return;
-    assert_ptr_equal(fifo_remove(&m->fifo, position).message, m->messages[position]);
+    fifo_item_t item = fifo_remove(&m->fifo, position);
+    assert_int_equal(item.position, position);
+    check_item(m, &item);
     m->states[position] = GONE;
     m->present--;
+}
+
+/* Any position will do: only what is ready can be pulled. */
+static void pull(model_t *m, uint64_t position)
+{
+    fifo_item_t item;
+    bool is_ready = position >= 1 && position <= m->last && m->states[position] == READY;
+    assert_int_equal(fifo_pull(&m->fifo, position, &item), is_ready);
+    if (!is_ready)
+        return;
+    assert_int_equal(item.position, position);
+    check_item(m, &item);
+    m->states[position] = GONE;
+    m->present--;
+}
+
+static void chill(model_t *m, uint64_t position)
+{
+    if (position == 0 || !m->stored[position] || m->cold[position])
+        return;
+    assert_ptr_equal(fifo_chill(&m->fifo, position), m->messages[position]);
+    message_free(m->messages[position]);
+    m->messages[position] = NULL;
+    m->cold[position] = true;
+}
+
+/* Only what is ready and cold can be warmed, and with its own record. */
+static void warm(model_t *m, uint64_t position)
+{
+    bool fits = position >= 1 && position <= m->last && m->states[position] == READY && m->cold[position];
+    message_t *made = some_message();
+    made->record = position + 1;
+    assert_false(fifo_warm(&m->fifo, position, made));
+    made->record = position;
+    assert_int_equal(fifo_warm(&m->fifo, position, made), fits);
+    if (!fits) {
+        message_free(made);
+        return;
+    }
+    m->messages[position] = made;
+    m->cold[position] = false;
+}
+
+static bool is_there(const model_t *m, uint64_t p)
+{
+    return m->states[p] == READY || m->states[p] == OUT;
+}
+
+/* Walks all that is ready or out, a few looks at a time. */
+static void walk(const model_t *m, uint32_t looks)
+{
+    uint64_t from = 0, p = 1;
+    fifo_item_t item;
+    for (;;) {
+        uint32_t budget = looks;
+        if (!fifo_next(&m->fifo, &from, m->fifo.tail, &budget, &item)) {
+            if (budget > 0)
+                break;
+            continue;
+        }
+        while (p <= m->last && !is_there(m, p))
+            p++;
+        assert_int_equal(item.position, p);
+        assert_int_equal(item.out, m->states[p] == OUT);
+        assert_int_equal(item.redelivered, m->redelivered[p]);
+        check_item(m, &item);
+        p++;
+    }
+    while (p <= m->last && !is_there(m, p))
+        p++;
+    assert_int_equal(p, m->last + 1);
+}
+
+/* The ranges are just what is out, as long as they can be. */
+static void check_out_ranges(const model_t *m)
+{
+    buffer_t octets = {0};
+    uint64_t first, length, end = 0, in_ranges = 0;
+    uint32_t count = fifo_out_ranges(&m->fifo, &octets), seen = 0;
+    bytes_reader_t in = bytes_reader(buffer_bytes(&octets));
+    for (; record_list_next(&in, &first, &length); seen++) {
+        assert_true(length > 0 && (seen == 0 || first > end));
+        for (uint64_t p = first; p < first + length; p++)
+            assert_int_equal(m->states[p], OUT);
+        end = first + length;
+        in_ranges += length;
+    }
+    assert_true(reader_done(&in));
+    assert_int_equal(seen, count);
+    assert_int_equal(in_ranges, count_in(m, OUT));
+    buffer_free(&octets);
 }
 
 static void purge_all(model_t *m)
@@ -129,7 +283,8 @@ static void sweep(model_t *m, uint32_t budget)
         assert_true(left == 0 || wanted == 0);
         return;
     }
-    assert_ptr_equal(swept.message, m->messages[wanted]);
+    assert_int_equal(swept.position, wanted);
+    check_item(m, &swept);
     m->states[wanted] = GONE;
     m->present--;
 }
@@ -151,7 +306,7 @@ static void drain_all(model_t *m)
         if (!fifo_drain(&m->fifo, &left, &drained))
             continue;
         uint64_t p = drained.position;
-        assert_ptr_equal(drained.message, m->messages[p]);
+        check_item(m, &drained);
         assert_true(m->states[p] == OUT || m->states[p] == DEAD);
         m->states[p] = GONE;
         m->present--;
@@ -204,6 +359,91 @@ static void behaves_as_a_plain_array_whatever_happens(void **state)
             model_free(m);
         }
     }
+}
+
+static void act_with_log(model_t *m, uint64_t *seed)
+{
+    uint32_t what = chance(seed, 100);
+    if (what < 20)
+        append_stored(m, chance(seed, 3) > 0);
+    else if (what < 28)
+        place(m, m->last + 1 + (chance(seed, 4) ? 0 : chance(seed, 20)), chance(seed, 3) == 0);
+    else if (what < 31)
+        skip_over(m, chance(seed, 12));
+    else if (what < 46)
+        chill(m, some_in(m, chance(seed, 2) ? READY : OUT, seed));
+    else if (what < 58)
+        warm(m, chance(seed, 4) ? some_in(m, READY, seed) : chance(seed, (uint32_t)m->last + 2));
+    else if (what < 68)
+        pull(m, chance(seed, 2) ? some_in(m, READY, seed) : chance(seed, (uint32_t)m->last + 2));
+    else if (what < 72)
+        walk(m, 1 + chance(seed, 50));
+    else if (what < 76)
+        check_out_ranges(m);
+    else
+        act(m, seed);
+    assert_int_equal(m->fifo.ready, count_in(m, READY));
+    assert_int_equal(m->fifo.out, count_in(m, OUT));
+}
+
+static void behaves_as_a_plain_array_with_entries_that_are_in_the_log(void **state)
+{
+    (void)state;
+    static const uint32_t pages[] = {2, 4, 128};
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        for (uint64_t run = 1; run <= 12; run++) {
+            uint64_t seed = run * 0x9e3779b97f4a7c15u + i;
+            model_t *m = model_new(pages[i]);
+            for (int n = 0; n < 1500; n++)
+                act_with_log(m, &seed);
+            walk(m, 3);
+            check_out_ranges(m);
+            sweep_all(m);
+            drain_all(m);
+            assert_true(pages_held(&m->fifo) <= 1);
+            model_free(m);
+        }
+    }
+}
+
+static void positions_skipped_over_take_no_pages(void **state)
+{
+    (void)state;
+    model_t *m = model_new(4);
+    append_stored(m, true);
+    for (uint64_t p = 2; p <= 5; p++)
+        append_stored(m, true);
+    pull(m, 4), pull(m, 5); /* the page that the tail stands in is empty now, and there */
+    skip_over(m, 1000);
+    append(m);
+    assert_int_equal(pages_held(&m->fifo), 3);
+    for (uint64_t p = 1; p <= 3; p++)
+        pull(m, p);
+    assert_int_equal(pages_held(&m->fifo), 1); /* the address sanitizer sees a page that is lost */
+    take(m);
+    settle(m, m->last);
+    skip_over(m, 1000);
+    assert_true(m->fifo.slots_length <= 1);
+    append(m);
+    take(m);
+    drain_all(m);
+    model_free(m);
+}
+
+static void an_entry_that_was_purged_is_not_warmed_any_more(void **state)
+{
+    (void)state;
+    model_t *m = model_new(4);
+    place(m, 7, false), place(m, 9, false);
+    take(m);
+    purge_all(m);
+    warm(m, 9);
+    put_back(m, 7);
+    warm(m, 7);
+    take(m);
+    sweep_all(m);
+    drain_all(m);
+    model_free(m);
 }
 
 static void entries_go_out_in_the_order_they_came(void **state)
@@ -348,6 +588,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(behaves_as_a_plain_array_whatever_happens),
+        cmocka_unit_test(behaves_as_a_plain_array_with_entries_that_are_in_the_log),
+        cmocka_unit_test(positions_skipped_over_take_no_pages),
+        cmocka_unit_test(an_entry_that_was_purged_is_not_warmed_any_more),
         cmocka_unit_test(entries_go_out_in_the_order_they_came),
         cmocka_unit_test(a_returned_entry_is_the_next_one_at_its_old_place),
         cmocka_unit_test(a_purge_spares_what_is_out_also_when_it_comes_back_before_the_sweep),

@@ -229,6 +229,68 @@ static void a_port_that_ends_frees_what_is_still_under_way(void **state)
     assert_null(p.events);
 }
 
+static command_t publication(uint8_t type, size_t bytes)
+{
+    message_t *m = message_new(BYTES(""), BYTES("q"), BYTES("\0\0"), bytes);
+    return (command_t){.type = type, .message = m};
+}
+
+static void there_is_no_room_while_messages_of_bytes_most_octets_are_on_their_way(void **state)
+{
+    (void)state;
+    port_t p;
+    port_init(&p, 64);
+    p.bytes_most = 3000;
+    client_t client = client_of(&p);
+    port_register(&p, &client.port_client);
+    command_t first = publication(COMMAND_PUBLISH, 1000), second = publication(COMMAND_PART, 2500);
+    uint64_t first_bytes = message_bytes(first.message), both = first_bytes + message_bytes(second.message);
+    port_push(&p, &client.port_client, &first);
+    port_push(&p, &client.port_client,
+              &(command_t){.type = COMMAND_SENT, .number = 1 << 20}); /* weighs nothing */
+    assert_int_equal(port_room(&p), 62);
+    port_push(&p, &client.port_client, &second);
+    assert_int_equal(meter_read(&p.bytes), both);
+    assert_int_equal(port_room(&p), 0);
+    (void)port_flush(&p);
+    command_t taken;
+    assert_int_equal(port_room(&p), 0);
+    assert_true(port_take(&p, &taken));
+    assert_int_equal(taken.type, COMMAND_PUBLISH);
+    command_discard(&taken);
+    assert_int_equal(meter_read(&p.bytes), both - first_bytes);
+    assert_int_equal(port_room(&p) > 0, both - first_bytes < 3000);
+    assert_true(port_take(&p, &taken) && taken.type == COMMAND_SENT);
+    assert_true(port_take(&p, &taken) && taken.type == COMMAND_PART);
+    command_discard(&taken);
+    assert_int_equal(meter_read(&p.bytes), 0);
+    (void)lane_release(p.commands);
+    assert_int_equal(port_room(&p), 64);
+    assert_false(port_take(&p, &taken));
+    port_deinit(&p);
+}
+
+static void one_message_larger_than_bytes_most_passes_alone(void **state)
+{
+    (void)state;
+    port_t p;
+    port_init(&p, 8);
+    p.bytes_most = 100;
+    client_t client = client_of(&p);
+    port_register(&p, &client.port_client);
+    for (int i = 0; i < 5; i++) {
+        command_t c = publication(COMMAND_PUBLISH, 10000), taken;
+        assert_true(port_room(&p) > 0);
+        port_push(&p, &client.port_client, &c);
+        assert_int_equal(port_room(&p), 0);
+        (void)port_flush(&p);
+        assert_true(port_take(&p, &taken));
+        command_discard(&taken);
+        (void)lane_release(p.commands);
+    }
+    port_deinit(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +301,8 @@ int main(void)
         cmocka_unit_test(a_client_may_leave_when_its_last_event_comes),
         cmocka_unit_test(a_thousand_round_trips_pass_through_rings_of_two),
         cmocka_unit_test(a_port_that_ends_frees_what_is_still_under_way),
+        cmocka_unit_test(there_is_no_room_while_messages_of_bytes_most_octets_are_on_their_way),
+        cmocka_unit_test(one_message_larger_than_bytes_most_passes_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * query.c: what an operator asked is answered by a job, so that no step is long, however many queues there are.
+ *
+ * All queues stand in one list in the order of their declaring (vhost.in_order). A query has a place of its own in that
+ * list, which it moves from queue to queue: whatever is declared or deleted meanwhile, the next one is behind it. The
+ * places of other queries are passed over. */
+#include "engine/engine_internal.h"
+
+typedef struct query_job {
+    job_t job;
+    queue_place_t place;
+    engine_port_t *port;
+    event_t answer; /* query: filled on the way */
+} query_job_t;
+
+static uint8_t flags_of(const queue_t *q)
+{
+    int flags = (q->durable ? QUERY_QUEUE_DURABLE : 0) | (q->auto_delete ? QUERY_QUEUE_AUTO_DELETE : 0) |
+                (q->exclusive ? QUERY_QUEUE_EXCLUSIVE : 0) |
+                (q->type == QUEUE_QUORUM ? QUERY_QUEUE_QUORUM : 0);
+    return (uint8_t)flags;
+}
+
+static void add_queue(query_t *query, const queue_t *q)
+{
+    query->counts.ready += q->fifo.ready;
+    query->counts.unacked += q->fifo.out;
+    if (query->type != QUERY_QUEUES)
+        return;
+    query_queue_t *row = query_add_queue(query, q->name, q->arguments);
+    row->flags = flags_of(q);
+    row->consumers = q->consumer_count;
+    row->ready = q->fifo.ready;
+    row->unacked = q->fifo.out;
+    row->persistent = q->stored;
+    row->damaged = q->left_out_count;
+}
+
+/* Everything that is counted as it happens; ready and unacked were summed up on the way. */
+static void add_counts(const engine_t *e, query_counts_t *out)
+{
+    const engine_counts_t *c = &e->counts;
+    out->connections = c->connections;
+    out->channels = c->channels;
+    out->exchanges = c->exchanges;
+    out->queues = c->queues;
+    out->bindings = c->bindings;
+    out->consumers = c->consumers;
+    out->memory_bytes = e->memory_bytes;
+    out->memory_high_bytes = e->options.memory_high_bytes;
+    out->memory_alarm = e->alarm;
+    out->damaged = e->left_out;
+    out->log_record = e->next_record - 1;
+    out->durable_record = e->durable;
+    out->published = c->published;
+    out->confirmed = c->confirmed;
+    out->delivered = c->delivered;
+    out->acked = c->acked;
+    out->returned = c->returned;
+}
+
+static void answer(engine_t *e, query_job_t *j)
+{
+    add_counts(e, &j->answer.query->counts);
+    if (e->freeing)
+        event_discard(&j->answer);
+    else
+        lane_push(j->port->port->events, &j->answer);
+    mem_free(j);
+}
+
+static uint32_t query_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
+{
+    query_job_t *j = LIST_OF(job, query_job_t, job);
+    list_t *end = &e->vhost->in_order, *next = j->place.node.next;
+    uint32_t used = 0;
+    for (; next != end; next = next->next) {
+        const queue_place_t *place = LIST_OF(next, queue_place_t, node);
+        if (place->of_query)
+            continue; /* free of charge: else two queries could pass each other for ever, one unit at a time */
+        if (used == budget)
+            break;
+        add_queue(j->answer.query, LIST_OF(place, queue_t, place));
+        used++;
+    }
+    list_remove(&j->place.node);
+    *done = next == end;
+    if (*done)
+        answer(e, j);
+    else
+        list_insert_before(next, &j->place.node);
+    return used;
+}
+
+void query_start(engine_t *e, engine_port_t *p, command_t *cmd)
+{
+    query_job_t *j = MEM_NEW(query_job_t);
+    job_init(&j->job);
+    j->place.of_query = true;
+    list_prepend(&e->vhost->in_order, &j->place.node);
+    j->port = p;
+    j->answer = (event_t){
+        .type = EVENT_QUERIED, .connection = cmd->connection, .cause = cmd->cause, .query = cmd->query};
+    cmd->query = NULL;
+    job_start(e, &j->job, query_step, NULL, NULL);
+}

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tool `chaski` of the same build: what it prints, what it says when it cannot, and its exit codes."""
+import json
+import re
+import subprocess
+
+import peers
+import pytest
+from lib import http
+from lib.broker import environment, tool, wait_until
+from pika import spec
+
+pytestmark = pytest.mark.chaski_only
+
+
+def chaski(*args, limit_s=30.0):
+    """Exit code, stdout, stderr."""
+    done = subprocess.run([tool(), *args], env=environment(), capture_output=True, text=True, timeout=limit_s,
+                          stdin=subprocess.DEVNULL)
+    return done.returncode, done.stdout, done.stderr
+
+
+def refused(*args, code=2):
+    """What it said: one line for a person, nothing on stdout."""
+    got, out, said = chaski(*args)
+    assert got == code and out == "", (got, out, said)
+    assert said.startswith("chaski: ") and said.count("\n") == 1, said
+    return said
+
+
+def url_of(broker, who="guest:guest"):
+    return f"http://{who}@127.0.0.1:{broker.http_port}"
+
+
+def status(broker, *args):
+    code, out, said = chaski("status", "--url", url_of(broker), *args)
+    assert (code, said) == (0, "")
+    return out
+
+
+# ---- status ----
+
+
+def test_status_says_what_a_person_wants_to_know(broker):
+    with peers.opened(broker) as client:
+        queue = client.declare_queue(1)
+        for _ in range(3):
+            client.publish(1, b"x", routing_key=queue)
+        wait_until(lambda: peers.ready_count(client, 1, queue) == 3, "three messages")
+        said = status(broker)
+        lines = {line.partition(":")[0]: line for line in said.splitlines()[1:]}
+        assert re.match(r"chaski \d+\.\d+\.\d+ on chaski@\S+ \(cluster .*\), up \d", said)
+        assert f"amqp 127.0.0.1:{broker.port}" in lines["listeners"]
+        assert f"http 127.0.0.1:{broker.http_port}" in lines["listeners"]
+        assert re.search(r"[1-9]\d* connections, [1-9]\d* channels, \d+ consumers", lines["clients"])
+        assert re.search(r"[1-9]\d*, with [3-9] messages: [3-9] ready, \d+ unacknowledged", lines["queues"])
+        assert lines["alarms"].split() == ["alarms:", "none"] and lines["damaged"].split() == ["damaged:", "none"]
+        assert "store" in lines and "memory" in lines and "longest step" in lines
+
+
+def test_status_as_json_is_the_overview(broker):
+    shown = json.loads(status(broker, "--json"))
+    assert shown["damaged_queues"] == [] and shown["product_name"] == "chaski"
+    assert shown.keys() >= http.api(broker, "/overview").keys()
+
+
+def test_status_shows_the_alarm(start_broker):
+    broker = start_broker({"vm_memory_high_watermark.absolute": "10k"})
+    with peers.opened(broker) as client:
+        client.publish(1, b"x" * 20000, routing_key=client.declare_queue(1))
+        wait_until(lambda: "memory: publishers are held back" in status(broker), "the alarm")
+
+
+def test_who_is_not_let_in_is_told_what_to_do(broker):
+    said = refused("status", "--url", url_of(broker, "guest:secret"), code=1)
+    assert "refuses user 'guest'" in said and "--url" in said and "secret" not in said
+
+
+def test_where_nobody_answers_the_address_is_named(broker):
+    port = broker.port  # one that speaks no HTTP
+    said = refused("status", f"--url=http://guest:secret@127.0.0.1:{port}", code=1)
+    assert f"127.0.0.1:{port}" in said and "secret" not in said
+    said = refused("status", "--url", "http://guest:secret@127.0.0.1:1", code=1)
+    assert "http://127.0.0.1:1" in said and "is chaskid running there" in said and "secret" not in said
+
+
+def test_another_http_server_is_no_broker(broker):
+    said = refused("status", "--url", f"http://guest:guest@127.0.0.1:{broker.metrics_port}", code=1)
+    assert "404" in said
+
+
+# ---- use ----
+
+
+def test_help_of_it_all_and_of_each_verb():
+    code, said, _ = chaski("--help")
+    assert code == 0 and "usage: chaski VERB" in said
+    verbs = re.findall(r"^  (\w+) +\S", said.partition("chaski VERB --help")[0], re.M)
+    assert {"status", "log"} <= set(verbs)
+    for verb in verbs:
+        code, said, _ = chaski(verb, "--help")
+        assert code == 0 and said.startswith(f"usage: chaski {verb} "), verb
+
+
+def test_its_version_is_the_daemons():
+    code, said, _ = chaski("--version")
+    assert code == 0 and re.fullmatch(r"chaski \d+\.\d+\.\d+\n", said)
+
+
+@pytest.mark.parametrize("args, word", [
+    ([], "a verb is missing"), (["statsu"], "did you mean 'status'?"), (["lgo"], "did you mean 'log'?"),
+    (["frobnicate"], "chaski --help"), (["status", "--jsn"], "--jsn"), (["status", "--url"], "--url needs a value"),
+    (["status", "--url", "gopher//x"], "--url"), (["log"], "verify or inspect"),
+    (["log", "verfy", "/tmp"], "did you mean 'verify'?"), (["log", "verify"], "needs the folder"),
+    (["log", "verify", "/no/such/folder"], "/no/such/folder"), (["log", "inspect", "/tmp", "--from", "x"], "--from x")])
+def test_wrong_use_exits_with_2_and_a_reason(args, word):
+    assert word in refused(*args)
+
+
+def test_a_folder_without_a_log_is_said_to_be_one(tmp_path):
+    for verb in ("verify", "inspect"):
+        assert "holds no log" in refused("log", verb, str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---- log ----
+
+
+@pytest.fixture
+def stopped(start_broker):
+    """A broker that stored twenty messages and has ended."""
+    broker = start_broker()
+    with peers.opened(broker) as client:
+        client.request(1, spec.Queue.Declare(queue="stored", durable=True), spec.Queue.DeclareOk)
+        client.request(1, spec.Confirm.Select(), spec.Confirm.SelectOk)
+        for i in range(20):
+            client.publish(1, b"needle %02d" % i, routing_key="stored", properties=spec.BasicProperties(delivery_mode=2))
+            client.expect(spec.Basic.Ack, 1)
+    broker.stop()
+    return broker
+
+
+def records(broker, *args):
+    code, out, _ = chaski("log", "inspect", str(broker.data_dir), "--records", "--json", *args)
+    assert code == 0
+    return [one for one in map(json.loads, out.splitlines()) if one["kind"] == "record"]
+
+
+def test_what_a_broker_stored_is_whole_and_can_be_listed(stopped):
+    code, out, said = chaski("log", "verify", str(stopped.data_dir))
+    assert code == 0 and said == "" and out.endswith("; no fault\n") and out.count("\n") == 1
+    listed = records(stopped)
+    assert "stored" in [one["name"] for one in listed if one["type"] == "queue"]
+    messages = [one for one in listed if one["type"] == "message"]
+    assert len(messages) == 20 and all(one["key"] == "stored" for one in messages)
+    last = listed[-1]["record"]
+    assert [one["record"] for one in records(stopped, "--from", str(last - 1))] == [last - 1, last]
+
+
+def test_an_octet_that_changed_is_found_and_the_tool_changes_nothing(stopped):
+    file, at = next((path, path.read_bytes().find(b"needle 07")) for path in sorted(stopped.data_dir.glob("log.*"))
+                    if b"needle 07" in path.read_bytes())
+    octets = bytearray(file.read_bytes())
+    octets[at] ^= 1
+    file.write_bytes(octets)
+    before = {path.name: path.read_bytes() for path in stopped.data_dir.iterdir()}
+    code, out, _ = chaski("log", "verify", str(stopped.data_dir))
+    assert code == 1
+    assert re.search(rf"^{file.name}: offset \d+: the content of record \d+ is damaged$", out, re.M), out
+    assert out.splitlines()[-1].endswith("; 1 fault, 0 fatal")
+    assert {path.name: path.read_bytes() for path in stopped.data_dir.iterdir()} == before

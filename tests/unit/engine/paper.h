@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * paper.h: a log on paper: what the engine gives to the log is written into an array, and read back from it. It has the
+ * log thread's and the helper's turns, and as much time for them as a test wants.
+ *
+ * A batch is written when it is taken, and durable when it is given back (`synced`): what is above is lost by a crash.
+ * Nothing of a batch is looked at after that, as its octets may be gone. */
+#pragma once
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "model/journal.h"
+
+/* A record as it was written; its number is its place in the array, from 1 on. */
+typedef struct paper_record {
+    buffer_t octets;
+    buffer_t content;
+    uint8_t outcome;      /* of reading it: read_outcome_t */
+    record_no dead_below; /* what the batch said that it was in */
+    bool is_last_of_batch;
+} paper_record_t;
+
+typedef struct paper {
+    journal_t journal;
+    paper_record_t *records;
+    size_t count, capacity;
+    record_no synced;
+    record_no dead_below; /* of the last batch that is durable */
+
+    bool holds;       /* batches are given back by paper_sync alone */
+    bool holds_reads; /* and reads answered by paper_answer alone */
+    batch_t **lent;   /* taken and not given back, oldest first */
+    size_t lent_count, lent_capacity;
+    read_request_t **asked; /* likewise */
+    size_t asked_count, asked_capacity;
+
+    uint64_t batches, requests, items; /* so far */
+    uint64_t items_most;               /* in one request */
+} paper_t;
+
+/* ---- records ---- */
+
+static inline paper_record_t *paper_at(const paper_t *p, record_no number)
+{
+    assert(number >= 1 && number <= p->count);
+    return &p->records[number - 1];
+}
+
+/* The record, as views into the paper. */
+static inline record_t paper_read(const paper_t *p, record_no number)
+{
+    record_t r;
+    bytes_reader_t in = bytes_reader(buffer_bytes(&paper_at(p, number)->octets));
+    bool whole = record_read(&in, &r) && reader_done(&in);
+    assert(whole);
+    (void)whole;
+    return r;
+}
+
+static inline paper_record_t *paper_add(paper_t *p)
+{
+    if (p->count == p->capacity) {
+        p->capacity = p->capacity ? p->capacity * 2 : 64;
+        p->records = mem_resize(p->records, p->capacity * sizeof *p->records);
+    }
+    p->records[p->count] = (paper_record_t){0};
+    return &p->records[p->count++];
+}
+
+/* What is above goes. */
+static inline void paper_cut(paper_t *p, record_no last)
+{
+    while (p->count > last) {
+        paper_record_t *r = &p->records[--p->count];
+        buffer_free(&r->octets);
+        buffer_free(&r->content);
+    }
+}
+
+/* How many records of this type are on paper. */
+static inline size_t paper_count(const paper_t *p, record_type_t type)
+{
+    size_t count = 0;
+    for (record_no n = 1; n <= p->count; n++)
+        count += paper_read(p, n).type == type;
+    return count;
+}
+
+/* The last record of this type; 0: none. */
+static inline record_no paper_last(const paper_t *p, record_type_t type)
+{
+    record_no n = p->count;
+    while (n > 0 && paper_read(p, n).type != type)
+        n--;
+    return n;
+}
+
+/* ---- the log thread's turn ---- */
+
+static inline void paper_write(paper_t *p, const batch_t *b)
+{
+    bytes_reader_t in = bytes_reader(buffer_bytes(&b->records));
+    size_t content = 0;
+    assert(b->first == p->count + 1 && b->count > 0);
+    for (uint32_t i = 0; i < b->count; i++) {
+        record_t r;
+        const uint8_t *begin = in.at;
+        bool whole = record_read(&in, &r);
+        assert(whole);
+        (void)whole;
+        paper_record_t *at = paper_add(p);
+        write_bytes(&at->octets, bytes_make(begin, (size_t)(in.at - begin)));
+        if (record_has_content(r.type))
+            write_bytes(&at->content, b->contents[content++].octets);
+        at->dead_below = b->dead_below;
+        at->is_last_of_batch = i + 1 == b->count;
+    }
+    assert(reader_done(&in) && content == b->content_count);
+    assert(b->dead_below <= batch_last(b) + 1);
+}
+
+static inline bool paper_take_batches(paper_t *p)
+{
+    size_t before = p->lent_count;
+    for (batch_t *const *item; (item = lane_peek(p->journal.batches)) != NULL; lane_pop(p->journal.batches)) {
+        if (p->lent_count == p->lent_capacity) {
+            p->lent_capacity = p->lent_capacity ? p->lent_capacity * 2 : 16;
+            p->lent = mem_resize(p->lent, p->lent_capacity * sizeof *p->lent);
+        }
+        paper_write(p, *item);
+        p->lent[p->lent_count++] = *item;
+    }
+    bool has_room = lane_release(p->journal.batches);
+    return has_room || p->lent_count > before;
+}
+
+/* The oldest `count` batches are durable, or all. Returns how many. */
+static inline size_t paper_sync(paper_t *p, size_t count)
+{
+    if (count > p->lent_count)
+        count = p->lent_count;
+    for (size_t i = 0; i < count; i++) {
+        p->synced = batch_last(p->lent[i]);
+        p->dead_below = p->lent[i]->dead_below;
+        lane_push(p->journal.done, &p->lent[i]);
+    }
+    p->batches += count;
+    p->lent_count -= count;
+    if (count > 0)
+        memmove(p->lent, p->lent + count, p->lent_count * sizeof *p->lent);
+    return count;
+}
+
+/* ---- the helper's turn ---- */
+
+static inline message_part_t *paper_parts(const record_list_t *list)
+{
+    message_part_t *parts = mem_alloc(list->count * sizeof *parts);
+    bytes_reader_t in = bytes_reader(list->octets);
+    for (uint32_t i = 0; i < list->count; i++)
+        (void)record_list_next(&in, &parts[i].record, &parts[i].bytes);
+    return parts;
+}
+
+/* As the store makes it. */
+static inline message_t *paper_message(const paper_t *p, record_no number)
+{
+    record_t r = paper_read(p, number);
+    bytes_t content = buffer_bytes(&paper_at(p, number)->content), properties = {NULL, 0};
+    assert(record_has_content(r.type) && r.properties_bytes <= content.len);
+    if (r.properties_bytes > 0)
+        properties = bytes_make(content.data, r.properties_bytes);
+    bytes_t body =
+        bytes_make(content.data ? content.data + properties.len : NULL, content.len - properties.len);
+    message_t *m = message_new(r.exchange, r.key, properties, body.len);
+    m = message_append(m, body, body.len);
+    m->record = number;
+    if (r.parts.count > 0)
+        message_set_parts(m, paper_parts(&r.parts), r.parts.count);
+    return m;
+}
+
+static inline bool paper_take_reads(paper_t *p)
+{
+    size_t before = p->asked_count;
+    for (read_request_t *const *item; (item = lane_peek(p->journal.reads)) != NULL;
+         lane_pop(p->journal.reads)) {
+        if (p->asked_count == p->asked_capacity) {
+            p->asked_capacity = p->asked_capacity ? p->asked_capacity * 2 : 16;
+            p->asked = mem_resize(p->asked, p->asked_capacity * sizeof *p->asked);
+        }
+        p->asked[p->asked_count++] = *item;
+        p->requests++;
+        p->items += (*item)->count;
+        p->items_most = (*item)->count > p->items_most ? (*item)->count : p->items_most;
+    }
+    bool has_room = lane_release(p->journal.reads);
+    return has_room || p->asked_count > before;
+}
+
+static inline void paper_fill(const paper_t *p, read_request_t *request)
+{
+    assert(request->count > 0);
+    for (size_t i = 0; i < request->count; i++) {
+        read_item_t *item = &request->items[i];
+        assert(item->record >= 1 && item->record <= p->synced && item->message == NULL);
+        item->outcome = paper_at(p, item->record)->outcome;
+        if (item->outcome == READ_OK)
+            item->message = paper_message(p, item->record);
+    }
+}
+
+/* Answers the oldest `count` requests, or all. Returns how many. */
+static inline size_t paper_answer(paper_t *p, size_t count)
+{
+    if (count > p->asked_count)
+        count = p->asked_count;
+    for (size_t i = 0; i < count; i++) {
+        paper_fill(p, p->asked[i]);
+        lane_push(p->journal.read, &p->asked[i]);
+    }
+    p->asked_count -= count;
+    if (count > 0)
+        memmove(p->asked, p->asked + count, p->asked_count * sizeof *p->asked);
+    return count;
+}
+
+/* Both turns. True if something happened that concerns the engine. */
+static inline bool paper_turn(void *context)
+{
+    paper_t *p = context;
+    bool moved = paper_take_batches(p);
+    moved |= paper_take_reads(p);
+    if (!p->holds)
+        (void)paper_sync(p, SIZE_MAX);
+    if (!p->holds_reads)
+        (void)paper_answer(p, SIZE_MAX);
+    moved |= lane_flush(p->journal.done);
+    moved |= lane_flush(p->journal.read);
+    return moved;
+}
+
+/* ---- its life ---- */
+
+static inline paper_t *paper_new(size_t ring_items)
+{
+    paper_t *p = MEM_NEW(paper_t);
+    journal_init(&p->journal, ring_items);
+    return p;
+}
+
+/* The threads are gone, and the engine is too: what they were lent is freed. */
+static inline void paper_drop_work(paper_t *p)
+{
+    for (size_t i = 0; i < p->lent_count; i++)
+        batch_free(p->lent[i]);
+    for (size_t i = 0; i < p->asked_count; i++)
+        mem_free(p->asked[i]);
+    p->lent_count = p->asked_count = 0;
+    journal_deinit(&p->journal);
+}
+
+static inline void paper_free(paper_t *p)
+{
+    paper_drop_work(p);
+    paper_cut(p, 0);
+    mem_free(p->records);
+    mem_free(p->lent);
+    mem_free(p->asked);
+    mem_free(p);
+}
