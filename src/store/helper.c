@@ -232,7 +232,8 @@ static bool serve_read(store_t *s, unsigned *wake)
 
 bool store_helper_turn(store_t *s, unsigned *wake)
 {
-    *wake = hear_log(s) ? STORE_WAKE_LOG : 0;
+    bool has_heard = hear_log(s);
+    *wake = has_heard ? STORE_WAKE_LOG : 0;
     bool is_urgent = ready_count(&s->helper) == 0;
     bool did =
         is_urgent ? work_for_space(s) || serve_read(s, wake) : serve_read(s, wake) || work_for_space(s);
@@ -242,7 +243,7 @@ bool store_helper_turn(store_t *s, unsigned *wake)
         *wake |= STORE_WAKE_ENGINE;
     if (lane_release(s->journal.reads))
         *wake |= STORE_WAKE_ENGINE;
-    return did;
+    return did || has_heard;
 }
 
 void helper_side_deinit(helper_side_t *h)
