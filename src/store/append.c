@@ -42,8 +42,8 @@ static int sync_log(store_t *s, error_t *err)
     return 0;
 }
 
-/* Goes on in the next segment. 1: done; 0: none lies ready, or the helper has not heard yet of what was before: it must
- * know of a segment before anybody can ask for what is in it; -1: the disk failed. */
+/* Goes on in the next segment. 1: done; 0: none lies ready, or the helper has not heard yet of what was before (news that
+ * had no room would be seen by nobody: it would think that a segment lies ready, and make none); -1: the disk failed. */
 static int switch_segment(store_t *s, error_t *err)
 {
     log_side_t *l = &s->log_side;
