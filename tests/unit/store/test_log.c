@@ -324,7 +324,7 @@ static void the_log_goes_on_though_the_helper_has_slept(void **state)
     (void)state;
     fixture_t *f = fixture_with_little_news(15);
     while (f->durable == f->next - 1) {
-        put_batch(f, 1, 900);
+        put_batch(f, 1, 300);
         assert_true(turn(f) >= 0);
     }
     settle_well(f);
@@ -338,7 +338,7 @@ static void the_log_is_woken_when_it_can_tell_more(void **state)
     fixture_t *f = fixture_with_little_news(16);
     unsigned wake = 0;
     while (f->durable == f->next - 1) {
-        put_batch(f, 1, 900);
+        put_batch(f, 1, 300);
         assert_true(store_log_turn(f->store, &wake, &f->err) >= 0);
         take_done(f);
     }
