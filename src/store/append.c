@@ -42,12 +42,13 @@ static int sync_log(store_t *s, error_t *err)
     return 0;
 }
 
-/* Goes on in the next segment. 1: done; 0: none lies ready; -1: the disk failed. */
+/* Goes on in the next segment. 1: done; 0: none lies ready, or the helper has not heard yet of what was before (news that
+ * had no room would be seen by nobody: it would think that a segment lies ready, and make none); -1: the disk failed. */
 static int switch_segment(store_t *s, error_t *err)
 {
     log_side_t *l = &s->log_side;
     const segment_t *next = lane_peek(s->ready);
-    if (!next)
+    if (!next || lane_room(s->news) == 0)
         return 0;
     record_no stated = l->known.durable_through;
     writer_put_mark(&l->writer, FRAME_END, l->last + 1, &l->known);

@@ -39,7 +39,8 @@ static void begin_segment(store_t *s, const log_news_t *news)
     helper_tell_oldest(s);
 }
 
-static void hear_log(store_t *s)
+/* True if the log has room again to tell more: it may wait for that. */
+static bool hear_log(store_t *s)
 {
     helper_side_t *h = &s->helper;
     for (const log_news_t *news; (news = lane_peek(s->news)) != NULL; lane_pop(s->news))
@@ -48,7 +49,7 @@ static void hear_log(store_t *s)
         else
             record_index_add(&h->segments.segments[h->in_use - 1].index, news->place.first,
                              news->place.offset);
-    (void)lane_release(s->news);
+    return lane_release(s->news);
 }
 
 /* ---- files that are not needed ---- */
@@ -212,13 +213,14 @@ static bool work_for_space(store_t *s)
 
 /* ---- reading back ---- */
 
-static bool serve_read(store_t *s)
+static bool serve_read(store_t *s, unsigned *wake)
 {
     read_request_t *const *item = lane_peek(s->journal.reads);
     if (!item)
         return false;
     read_request_t *request = *item;
-    hear_log(s); /* what it asks for was written before it asked */
+    if (hear_log(s)) /* what it asks for was written before it asked */
+        *wake |= STORE_WAKE_LOG;
     read_source_t from = {s->disk, s->log, s->options.read_bytes, &s->helper.segments};
     read_back_serve(&s->helper.reader, &from, request);
     lane_push(s->journal.read, &request);
@@ -230,17 +232,18 @@ static bool serve_read(store_t *s)
 
 bool store_helper_turn(store_t *s, unsigned *wake)
 {
-    hear_log(s);
+    bool has_heard = hear_log(s);
+    *wake = has_heard ? STORE_WAKE_LOG : 0;
     bool is_urgent = ready_count(&s->helper) == 0;
-    bool did = is_urgent ? work_for_space(s) || serve_read(s) : serve_read(s) || work_for_space(s);
-    *wake = 0;
+    bool did =
+        is_urgent ? work_for_space(s) || serve_read(s, wake) : serve_read(s, wake) || work_for_space(s);
     if (lane_flush(s->ready))
         *wake |= STORE_WAKE_LOG;
     if (lane_flush(s->journal.read))
         *wake |= STORE_WAKE_ENGINE;
     if (lane_release(s->journal.reads))
         *wake |= STORE_WAKE_ENGINE;
-    return did;
+    return did || has_heard;
 }
 
 void helper_side_deinit(helper_side_t *h)

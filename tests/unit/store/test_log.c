@@ -306,6 +306,53 @@ static void the_log_waits_while_there_is_no_segment(void **state)
     fixture_free(f);
 }
 
+/* News that has no room, and one segment that lies ready. */
+static fixture_t *fixture_with_little_news(uint64_t seed)
+{
+    fixture_t *f = fixture_new(seed);
+    f->options.ring_items = 2;
+    f->options.read_bytes = 512;
+    f->options.segments_ahead = 1;
+    open_well(f);
+    put_batch(f, 1, 10);
+    settle_well(f);
+    return f;
+}
+
+static void the_log_goes_on_though_the_helper_has_slept(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_with_little_news(15);
+    while (f->durable == f->next - 1) {
+        put_batch(f, 1, 300);
+        assert_true(turn(f) >= 0);
+    }
+    settle_well(f);
+    read_all(f, 1, 1);
+    fixture_free(f);
+}
+
+static void the_log_is_woken_when_it_can_tell_more(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_with_little_news(16);
+    unsigned wake = 0;
+    while (f->durable == f->next - 1) {
+        put_batch(f, 1, 300);
+        assert_true(store_log_turn(f->store, &wake, &f->err) >= 0);
+        take_done(f);
+    }
+    assert_true(wake & STORE_WAKE_HELPER);
+    unsigned all = 0;
+    while (store_helper_turn(f->store, &wake))
+        all |= wake;
+    assert_true(all & STORE_WAKE_LOG);
+    assert_true(store_log_turn(f->store, &wake, &f->err) > 0);
+    take_done(f);
+    assert_int_equal(f->durable, f->next - 1);
+    fixture_free(f);
+}
+
 static void a_full_disk_is_met_by_the_helper_alone(void **state)
 {
     (void)state;
@@ -399,6 +446,8 @@ int main(void)
         cmocka_unit_test(a_log_in_which_all_is_dead_is_one_segment),
         cmocka_unit_test(segments_that_grew_are_removed_when_dead),
         cmocka_unit_test(the_log_waits_while_there_is_no_segment),
+        cmocka_unit_test(the_log_goes_on_though_the_helper_has_slept),
+        cmocka_unit_test(the_log_is_woken_when_it_can_tell_more),
         cmocka_unit_test(a_full_disk_is_met_by_the_helper_alone),
         cmocka_unit_test(one_turn_syncs_once_for_all_that_waits),
         cmocka_unit_test(the_mark_is_written_when_there_is_something_to_state),

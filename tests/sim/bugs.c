@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * bugs.c: bugs are planted where one file calls another: the linker sends the calls here (the Makefile's SIM_WRAPS), and
+ * they go on as they came unless the bug is wanted. What is tested bears no trace of it. */
+#include "sim/bugs.h"
+
+#include <string.h>
+
+#include "engine/engine_internal.h"
+#include "store/scan_group.h"
+#include "store/writer.h"
+
+static const char *const names[BUGS] = {
+    [BUG_NONE] = "none",
+    [BUG_SKIPPED_SYNC] = "skipped-sync",
+    [BUG_SKIPPED_DIRECTORY_SYNC] = "skipped-directory-sync",
+    [BUG_EARLY_CONFIRM] = "early-confirm",
+    [BUG_EARLY_OK] = "early-ok",
+    [BUG_EARLY_REDECLARE] = "early-redeclare",
+    [BUG_EARLY_DELETE_OK] = "early-delete-ok",
+    [BUG_DROPPED_LAST_RECORD] = "dropped-last-record",
+    [BUG_LOST_SETTLE] = "lost-settle",
+    [BUG_LOST_AUTO_ACK] = "lost-auto-ack",
+    [BUG_MARK_NOT_WAITED_FOR] = "mark-not-waited-for",
+    [BUG_MARK_NOT_EXACT] = "mark-not-exact",
+    [BUG_TAIL_NOT_SYNCED] = "tail-not-synced",
+    [BUG_TORN_CONTENT] = "torn-content",
+    [BUG_STALE_FRAMES] = "stale-frames",
+    [BUG_RECYCLED_EARLY] = "recycled-early",
+};
+
+/* The bug, and where the program is. */
+static struct {
+    bug_t bug;
+    bool is_opening, is_redeclare;
+} planted;
+
+const char *bug_name(bug_t bug)
+{
+    return names[bug];
+}
+
+bool bug_plant(const char *name)
+{
+    for (int i = 0; i < BUGS; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            planted.bug = (bug_t)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool bug_is(bug_t bug)
+{
+    return planted.bug == bug;
+}
+
+void bug_note_opening(bool is_opening)
+{
+    planted.is_opening = is_opening;
+}
+
+/* ---- answers that do not wait ---- */
+
+void __real_confirm_done(channel_t *ch, record_no record);
+void __wrap_confirm_done(channel_t *ch, record_no record);
+void __wrap_confirm_done(channel_t *ch, record_no record)
+{
+    __real_confirm_done(ch, bug_is(BUG_EARLY_CONFIRM) ? 0 : record);
+}
+
+void __real_reply_ok_after(channel_t *ch, const command_t *cmd, record_no after);
+void __wrap_reply_ok_after(channel_t *ch, const command_t *cmd, record_no after);
+void __wrap_reply_ok_after(channel_t *ch, const command_t *cmd, record_no after)
+{
+    __real_reply_ok_after(ch, cmd, bug_is(BUG_EARLY_OK) ? 0 : after);
+}
+
+void __real_on_queue_declare(channel_t *ch, command_t *cmd);
+void __wrap_on_queue_declare(channel_t *ch, command_t *cmd);
+void __wrap_on_queue_declare(channel_t *ch, command_t *cmd)
+{
+    planted.is_redeclare = queue_find(ch->connection->vhost, cmd->request->name) != NULL;
+    __real_on_queue_declare(ch, cmd);
+    planted.is_redeclare = false;
+}
+
+void __real_reply_after(channel_t *ch, const event_t *reply, record_no after);
+void __wrap_reply_after(channel_t *ch, const event_t *reply, record_no after);
+void __wrap_reply_after(channel_t *ch, const event_t *reply, record_no after)
+{
+    bool early = (bug_is(BUG_EARLY_REDECLARE) && planted.is_redeclare) ||
+                 (bug_is(BUG_EARLY_DELETE_OK) && reply->type == EVENT_QUEUE_COUNTED);
+    __real_reply_after(ch, reply, early ? 0 : after);
+}
+
+/* ---- records that are not made, or not waited for ---- */
+
+record_no __real_records_append(engine_t *e, const record_t *r, message_t *content);
+record_no __wrap_records_append(engine_t *e, const record_t *r, message_t *content);
+record_no __wrap_records_append(engine_t *e, const record_t *r, message_t *content)
+{
+    bool lost = r->type == RECORD_SETTLE && ((bug_is(BUG_LOST_SETTLE) && r->kind == RECORD_ACKED) ||
+                                             (bug_is(BUG_LOST_AUTO_ACK) && r->kind == RECORD_AUTO_ACKED));
+    return lost ? 0 : __real_records_append(e, r, content);
+}
+
+bool __real_mark_covers(queue_t *q, uint64_t position);
+bool __wrap_mark_covers(queue_t *q, uint64_t position);
+bool __wrap_mark_covers(queue_t *q, uint64_t position)
+{
+    return __real_mark_covers(q, position) || bug_is(BUG_MARK_NOT_WAITED_FOR);
+}
+
+void __real_mark_exactly(queue_t *q);
+void __wrap_mark_exactly(queue_t *q);
+void __wrap_mark_exactly(queue_t *q)
+{
+    if (!bug_is(BUG_MARK_NOT_EXACT))
+        __real_mark_exactly(q);
+}
+
+/* ---- the log ---- */
+
+int __real_writer_sync(writer_t *w, error_t *err);
+int __wrap_writer_sync(writer_t *w, error_t *err);
+int __wrap_writer_sync(writer_t *w, error_t *err)
+{
+    if (!bug_is(BUG_TAIL_NOT_SYNCED) || !planted.is_opening)
+        return __real_writer_sync(w, err);
+    w->unsynced = false;
+    return writer_flush(w, err);
+}
+
+record_no __real_live_lowest(const live_t *l, record_no next);
+record_no __wrap_live_lowest(const live_t *l, record_no next);
+record_no __wrap_live_lowest(const live_t *l, record_no next)
+{
+    return bug_is(BUG_RECYCLED_EARLY) ? next : __real_live_lowest(l, next);
+}
+
+/* A frame does not know any more which segment it is of, nor the one before it. */
+static frame_place_t blurred(const frame_place_t *place)
+{
+    frame_place_t p = *place;
+    if (bug_is(BUG_STALE_FRAMES))
+        p.segment = 1;
+    return p;
+}
+
+void __real_frame_seal(uint8_t *head, frame_t *f, const frame_place_t *place);
+void __wrap_frame_seal(uint8_t *head, frame_t *f, const frame_place_t *place);
+void __wrap_frame_seal(uint8_t *head, frame_t *f, const frame_place_t *place)
+{
+    frame_place_t p = blurred(place);
+    __real_frame_seal(head, f, &p);
+}
+
+bool __real_frame_read(bytes_t octets, const frame_place_t *place, uint64_t room, frame_t *out);
+bool __wrap_frame_read(bytes_t octets, const frame_place_t *place, uint64_t room, frame_t *out);
+bool __wrap_frame_read(bytes_t octets, const frame_place_t *place, uint64_t room, frame_t *out)
+{
+    frame_place_t p = blurred(place);
+    return __real_frame_read(octets, &p, room, out);
+}
+
+bool __real_frame_check(bytes_t head, const frame_place_t *place, const frame_t *f);
+bool __wrap_frame_check(bytes_t head, const frame_place_t *place, const frame_t *f);
+bool __wrap_frame_check(bytes_t head, const frame_place_t *place, const frame_t *f)
+{
+    frame_place_t p = blurred(place);
+    return __real_frame_check(head, &p, f);
+}
+
+int __real_log_group_check(window_t *w, const frame_place_t *place, const log_chain_t *chain, log_group_t *g,
+                           error_t *err);
+int __wrap_log_group_check(window_t *w, const frame_place_t *place, const log_chain_t *chain, log_group_t *g,
+                           error_t *err);
+int __wrap_log_group_check(window_t *w, const frame_place_t *place, const log_chain_t *chain, log_group_t *g,
+                           error_t *err)
+{
+    log_chain_t any = *chain;
+    if (bug_is(BUG_STALE_FRAMES)) {
+        any.expected = 0;
+        any.any_previous = true;
+    }
+    return __real_log_group_check(w, place, &any, g, err);
+}
+
+bool __real_frame_piece_holds(const frame_piece_t *piece, const log_identity_t *log, bytes_t content);
+bool __wrap_frame_piece_holds(const frame_piece_t *piece, const log_identity_t *log, bytes_t content);
+bool __wrap_frame_piece_holds(const frame_piece_t *piece, const log_identity_t *log, bytes_t content)
+{
+    return __real_frame_piece_holds(piece, log, content) || bug_is(BUG_TORN_CONTENT);
+}

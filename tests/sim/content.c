@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * content.c: octet i of body n is a hash of both, eight octets at a time. */
+#include "sim/content.h"
+
+#include "base/properties.h"
+#include "base/text.h"
+
+static uint64_t word_of(uint32_t id, uint64_t index)
+{
+    uint64_t z = ((uint64_t)id << 32 | (uint32_t)index) * 0x9e3779b97f4a7c15u;
+    return z ^ (z >> 29);
+}
+
+static void fill(const content_spec_t *s, uint64_t from, uint8_t *out, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        uint64_t at = from + i;
+        out[i] = (uint8_t)(word_of(s->id, at / 8) >> (at % 8 * 8));
+    }
+}
+
+static void write_properties(const content_spec_t *s, buffer_t *b)
+{
+    char name[16];
+    buffer_t headers = {0};
+    message_headers(s->headers, &headers);
+    write_u16(b, (uint16_t)((s->headers ? PROPERTY_FLAG(PROPERTY_HEADERS) : 0) |
+                            PROPERTY_FLAG(PROPERTY_DELIVERY_MODE) | PROPERTY_FLAG(PROPERTY_MESSAGE_ID)));
+    if (s->headers)
+        write_long_string(b, buffer_bytes(&headers));
+    write_u8(b, s->persistent ? 2 : 1);
+    text_format(name, sizeof name, "%u", s->id);
+    write_short_string(b, bytes_string(name));
+    buffer_free(&headers);
+}
+
+static message_t *append_body(message_t *m, const content_spec_t *s, uint32_t from, uint32_t len)
+{
+    uint8_t octets[1024];
+    for (uint32_t done = 0; done < len;) {
+        uint32_t part = len - done < sizeof octets ? len - done : (uint32_t)sizeof octets;
+        fill(s, from + done, octets, part);
+        m = message_append(m, bytes_make(octets, part), len);
+        done += part;
+    }
+    return m;
+}
+
+message_t *content_message(const content_spec_t *s, uint32_t from, uint32_t len)
+{
+    buffer_t properties = {0};
+    write_properties(s, &properties);
+    message_t *m = message_new(object_name(exchange_object(s->exchange)), message_key(s->key),
+                               buffer_bytes(&properties), len);
+    buffer_free(&properties);
+    return append_body(m, s, from, len);
+}
+
+message_t *content_part(const content_spec_t *s, uint32_t from, uint32_t len)
+{
+    bytes_t none = {0};
+    return append_body(message_new(none, none, none, len), s, from, len);
+}
+
+bool content_id(const message_t *m, uint32_t *id)
+{
+    bytes_t text, properties = message_properties(m);
+    uint64_t number;
+    if (!properties_valid(properties) || !properties_get(properties, PROPERTY_MESSAGE_ID, &text) ||
+        !text_parse_u64(text, &number) || number > UINT32_MAX)
+        return false;
+    *id = (uint32_t)number;
+    return true;
+}
+
+const char *content_check_envelope(const content_spec_t *s, const message_t *m)
+{
+    buffer_t properties = {0};
+    write_properties(s, &properties);
+    bool same = bytes_equal(message_properties(m), buffer_bytes(&properties));
+    buffer_free(&properties);
+    if (!same)
+        return "other properties than it was published with";
+    if (!bytes_equal(message_exchange(m), object_name(exchange_object(s->exchange))))
+        return "another exchange than it was published to";
+    if (!bytes_equal(message_routing_key(m), message_key(s->key)))
+        return "another routing key than it was published with";
+    if (message_body_bytes(m) != s->body_bytes)
+        return "a body of another length than it was published with";
+    return NULL;
+}
+
+bool content_check_body(const content_spec_t *s, uint64_t from, bytes_t octets)
+{
+    for (size_t i = 0; i < octets.len; i++) {
+        uint64_t at = from + i;
+        if (octets.data[i] != (uint8_t)(word_of(s->id, at / 8) >> (at % 8 * 8)))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * world.h: the whole broker in one thread: an engine and a store on a simulated disk, clients on two ports, and dice
+ * that decide who moves next. */
+#pragma once
+
+#include "base/bytes.h"
+#include "engine/engine.h"
+#include "sim/model.h"
+#include "sim/sim_disk.h"
+#include "sim/sim_random.h"
+#include "store/store.h"
+
+enum {
+    PORTS = 2,
+    CLIENTS = 5, /* the last one looks what is there after an opening */
+    CHECKER = CLIENTS - 1,
+    CHANNELS = 3,
+    CONSUMERS = 64,
+};
+
+typedef struct world world_t;
+
+/* ---- what a client has asked for and was not answered ---- */
+
+typedef enum op_kind {
+    OP_OTHER, /* an answer comes, and says nothing */
+    OP_SILENT,
+    OP_OBJECT, /* declare or delete */
+    OP_LOOK,   /* passive declare */
+    OP_BINDING,
+    OP_PUBLISH,
+    OP_SETTLE, /* one entry */
+    OP_SWEEP,  /* recover, or settle all: what is delivered meanwhile is included, or not */
+    OP_GET,
+    OP_PURGE,
+    OP_CONSUME,
+    OP_CLOSE,
+} op_kind_t;
+
+typedef struct op {
+    uint8_t kind;
+    uint8_t object, exchange, key; /* OP_OBJECT, OP_LOOK; OP_BINDING: exchange to object by key */
+    bool creates, nowait, no_ack;
+    bool was_there; /* the object */
+    uint32_t removals;
+    uint32_t cause;
+    uint32_t message, consumer;
+} op_t;
+
+typedef struct ops {
+    op_t *items;
+    size_t begin, end, capacity;
+} ops_t;
+
+/* A delivery that was not settled. */
+typedef struct held {
+    uint64_t tag;
+    uint32_t message;
+    uint8_t queue;
+    bool late; /* perhaps not outstanding any more */
+} held_t;
+
+typedef enum stage { STAGE_NONE, STAGE_OPEN, STAGE_ENDING, STAGE_REFUSED } stage_t;
+
+typedef struct channel {
+    stage_t stage;
+    uint8_t index; /* of all channels of all clients */
+    ops_t ops;
+    uint32_t last_cause;
+    uint64_t last_tag;
+    held_t *held;
+    size_t held_count, held_capacity;
+    uint32_t sweeps; /* not answered */
+    bool sweep_settles;
+    bool crossed; /* refused while it was closing */
+    uint64_t sweep_issued;
+    bool confirms;
+    uint64_t published, confirmed; /* with confirms */
+    ops_t unconfirmed;
+    uint32_t streaming; /* the message whose body is coming in parts; 0: none */
+    uint64_t streamed;
+} channel_t;
+
+typedef struct consumer {
+    uint8_t channel, queue; /* channel 0: there is none */
+    bool no_ack, cancelling;
+} consumer_t;
+
+typedef struct client {
+    port_client_t port_client; /* first */
+    world_t *world;
+    port_t *port;
+    uint8_t index;
+    stage_t stage;
+    bool paused;
+    channel_t channels[CHANNELS + 1];
+    uint32_t consumer_count;
+    consumer_t consumers[CONSUMERS];
+    uint64_t lent, returned;
+} client_t;
+
+/* ---- the rest ---- */
+
+/* How often what is done in this life. */
+typedef struct mood {
+    uint32_t client, step, log, idle, helper, events, loans, time;
+    uint32_t publish, take, settle, define, manage; /* of what clients do */
+    uint32_t persistent_of_8;
+} mood_t;
+
+typedef enum end { END_CUT, END_KILL, END_CLEAN, END_SYNC_FAILS, END_CALL_FAILS, END_FULL, ENDS } end_t;
+
+struct world {
+    sim_random_t random;
+    sim_disk_t *disk;
+    store_options_t store_options;
+    engine_options_t engine_options;
+    size_t ring_items;
+    store_t *store;
+    engine_t *engine;
+    port_t ports[PORTS];
+    client_t clients[CLIENTS];
+    uint32_t causes;
+    uint64_t now_ms;
+    uint64_t last, durable;                                /* the engine's records, as of its last step */
+    bool is_over;                                          /* the disk is gone: this life is */
+    bool engine_due, log_due, helper_due, port_due[PORTS]; /* who was woken, or has more to do */
+    bool by_wakes;                                         /* nobody moves unless he was woken */
+    mood_t mood;
+    model_t *model;
+
+    /* the checker's last answer */
+    bool answer_ok, answered;
+    uint32_t answer_count;
+    dump_t *dump; /* what is delivered belongs to it */
+
+    uint64_t acts, messages, deliveries; /* for the report */
+};
+
+/* 0 … n - 1. */
+static inline uint32_t dice(world_t *w, uint32_t n)
+{
+    return (uint32_t)sim_random_below(&w->random, n);
+}
+
+/* ---- world.c ---- */
+
+/* One whole history. */
+void world_run(world_t *w, uint64_t seed);
+
+/* Everybody moves once: true if anybody did anything. */
+bool world_turn(world_t *w);
+
+/* Until nobody has anything to do, or the life is over. */
+void world_settle(world_t *w);
+
+/* ---- client.c: what is said ---- */
+
+void client_enter(world_t *w, unsigned index);
+void client_leave(client_t *c, bool gone);
+void client_return_loans(client_t *c);
+void channel_open(client_t *c, unsigned number);
+void channel_release(client_t *c, unsigned number);
+void ask_echo(client_t *c, unsigned number);
+void ask_object(client_t *c, unsigned number, unsigned object, bool create, bool nowait);
+void ask_look(client_t *c, unsigned number, unsigned object);
+void ask_binding(client_t *c, unsigned number, unsigned x, unsigned to, unsigned key, bool create,
+                 bool nowait);
+void ask_publish(client_t *c, unsigned number, const content_spec_t *s, bool mandatory, uint32_t parts);
+void ask_parts_only(client_t *c, unsigned number);
+void ask_confirms(client_t *c, unsigned number);
+void ask_get(client_t *c, unsigned number, unsigned queue, bool no_ack);
+void ask_consume(client_t *c, unsigned number, unsigned queue, bool no_ack);
+void ask_cancel(client_t *c, unsigned number, uint32_t consumer, bool nowait);
+void ask_qos(client_t *c, unsigned number, uint32_t prefetch, bool global);
+void ask_purge(client_t *c, unsigned number, unsigned queue);
+void ask_recover(client_t *c, unsigned number, bool nowait);
+/* `tag` 0: all. */
+void ask_settle(client_t *c, unsigned number, uint64_t tag, bool multiple, bool nack, bool requeue);
+void ask_close(client_t *c, unsigned number);
+
+/* ---- ops.c: what becomes of what was said ---- */
+
+op_t *ops_push(ops_t *l);
+op_t *ops_first(ops_t *l);
+void ops_pop(ops_t *l);
+/* All up to this cause have been carried out; `except` it. */
+void ops_done(client_t *c, channel_t *ch, uint32_t cause, bool except);
+/* An answer came: takes the op out and gives it back. */
+op_t ops_answered(client_t *c, channel_t *ch, uint32_t cause);
+/* Those that are left were not carried out, but for a close; or (`maybe`) nobody knows. */
+void ops_drop(client_t *c, channel_t *ch, bool maybe);
+/* Everything that the channel holds goes back; if it was refused already, without having heard of it, some time ago. */
+void channel_lets_go(client_t *c, channel_t *ch);
+bool channel_may_be_refused(const channel_t *ch);
+void channel_reset(channel_t *ch);
+
+/* ---- client_events.c: what is heard ---- */
+
+void client_on_event(port_client_t *port_client, event_t *e);
+
+/* ---- client_acts.c: what somebody does next ---- */
+
+void client_act(world_t *w);
+mood_t mood_of(world_t *w);
+
+/* ---- checker.c: what is there after an opening ---- */
+
+void check_definitions(world_t *w);
+/* Everything that is in the queues; `takes`: and does not go back. */
+void check_messages(world_t *w, bool takes);
