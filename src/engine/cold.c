@@ -52,14 +52,25 @@ static bool chill(engine_t *e, queue_t *q, uint32_t *budget)
     return from >= q->fifo.tail;
 }
 
-void cold_run(engine_t *e)
+/* Those that wait for the log are looked at too, and use up the budget: they alone are no reason for another step. */
+bool cold_run(engine_t *e)
 {
     uint32_t budget = e->options.slice * 4;
-    LIST_EACH (node, &e->chilling) {
+    bool moved = false;
+    list_t round;
+    list_init(&round);
+    list_splice(&round, &e->chilling);
+    for (list_t *node; budget > 0 && (node = list_first(&round));) {
         queue_t *q = LIST_OF(node, queue_t, chilling);
-        if (budget > 0 && (!cold_wanted(e) || chill(e, q, &budget)))
-            list_remove(node);
+        uint64_t from = q->chill_from;
+        list_remove(node);
+        if (cold_wanted(e) && !chill(e, q, &budget))
+            list_append(&e->chilling, node);
+        moved |= q->chill_from != from;
     }
+    list_splice(&round, &e->chilling); /* those not reached come first next time */
+    list_splice(&e->chilling, &round);
+    return budget == 0 && moved && cold_wanted(e);
 }
 
 /* ---- back into it ---- */
@@ -128,6 +139,7 @@ static void read_ahead(queue_t *q)
             request->items[request->count++] =
                 (read_item_t){.record = item.record, .position = item.position};
     if (request->count == 0) {
+        q->warm_ahead = 0; /* near the front nothing is cold: the next one is asked for when it is there */
         mem_free(request);
         return;
     }

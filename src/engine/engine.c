@@ -221,7 +221,7 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
     dispatch_run(e);
     confirms_run(e);
     flow_check(e);
-    cold_run(e);
+    more |= cold_run(e);
     statements_run(e);
     records_give(e);
     more |= !list_empty(&e->jobs) || !list_empty(&e->dirty_queues) || e->stated.running;

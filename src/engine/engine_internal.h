@@ -399,7 +399,8 @@ void queue_forget_left_out(queue_t *q);
 void cold_note(queue_t *q, uint64_t position);
 /* True if bodies take more than they should. */
 bool cold_wanted(const engine_t *e);
-void cold_run(engine_t *e);
+/* True if a slice was not enough. */
+bool cold_run(engine_t *e);
 
 /* ---- connections, channels, consumers ---- */
 

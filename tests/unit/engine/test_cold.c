@@ -50,6 +50,48 @@ static void bodies_leave_memory_as_soon_as_they_are_durable(void **state)
     assert_int_equal(n.messages_stored, 100);
 }
 
+static void what_leaves_memory_does_so_in_slices_until_all_of_it_has(void **state)
+{
+    (void)state;
+    enum { SLICE = 4, MESSAGES = 1000 };
+    fixture_t *f = durable_new((fixture_options_t){.cold = true, .slice = SLICE});
+    chan_t ch = new_channel(f);
+    new_durable_queue(ch, "q");
+    hold(f);
+    put_many_durably(ch, "q", 0, MESSAGES);
+    uint64_t bodies = counts(f).bodies_bytes, one = bodies / MESSAGES, before = bodies;
+    (void)paper_sync(paper_of(f), SIZE_MAX);
+    (void)lane_flush(paper_of(f)->journal.done);
+    for (bool more = true; more; before = bodies) {
+        more = engine_step(f->engine, f->now_ms, 1);
+        bodies = counts(f).bodies_bytes;
+        assert_true(before - bodies <= (SLICE * 4 + 1) * one);
+    }
+    assert_int_equal(bodies, 0);
+    durable_free(f);
+}
+
+static void reading_ahead_looks_no_further_than_near_the_front(void **state)
+{
+    (void)state;
+    enum { COLD = 3000, WARM = 20000 };
+    fixture_t *f = durable_new((fixture_options_t){0});
+    chan_t ch = with_messages(f, COLD);
+    crash(f);
+    ch = new_channel(f);
+    for (unsigned i = 0; i < WARM; i++)
+        publish_with(ch, "", "q", "t", 0, bytes_make("\0\0", 2));
+    run(f);
+    for (unsigned i = 0; i < COLD - 100; i++) {
+        get(ch, "q", COMMAND_NO_ACK);
+        if (i % 100 == 0)
+            run(f);
+    }
+    run(f);
+    assert_int_equal(queue_find(f->engine->vhost, text("q"))->warm_ahead, 0);
+    durable_free(f);
+}
+
 static void bodies_stay_while_there_is_room_for_them(void **state)
 {
     (void)state;
@@ -462,6 +504,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cold_test(bodies_leave_memory_as_soon_as_they_are_durable),
+        cmocka_unit_test(what_leaves_memory_does_so_in_slices_until_all_of_it_has),
+        cmocka_unit_test(reading_ahead_looks_no_further_than_near_the_front),
         cmocka_unit_test(bodies_stay_while_there_is_room_for_them),
         cold_test(a_queue_deeper_than_what_is_read_at_once_is_delivered_in_order),
         cmocka_unit_test(with_room_more_is_read_at_once_and_ahead_of_need),
