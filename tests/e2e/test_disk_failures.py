@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A disk that fails under a running broker (lib/shim.c): it ends at once rather than promise what it cannot keep; and one
 that is slow, which holds up nobody but those who wait for it."""
+import contextlib
+import socket
 import time
 
 import peers
@@ -107,6 +109,27 @@ def test_a_message_that_cannot_be_read_is_left_out_and_named(start):
     broker = start()
     with peers.opened(broker) as w:  # the disk gives it now
         assert [one.body for one in take_all(w, "q")] == [b"unreadable" * 100, b"fine"]
+
+
+def test_a_message_is_not_left_out_because_clients_have_all_descriptors(start):
+    broker = start()
+    with peers.opened(broker) as w:
+        declare(w, "q")
+    bodies = [b"%d:" % number + bytes(200000) for number in range(24)]  # several segments
+    put(broker, "q", *bodies)
+    broker.stop()
+    broker = start({"memory.bodies": 0}, prefix=["prlimit", "--nofile=64:64"])
+    with peers.opened(broker) as w, contextlib.ExitStack() as clients:
+        for _ in range(64):
+            clients.enter_context(socket.create_connection(("127.0.0.1", broker.port)))
+        broker.wait_for_log("cannot accept connections: Too many open files")
+        w.send_method(1, spec.Basic.Get(queue="q"))
+        broker.wait_for_log(r"\[error\] store: cannot read messages back: .*: Too many open files; trying again")
+        assert w.is_silent(0.1)
+        clients.close()
+        assert w.expect_content(spec.Basic.GetOk, limit_s=5).body == bodies[0]
+        assert [one.body for one in take_all(w, "q")] == bodies[1:]
+        assert http.api(broker, "/queues/%2F/q")["messages_damaged"] == 0
 
 
 # ---- full ----
