@@ -167,6 +167,21 @@ def test_a_full_disk_makes_who_needs_it_wait_and_nothing_is_lost(start):
         assert [int(one.body.partition(b":")[0]) for one in take_all(w, "q")] == list(range(1, count + 1))
 
 
+def test_its_status_can_be_seen_when_it_takes_no_more_requests(start):
+    broker = start({"store.unwritten_bytes": "512KiB"}, shim=True)
+    with peers.opened(broker) as w:
+        declare(w, "q")
+        quiet(broker)
+        order(broker, "fstatvfs 1 full")
+        for _ in range(40):
+            publish(w, "q", bytes(100000))
+        broker.wait_for_log("cannot make room for the log")
+        _, said = chaski("status", "--url", f"http://guest:guest@127.0.0.1:{broker.http_port}")
+        assert "and 0 ready" in said
+        take_order(broker)
+        declare(w, "q")
+
+
 def test_a_broker_on_a_full_disk_stops_in_time_and_keeps_what_it_confirmed(start):
     broker = start(shim=True)
     with peers.opened(broker) as w:
