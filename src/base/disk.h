@@ -21,6 +21,7 @@ typedef enum disk_fault {
     DISK_EXISTS = -3,
     DISK_FULL = -4,   /* no space, quota */
     DISK_LOCKED = -5, /* another process holds the lock */
+    DISK_BUSY = -6,   /* this process has too few descriptors, or too little memory: it may be well later */
 } disk_fault_t;
 
 typedef struct disk disk_t;

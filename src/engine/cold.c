@@ -8,10 +8,12 @@
 #include "engine/engine_internal.h"
 
 #define KEPT_WITH_CONSUMERS 64
-#define READ_LEAST_ITEMS    8
+#define READ_FEW_ITEMS      8
 #define READ_MOST_ITEMS     1024
 #define READ_BYTES          (1u << 20)
-#define LOOK_MOST_ENTRIES   4096 /* past entries that are in memory already */
+#define READ_SHORT_BYTES    (64u << 10) /* when memory is short: each of very many queues may ask */
+#define GUESSED_BYTES       (64u << 10) /* of a message, while nothing is known of a queue's */
+#define LOOK_MOST_ENTRIES   4096        /* past entries that are in memory already */
 
 bool cold_wanted(const engine_t *e)
 {
@@ -52,26 +54,49 @@ static bool chill(engine_t *e, queue_t *q, uint32_t *budget)
     return from >= q->fifo.tail;
 }
 
-void cold_run(engine_t *e)
+/* Those that wait for the log are looked at too, and use up the budget: they alone are no reason for another step. */
+bool cold_run(engine_t *e)
 {
     uint32_t budget = e->options.slice * 4;
-    LIST_EACH (node, &e->chilling) {
+    bool moved = false;
+    list_t round;
+    list_init(&round);
+    list_splice(&round, &e->chilling);
+    for (list_t *node; budget > 0 && (node = list_first(&round));) {
         queue_t *q = LIST_OF(node, queue_t, chilling);
-        if (budget > 0 && (!cold_wanted(e) || chill(e, q, &budget)))
-            list_remove(node);
+        uint64_t from = q->chill_from;
+        list_remove(node);
+        if (cold_wanted(e) && !chill(e, q, &budget))
+            list_append(&e->chilling, node);
+        moved |= q->chill_from != from;
     }
+    list_splice(&round, &e->chilling); /* those not reached come first next time */
+    list_splice(&e->chilling, &round);
+    return budget == 0 && moved && cold_wanted(e);
 }
 
 /* ---- back into it ---- */
 
+/* What is being read will be in memory too. */
+static bool is_short(const engine_t *e)
+{
+    return e->bodies_bytes + e->asked_bytes >= e->options.memory_bodies;
+}
+
 static size_t items_wanted(const queue_t *q)
 {
-    if (cold_wanted(q->vhost->engine) || q->read_average == 0) /* how large they are the first ones tell */
-        return READ_LEAST_ITEMS;
-    uint64_t items = READ_BYTES / (q->read_average + 1);
-    return items < READ_LEAST_ITEMS  ? READ_LEAST_ITEMS
-           : items > READ_MOST_ITEMS ? READ_MOST_ITEMS
-                                     : (size_t)items;
+    bool is_scarce = is_short(q->vhost->engine);
+    uint64_t least = is_scarce ? 1 : READ_FEW_ITEMS, most = is_scarce ? READ_FEW_ITEMS : READ_MOST_ITEMS;
+    if (q->read_average == 0) /* how large they are the first ones tell */
+        return (size_t)least;
+    uint64_t items = (is_scarce ? READ_SHORT_BYTES : READ_BYTES) / (q->read_average + 1);
+    return (size_t)(items < least ? least : items > most ? most : items);
+}
+
+static void note_asked(queue_t *q, size_t items)
+{
+    q->asked_bytes = items * (q->read_average > 0 ? q->read_average : GUESSED_BYTES);
+    q->vhost->engine->asked_bytes += q->asked_bytes;
 }
 
 static void note_average(queue_t *q, const message_t *m)
@@ -102,8 +127,8 @@ static void take_item(queue_t *q, read_item_t *item)
 
 static void reading_done(engine_t *e, reader_t *r, read_request_t *request)
 {
-    (void)e;
     queue_t *q = LIST_OF(r, queue_t, reading);
+    e->asked_bytes -= q->asked_bytes;
     if (request) {
         for (size_t i = 0; i < request->count; i++)
             take_item(q, &request->items[i]);
@@ -128,10 +153,12 @@ static void read_ahead(queue_t *q)
             request->items[request->count++] =
                 (read_item_t){.record = item.record, .position = item.position};
     if (request->count == 0) {
+        q->warm_ahead = 0; /* near the front nothing is cold: the next one is asked for when it is there */
         mem_free(request);
         return;
     }
     q->holds++;
+    note_asked(q, request->count);
     records_read(q->vhost->engine, &q->reading, request, reading_done);
 }
 

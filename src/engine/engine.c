@@ -157,9 +157,14 @@ static void connection_command(connection_t *c, command_t *cmd)
     }
 }
 
+/* True if there is a command that may be taken now. With the log full that is one that comes to no record: a question, or
+ * anything once all connections are being closed. */
 static bool may_take(engine_t *e, engine_port_t *p)
 {
-    return lane_room(p->port->events) > 0 && !records_full(e);
+    const command_t *next = lane_peek(p->port->commands);
+    if (next == NULL || lane_room(p->port->events) == 0)
+        return false;
+    return !records_full(e) || next->type == COMMAND_QUERY || e->shutting_down;
 }
 
 /* Commands are taken only while their answers have room: so what overflows stays small (base/lane.h); and no
@@ -196,8 +201,7 @@ static bool port_finish(engine_t *e, engine_port_t *p)
         p->wake = true;
     if (lane_release(p->port->commands))
         p->wake = true;
-    return lane_room(p->port->events) > 0 &&
-           ((!lane_empty(p->port->commands) && !records_full(e)) || !list_empty(&p->stalled));
+    return may_take(e, p) || (lane_room(p->port->events) > 0 && !list_empty(&p->stalled));
 }
 
 bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
@@ -221,7 +225,7 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
     dispatch_run(e);
     confirms_run(e);
     flow_check(e);
-    cold_run(e);
+    more |= cold_run(e);
     statements_run(e);
     records_give(e);
     more |= !list_empty(&e->jobs) || !list_empty(&e->dirty_queues) || e->stated.running;

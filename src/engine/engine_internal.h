@@ -347,6 +347,7 @@ struct queue {
     reader_t reading;
     uint64_t warm_ahead;   /* read back and not taken yet, about */
     uint64_t read_average; /* octets of a message that was read back, about */
+    uint64_t asked_bytes;  /* of what is being read back, about */
     list_t chilling;       /* engine.chilling */
     uint64_t chill_from;   /* entries from here on leave memory once their records are durable */
 };
@@ -399,7 +400,8 @@ void queue_forget_left_out(queue_t *q);
 void cold_note(queue_t *q, uint64_t position);
 /* True if bodies take more than they should. */
 bool cold_wanted(const engine_t *e);
-void cold_run(engine_t *e);
+/* True if a slice was not enough. */
+bool cold_run(engine_t *e);
 
 /* ---- connections, channels, consumers ---- */
 
@@ -610,6 +612,7 @@ struct engine {
     list_t settling;       /* queues */
     list_t chilling;       /* queues */
     uint64_t bodies_bytes; /* memory of messages that are in the log too */
+    uint64_t asked_bytes;  /* of those being read back, about */
     uint64_t left_out;     /* messages that cannot be read, of all queues */
     buffer_t places;       /* a list of the record being made */
     bool applying;

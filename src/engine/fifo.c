@@ -332,11 +332,12 @@ static uint64_t skip_empty_pages(const fifo_t *f, uint64_t at, uint64_t end)
 
 bool fifo_next(const fifo_t *f, uint64_t *from, uint64_t end, uint32_t *budget, fifo_item_t *item)
 {
-    for (; *budget > 0; (*budget)--) {
+    while (*budget > 0) {
         *from = skip_empty_pages(f, *from, end);
         if (*from >= end)
             return false;
         uint64_t at = (*from)++;
+        (*budget)--;
         const entry_t *entry = entry_at(f, slot_of(f, at), at);
         if (entry->state == ENTRY_GONE || is_dead(f, entry, at))
             continue;

@@ -81,7 +81,7 @@ fifo_item_t fifo_remove(fifo_t *f, uint64_t position);
 bool fifo_pull(fifo_t *f, uint64_t position, fifo_item_t *item);
 
 /* The first entry at `from` or behind it, below `end`, that is ready or out: looks at no more than *budget entries (counted
- * down). False: none, or the budget is used up; *from is where to go on. */
+ * down, what is found too). False: none, or the budget is used up; *from is where to go on. */
 bool fifo_next(const fifo_t *f, uint64_t *from, uint64_t end, uint32_t *budget, fifo_item_t *item);
 
 /* A cold entry, ready, becomes hot; the caller's reference passes to the fifo. False, and nothing passes, if there is

@@ -59,6 +59,13 @@ static record_no place(engine_t *e, message_t *m, queue_t *const *queues, size_t
     return record;
 }
 
+/* What the confirm waits for. A message that a queue did not get, because the queue, or the way to it, has just gone, is
+ * confirmed when that is durable: else a crash would bring the queue back without it. */
+static record_no safe_with(const engine_t *e, const message_t *m, record_no record)
+{
+    return m->persistent && e->definitions > record ? e->definitions : record;
+}
+
 /* ---- wide fan-out: more queues than fit into a slice ---- */
 
 typedef struct fanout {
@@ -73,7 +80,7 @@ typedef struct fanout {
 static void fanout_end(engine_t *e, fanout_t *f, channel_t *waiter)
 {
     if (waiter)
-        confirm_done(waiter, f->record);
+        confirm_done(waiter, safe_with(e, f->message, f->record));
     if (f->is_live)
         live_drop(&e->live, f->message->record);
     message_unref(e, f->message);
@@ -215,7 +222,7 @@ static void enqueue(channel_t *ch, const command_t *cmd, message_t *m)
         emit_channel(ch, &(event_t){.type = EVENT_RETURN, .cause = cmd->cause, .message = m});
         stream_start(ch, m);
     }
-    confirm_done(ch, record);
+    confirm_done(ch, safe_with(e, m, record));
     message_unref(e, m);
 }
 

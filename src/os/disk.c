@@ -65,6 +65,10 @@ static int fault_of(int error)
     case ENOSPC:
     case EDQUOT:
         return DISK_FULL;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+        return DISK_BUSY;
     default:
         return DISK_FAILED;
     }

@@ -213,16 +213,27 @@ static bool work_for_space(store_t *s)
 
 /* ---- reading back ---- */
 
+static bool put_off(store_t *s, const error_t *err)
+{
+    if (!s->helper.reads_later && s->options.log)
+        log_line(s->options.log, LOG_ERROR, "store: cannot read messages back: %s; trying again", err->text);
+    s->helper.reads_later = true;
+    return false;
+}
+
 static bool serve_read(store_t *s, unsigned *wake)
 {
     read_request_t *const *item = lane_peek(s->journal.reads);
     if (!item)
         return false;
     read_request_t *request = *item;
+    error_t err;
     if (hear_log(s)) /* what it asks for was written before it asked */
         *wake |= STORE_WAKE_LOG;
-    read_source_t from = {s->disk, s->log, s->options.read_bytes, &s->helper.segments};
-    read_back_serve(&s->helper.reader, &from, request);
+    read_source_t from = {s->disk, s->log, s->options.read_bytes, &s->helper.segments, &err};
+    if (!read_back_serve(&s->helper.reader, &from, request))
+        return put_off(s, &err);
+    s->helper.reads_later = false;
     lane_push(s->journal.read, &request);
     lane_pop(s->journal.reads);
     return true;

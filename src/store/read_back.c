@@ -5,6 +5,9 @@
 
 #include "base/alloc.h"
 
+/* Beside the outcomes of journal.h: try again. */
+enum { READ_LATER = READ_FAILED + 1 };
+
 static void leave(read_back_t *r)
 {
     r->segment = 0;
@@ -55,8 +58,9 @@ static int enter(read_back_t *r, const read_source_t *from, size_t index, uint64
     const listed_segment_t *s = &from->segments->segments[index];
     if (r->segment != s->number || !r->window.file) {
         leave(r);
-        if (window_open(&r->window, from->disk, s->name, from->read_bytes, NULL) != 0)
-            return READ_FAILED;
+        int rc = window_open(&r->window, from->disk, s->name, from->read_bytes, from->err);
+        if (rc != 0)
+            return rc == DISK_BUSY ? READ_LATER : READ_FAILED;
     }
     leave(r);
     r->segment = s->number;
@@ -219,14 +223,18 @@ static int read_one(read_back_t *r, const read_source_t *from, read_item_t *item
     return READ_OK;
 }
 
-void read_back_serve(read_back_t *r, const read_source_t *from, read_request_t *request)
+bool read_back_serve(read_back_t *r, const read_source_t *from, read_request_t *request)
 {
-    for (size_t i = 0; i < request->count; i++) {
-        read_item_t *item = &request->items[i];
+    for (; r->served < request->count; r->served++) {
+        read_item_t *item = &request->items[r->served];
         item->message = NULL;
         int rc = read_one(r, from, item);
-        item->outcome = (uint8_t)rc;
         if (rc != READ_OK)
             leave(r);
+        if (rc == READ_LATER)
+            return false;
+        item->outcome = (uint8_t)rc;
     }
+    r->served = 0;
+    return true;
 }

@@ -18,6 +18,7 @@ typedef struct read_source {
     log_identity_t log;
     size_t read_bytes;
     const segment_list_t *segments;
+    error_t *err; /* why it must be given again */
 } read_source_t;
 
 /* Zeroed, it is nowhere. */
@@ -29,10 +30,12 @@ typedef struct read_back {
     uint64_t frame_at;
     bool is_inside;
     frame_records_t records;
+    size_t served; /* items of the request that it is at */
 } read_back_t;
 
-/* Fills the items of the request. */
-void read_back_serve(read_back_t *r, const read_source_t *from, read_request_t *request);
+/* Fills the items of the request. False if it must be given again, later: there is no descriptor to open
+ * a segment with, which says nothing about what is in it. */
+bool read_back_serve(read_back_t *r, const read_source_t *from, read_request_t *request);
 
 /* Leaves the segment; harmless if it is in another. */
 void read_back_leave(read_back_t *r, uint64_t segment);

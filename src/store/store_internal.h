@@ -38,6 +38,7 @@ typedef struct helper_side {
     segment_t making; /* with a file: being filled */
     uint64_t next_number;
     bool has_complained; /* the last try to make a segment failed */
+    bool reads_later;    /* the last try to read did, for want of a descriptor; likewise said once */
     read_back_t reader;
 } helper_side_t;
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A disk that fails under a running broker (lib/shim.c): it ends at once rather than promise what it cannot keep; and one
 that is slow, which holds up nobody but those who wait for it."""
+import contextlib
+import socket
 import time
 
 import peers
@@ -109,6 +111,27 @@ def test_a_message_that_cannot_be_read_is_left_out_and_named(start):
         assert [one.body for one in take_all(w, "q")] == [b"unreadable" * 100, b"fine"]
 
 
+def test_a_message_is_not_left_out_because_clients_have_all_descriptors(start):
+    broker = start()
+    with peers.opened(broker) as w:
+        declare(w, "q")
+    bodies = [b"%d:" % number + bytes(200000) for number in range(24)]  # several segments
+    put(broker, "q", *bodies)
+    broker.stop()
+    broker = start({"memory.bodies": 0}, prefix=["prlimit", "--nofile=64:64"])
+    with peers.opened(broker) as w, contextlib.ExitStack() as clients:
+        for _ in range(64):
+            clients.enter_context(socket.create_connection(("127.0.0.1", broker.port)))
+        broker.wait_for_log("cannot accept connections: Too many open files")
+        w.send_method(1, spec.Basic.Get(queue="q"))
+        broker.wait_for_log(r"\[error\] store: cannot read messages back: .*: Too many open files; trying again")
+        assert w.is_silent(0.1)
+        clients.close()
+        assert w.expect_content(spec.Basic.GetOk, limit_s=5).body == bodies[0]
+        assert [one.body for one in take_all(w, "q")] == bodies[1:]
+        assert http.api(broker, "/queues/%2F/q")["messages_damaged"] == 0
+
+
 # ---- full ----
 
 
@@ -142,6 +165,21 @@ def test_a_full_disk_makes_who_needs_it_wait_and_nothing_is_lost(start):
     broker.kill()
     with peers.opened(start()) as w:
         assert [int(one.body.partition(b":")[0]) for one in take_all(w, "q")] == list(range(1, count + 1))
+
+
+def test_its_status_can_be_seen_when_it_takes_no_more_requests(start):
+    broker = start({"store.unwritten_bytes": "512KiB"}, shim=True)
+    with peers.opened(broker) as w:
+        declare(w, "q")
+        quiet(broker)
+        order(broker, "fstatvfs 1 full")
+        for _ in range(40):
+            publish(w, "q", bytes(100000))
+        broker.wait_for_log("cannot make room for the log")
+        _, said = chaski("status", "--url", f"http://guest:guest@127.0.0.1:{broker.http_port}")
+        assert "and 0 ready" in said
+        take_order(broker)
+        declare(w, "q")
 
 
 def test_a_broker_on_a_full_disk_stops_in_time_and_keeps_what_it_confirmed(start):

@@ -50,6 +50,48 @@ static void bodies_leave_memory_as_soon_as_they_are_durable(void **state)
     assert_int_equal(n.messages_stored, 100);
 }
 
+static void what_leaves_memory_does_so_in_slices_until_all_of_it_has(void **state)
+{
+    (void)state;
+    enum { SLICE = 4, MESSAGES = 1000 };
+    fixture_t *f = durable_new((fixture_options_t){.cold = true, .slice = SLICE});
+    chan_t ch = new_channel(f);
+    new_durable_queue(ch, "q");
+    hold(f);
+    put_many_durably(ch, "q", 0, MESSAGES);
+    uint64_t bodies = counts(f).bodies_bytes, one = bodies / MESSAGES, before = bodies;
+    (void)paper_sync(paper_of(f), SIZE_MAX);
+    (void)lane_flush(paper_of(f)->journal.done);
+    for (bool more = true; more; before = bodies) {
+        more = engine_step(f->engine, f->now_ms, 1);
+        bodies = counts(f).bodies_bytes;
+        assert_true(before - bodies <= (SLICE * 4 + 1) * one);
+    }
+    assert_int_equal(bodies, 0);
+    durable_free(f);
+}
+
+static void reading_ahead_looks_no_further_than_near_the_front(void **state)
+{
+    (void)state;
+    enum { COLD = 3000, WARM = 20000 };
+    fixture_t *f = durable_new((fixture_options_t){0});
+    chan_t ch = with_messages(f, COLD);
+    crash(f);
+    ch = new_channel(f);
+    for (unsigned i = 0; i < WARM; i++)
+        publish_with(ch, "", "q", "t", 0, bytes_make("\0\0", 2));
+    run(f);
+    for (unsigned i = 0; i < COLD - 100; i++) {
+        get(ch, "q", COMMAND_NO_ACK);
+        if (i % 100 == 0)
+            run(f);
+    }
+    run(f);
+    assert_int_equal(queue_find(f->engine->vhost, text("q"))->warm_ahead, 0);
+    durable_free(f);
+}
+
 static void bodies_stay_while_there_is_room_for_them(void **state)
 {
     (void)state;
@@ -113,6 +155,47 @@ static void few_are_read_before_their_size_is_known_and_no_more_than_a_mebibyte_
     assert_int_equal(pending_count(ch), MESSAGES);
     assert_in_range(paper_of(f)->items_most, 8, (1 << 20) / BODY);
     mem_free(body);
+    durable_free(f);
+}
+
+static void with_memory_short_many_queues_read_little_each(void **state)
+{
+    fixture_t *f = *state;
+    enum { BODY = 20 << 10, QUEUES = 20, MESSAGES = 8 };
+    chan_t ch = new_channel(f);
+    char *body = mem_zero(BODY + 1), name[16];
+    memset(body, 'b', BODY);
+    for (unsigned q = 0; q < QUEUES; q++) {
+        new_durable_queue(ch, numbered(name, q));
+        for (unsigned i = 0; i < MESSAGES; i++)
+            put_durably(ch, name, body), run(f);
+    }
+    for (unsigned i = 0; i < 2 * QUEUES; i++)
+        get(ch, numbered(name, i / 2), 0), run(f);
+    assert_in_range(paper_of(f)->items_most, 2, (64 << 10) / BODY);
+    assert_true(counts(f).bodies_bytes < QUEUES * (64 << 10));
+    mem_free(body);
+}
+
+static void many_queues_that_read_at_once_are_short_of_memory_before_anything_is_back(void **state)
+{
+    (void)state;
+    enum { QUEUES = 200, MESSAGES = 8, FEW = (64 << 20) / (8 * (64 << 10)) };
+    fixture_t *f = durable_new((fixture_options_t){0});
+    chan_t ch = new_channel(f);
+    char name[16];
+    for (unsigned q = 0; q < QUEUES; q++) {
+        new_durable_queue(ch, numbered(name, q));
+        put_many_durably(ch, name, 0, MESSAGES);
+    }
+    crash(f);
+    hold_reads(f);
+    ch = new_channel(f);
+    for (unsigned q = 0; q < QUEUES; q++)
+        consume(ch, numbered(name, q), name, 0);
+    run(f);
+    assert_int_equal(paper_of(f)->items, FEW * MESSAGES + (QUEUES - FEW));
+    hold_reads_no_more(f);
     durable_free(f);
 }
 
@@ -462,10 +545,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cold_test(bodies_leave_memory_as_soon_as_they_are_durable),
+        cmocka_unit_test(what_leaves_memory_does_so_in_slices_until_all_of_it_has),
+        cmocka_unit_test(reading_ahead_looks_no_further_than_near_the_front),
         cmocka_unit_test(bodies_stay_while_there_is_room_for_them),
         cold_test(a_queue_deeper_than_what_is_read_at_once_is_delivered_in_order),
         cmocka_unit_test(with_room_more_is_read_at_once_and_ahead_of_need),
         cmocka_unit_test(few_are_read_before_their_size_is_known_and_no_more_than_a_mebibyte_at_once),
+        cold_test(with_memory_short_many_queues_read_little_each),
+        cmocka_unit_test(many_queues_that_read_at_once_are_short_of_memory_before_anything_is_back),
         cold_test(what_was_requeued_cold_comes_again_at_its_place),
         cold_test(a_queue_with_consumers_keeps_its_first_messages_in_memory),
         cold_test(transient_messages_between_stay_in_memory_and_in_order),

@@ -283,6 +283,26 @@ static void what_needs_no_record_is_confirmed_at_once(void **state)
     assert_int_equal(paper_of(f)->lent_count, 0);
 }
 
+static void what_missed_a_queue_because_it_is_going_is_confirmed_when_it_is_gone_for_good(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = confirming(f), other = new_channel(f);
+    bound(other, "q", "amq.direct", "k");
+    hold(f);
+    unbind_queue(other, "q", "amq.direct", "k");
+    run(f);
+    publish_durably(ch, "amq.direct", "k", "no way");
+    expect_waiting(ch);
+    sync_batches(f, 1);
+    expect_confirm(ch, 1, false), expect_ok(other);
+    delete_queue(other, "q", 0);
+    run(f);
+    put_durably(ch, "q", "no queue");
+    expect_waiting(ch);
+    sync_batches(f, 1);
+    expect_confirm(ch, 2, false), expect_counted(other, 0);
+}
+
 static void confirms_come_in_order_whatever_is_between(void **state)
 {
     fixture_t *f = *state;
@@ -588,6 +608,7 @@ int main(void)
         durable_test(what_wants_no_answer_waits_for_nothing),
         durable_test(a_persistent_message_is_confirmed_when_its_record_is_durable),
         durable_test(what_needs_no_record_is_confirmed_at_once),
+        durable_test(what_missed_a_queue_because_it_is_going_is_confirmed_when_it_is_gone_for_good),
         durable_test(confirms_come_in_order_whatever_is_between),
         durable_test(the_confirms_of_a_step_are_one),
         durable_test(with_several_batches_under_way_only_what_is_durable_leaves),

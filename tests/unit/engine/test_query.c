@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_query.c: what an operator may ask: counts and rows that are true, in slices, whatever happens meanwhile. */
-#include "engine/expect.h"
+#include "engine/durable.h"
 
 #define MANY 500
 
@@ -269,6 +269,22 @@ static void the_last_queue_may_go_while_the_query_stands_before_it(void **state)
     asker_deinit(&a);
 }
 
+static void a_question_is_answered_while_the_log_is_full(void **state)
+{
+    (void)state;
+    asker_t a;
+    fixture_t *f = durable_new((fixture_options_t){.unwritten_bytes = 1});
+    chan_t ch = new_channel(f);
+    new_durable_queue(ch, "q");
+    asker_init(&a, f);
+    hold(f);
+    put_many_durably(ch, "q", 0, 100);
+    assert_in_range(answer_of(&a, QUERY_OVERVIEW)->counts.ready, 1, 99); /* no more requests are taken */
+    assert_false(step(f));
+    asker_deinit(&a);
+    durable_free(f);
+}
+
 static void an_engine_that_ends_takes_its_queries_along(void **state)
 {
     asker_t a;
@@ -293,6 +309,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(queries_get_on_however_small_the_slices, smallest_slices,
                                         fixture_teardown),
         sliced_test(the_last_queue_may_go_while_the_query_stands_before_it),
+        cmocka_unit_test(a_question_is_answered_while_the_log_is_full),
         sliced_test(an_engine_that_ends_takes_its_queries_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
