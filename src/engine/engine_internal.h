@@ -26,21 +26,16 @@
 #include "base/properties.h"
 #include "base/table.h"
 #include "base/text.h"
+#include "engine/durable_internal.h"
 #include "engine/engine.h"
 #include "engine/fifo.h"
 #include "engine/live.h"
 #include "engine/trie.h"
 
 typedef struct vhost vhost_t;
-typedef struct exchange exchange_t;
-typedef struct queue queue_t;
-typedef struct binding binding_t;
 typedef struct consumer consumer_t;
-typedef struct channel channel_t;
-typedef struct connection connection_t;
 typedef struct job job_t;
 typedef struct engine_port engine_port_t;
-typedef struct stream stream_t;
 
 /* For texts: text_format(…, "no " QUEUE_FORMAT, QUEUE_ARG(name, vhost)). */
 #define QUEUE_FORMAT           "queue '%.*s' in vhost '%.*s'"
@@ -77,86 +72,6 @@ void jobs_run(engine_t *e);
 
 /* Takes `units` off what this step may still do on account of commands. */
 void work_spend(engine_t *e, size_t units);
-
-/* ---- records (records.c): decisions on their way to the log ---- */
-
-/* Something that goes on when the log is durable up to a record. */
-typedef struct wait wait_t;
-typedef void wait_over_t(engine_t *e, wait_t *w);
-
-struct wait {
-    heap_timer_t timer; /* engine.waits, by record number */
-    wait_over_t *over;
-};
-
-void wait_for(engine_t *e, wait_t *w, record_no record, wait_over_t *over);
-void wait_cancel(engine_t *e, wait_t *w);
-
-/* Adds a record to the batch of this step and returns its number; 0 if there is no log. `content` (for types that have
- * one) is kept alive until the batch is back. */
-record_no records_add(engine_t *e, const record_t *r, message_t *content);
-
-/* The same, to the batch that is there, however large: what was settled before it ends goes with it. */
-record_no records_append(engine_t *e, const record_t *r, message_t *content);
-
-/* Adds one that changes what is defined: later replies about definitions wait for it. */
-record_no records_define(engine_t *e, const record_t *r);
-
-/* False while records are applied or everything is being freed: what happens then was decided before, or is not decided
- * at all. */
-bool records_wanted(const engine_t *e);
-
-/* Gives the batch to the log; at the end of a step. */
-void records_give(engine_t *e);
-
-/* Takes back what the log has done; at the beginning of a step. Returns true if there is more to take. */
-bool records_take(engine_t *e);
-
-/* True while so much is on its way to the log that no more commands are taken. */
-bool records_full(const engine_t *e);
-
-void records_free(engine_t *e);
-
-/* Who asked for records to be read back; linked in engine.readers meanwhile. `request` is NULL if the engine ends. */
-typedef struct reader reader_t;
-typedef void reader_done_t(engine_t *e, reader_t *r, read_request_t *request);
-
-struct reader {
-    list_t link;
-    reader_done_t *done;
-};
-
-/* Asks for records; takes `request`, which is filled but for what comes back. */
-void records_read(engine_t *e, reader_t *r, read_request_t *request, reader_done_t *done);
-
-/* ---- definitions, said again from time to time (statement.c) ---- */
-
-typedef enum statement_kind { STATED_EXCHANGE, STATED_QUEUE, STATED_BINDING, STATED_KINDS } statement_kind_t;
-
-/* A durable definition: in engine.stated.lists[kind], by rising record. */
-typedef struct stated {
-    list_t link;
-    record_no record; /* that said it last */
-} stated_t;
-
-typedef struct statements {
-    list_t lists[STATED_KINDS];
-    bool running;
-    statement_kind_t kind; /* being said again, those before `before` */
-    record_no from, before;
-    record_no low;           /* definitions that are there have been said at or above this one */
-    uint64_t bytes_since;    /* given to the log since the last round began */
-    uint64_t bytes_of_round; /* that the last round, or the running one, took */
-} statements_t;
-
-void statements_init(statements_t *s);
-void stated_now(engine_t *e, stated_t *s, statement_kind_t kind, record_no record);
-void statements_run(engine_t *e);
-/* Begins a round with the next step: the log was opened, and so has one segment more. */
-void statements_renew(engine_t *e);
-void queue_to_record(const queue_t *q, record_t *r);
-void exchange_to_record(const exchange_t *x, record_t *r);
-void binding_to_record(const binding_t *b, record_t *r);
 
 /* ---- messages (loan.c): the one place where they are counted and die ---- */
 
@@ -376,33 +291,6 @@ void queue_touch(queue_t *q);
 /* Messages can be delivered perhaps: dispatch looks at it in this step. */
 void queue_mark(queue_t *q);
 
-/* settle.c: this position is done with, for the log; what was noted goes to the log. */
-void settled_note(queue_t *q, uint64_t position, record_reason_t reason);
-void settled_flush(engine_t *e);
-
-/* mark.c: true if a stored entry here may go out now; else wait_for the mark was begun. */
-bool mark_covers(queue_t *q, uint64_t position);
-/* At a clean stop: says exactly what was delivered. */
-void mark_exactly(queue_t *q);
-
-/* cold.c */
-/* True if the first ready entry can go out now. If there is one that cannot, the queue waits for the store. */
-bool queue_can_deliver(queue_t *q);
-/* One was taken from it: if few of those that were read back are left, it is time for the next. */
-void queue_took(queue_t *q);
-/* Nobody waits for it any more: dispatch and getters look again. */
-void queue_store_answered(queue_t *q);
-/* Takes an entry out of the order because its message cannot be read; it stays in the log. */
-void queue_leave_out(queue_t *q, uint64_t position, const char *why);
-/* They are done with, as the queue is purged or gone. */
-void queue_forget_left_out(queue_t *q);
-/* An entry was appended: if memory is short it leaves it as soon as it can. */
-void cold_note(queue_t *q, uint64_t position);
-/* True if bodies take more than they should. */
-bool cold_wanted(const engine_t *e);
-/* True if a slice was not enough. */
-bool cold_run(engine_t *e);
-
 /* ---- connections, channels, consumers ---- */
 
 struct consumer {
@@ -444,17 +332,6 @@ unacked_t *unacked_first(unacked_list_t *l);
 uint64_t unacked_last_tag(const unacked_list_t *l);
 void unacked_remove(unacked_list_t *l, unacked_t *u);
 void unacked_deinit(unacked_list_t *l);
-
-/* "Publishes up to this one are safe when this record is durable": oldest first. */
-typedef struct confirm_mark {
-    uint64_t publishes;
-    record_no record;
-} confirm_mark_t;
-
-typedef struct confirm_marks {
-    confirm_mark_t *items; /* circular */
-    size_t capacity, head, length;
-} confirm_marks_t;
 
 /* Commands in order (parked). */
 typedef struct command_queue {
@@ -673,26 +550,6 @@ void channel_stop_waiting(channel_t *ch);
 void channel_resume(channel_t *ch);
 /* The command waits, in front of all others, until the queue's first message can go out. */
 void channel_wait_for_queue(channel_t *ch, queue_t *q, command_t *cmd);
-
-/* confirm.c */
-/* One more publish of the channel is done; it is safe when `record` is durable. */
-void confirm_done(channel_t *ch, record_no record);
-void confirm_flush(channel_t *ch);
-void confirms_run(engine_t *e);
-/* Forgets those that are not safe yet. */
-void confirms_drop(channel_t *ch);
-
-/* parts.c: bodies in parts, on their way in and out */
-void incoming_drop(channel_t *ch);
-/* Gives the parts that came before it to the message. */
-void incoming_join(channel_t *ch, message_t *m);
-/* An event with a message that has parts was emitted: its content follows. */
-void stream_start(channel_t *ch, message_t *m);
-/* The peer has read something. */
-void streams_wake(connection_t *c);
-/* Holds an event back while a message is under way on the channel; false if none is. */
-bool stream_holds(channel_t *ch, const event_t *ev);
-void stream_drop(channel_t *ch);
 
 /* consumer.c */
 /* Takes it out of its queue and channel; its unacked deliveries stay. May remove an auto-delete queue. */
