@@ -121,6 +121,10 @@ static void act_publish(client_t *c, unsigned n)
         s.key = (uint8_t)dice(w, MESSAGE_KEYS);
         s.headers = (uint8_t)dice(w, HEADER_KINDS);
     }
+    if (dice(w, 12) == 0) {
+        s.copy = (uint8_t)(1 + dice(w, MESSAGE_KEYS + QUEUES));
+        s.is_hidden = dice(w, 2);
+    }
     if (s.persistent && dice(w, 24) == 0) {
         s.body_bytes = 500 + dice(w, 8000);
         parts = 1 + dice(w, 4);

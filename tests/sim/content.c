@@ -4,6 +4,7 @@
 #include "sim/content.h"
 
 #include "base/properties.h"
+#include "base/table.h"
 #include "base/text.h"
 
 static uint64_t word_of(uint32_t id, uint64_t index)
@@ -20,14 +21,28 @@ static void fill(const content_spec_t *s, uint64_t from, uint8_t *out, size_t le
     }
 }
 
-static void write_properties(const content_spec_t *s, buffer_t *b)
+static void write_copy(const content_spec_t *s, buffer_t *headers)
+{
+    buffer_t keys = {0};
+    write_u8(&keys, 'S');
+    write_long_string(&keys, message_key(s->copy - 1u));
+    field_t field = {'A', buffer_bytes(&keys)};
+    table_put_field(headers, s->is_hidden ? BYTES("BCC") : BYTES("CC"), &field);
+    buffer_free(&keys);
+}
+
+/* As they are sent, or as they arrive. */
+static void write_properties(const content_spec_t *s, bool arrives, buffer_t *b)
 {
     char name[16];
     buffer_t headers = {0};
+    if (s->copy && !(s->is_hidden && arrives))
+        write_copy(s, &headers);
     message_headers(s->headers, &headers);
-    write_u16(b, (uint16_t)((s->headers ? PROPERTY_FLAG(PROPERTY_HEADERS) : 0) |
+    bool has_headers = headers.len > 0;
+    write_u16(b, (uint16_t)((has_headers ? PROPERTY_FLAG(PROPERTY_HEADERS) : 0) |
                             PROPERTY_FLAG(PROPERTY_DELIVERY_MODE) | PROPERTY_FLAG(PROPERTY_MESSAGE_ID)));
-    if (s->headers)
+    if (has_headers)
         write_long_string(b, buffer_bytes(&headers));
     write_u8(b, s->persistent ? 2 : 1);
     text_format(name, sizeof name, "%u", s->id);
@@ -50,7 +65,7 @@ static message_t *append_body(message_t *m, const content_spec_t *s, uint32_t fr
 message_t *content_message(const content_spec_t *s, uint32_t from, uint32_t len)
 {
     buffer_t properties = {0};
-    write_properties(s, &properties);
+    write_properties(s, false, &properties);
     message_t *m = message_new(object_name(exchange_object(s->exchange)), message_key(s->key),
                                buffer_bytes(&properties), len);
     buffer_free(&properties);
@@ -77,7 +92,7 @@ bool content_id(const message_t *m, uint32_t *id)
 const char *content_check_envelope(const content_spec_t *s, const message_t *m)
 {
     buffer_t properties = {0};
-    write_properties(s, &properties);
+    write_properties(s, true, &properties);
     bool same = bytes_equal(message_properties(m), buffer_bytes(&properties));
     buffer_free(&properties);
     if (!same)

@@ -10,6 +10,8 @@
 typedef struct content_spec {
     uint32_t id;
     uint8_t exchange, key, headers;
+    uint8_t copy;   /* another key + 1, in CC or BCC; 0: none */
+    bool is_hidden; /* BCC, which nobody gets to see */
     bool persistent;
     uint32_t body_bytes;
 } content_spec_t;

@@ -266,11 +266,22 @@ void model_definitions_reopened(model_t *m, uint64_t last)
 
 /* ---- routing ---- */
 
+static bool takes(const content_spec_t *s, unsigned exchange, unsigned key)
+{
+    return binding_matches(exchange, key, s->key, s->headers) ||
+           (s->copy && binding_matches(exchange, key, s->copy - 1u, s->headers));
+}
+
+static object_mask_t queue_of_key(unsigned key)
+{
+    return (object_mask_t)(key < MESSAGE_KEYS ? 0u : 1u << (key - MESSAGE_KEYS));
+}
+
 object_mask_t model_route(const model_t *m, const content_spec_t *s, bool perhaps)
 {
     object_mask_t there = perhaps ? m->possible_objects : m->sure_objects;
     if (s->exchange == DEFAULT_EXCHANGE)
-        return (object_mask_t)(s->key < MESSAGE_KEYS ? 0u : there & 1u << (s->key - MESSAGE_KEYS));
+        return there & (object_mask_t)(queue_of_key(s->key) | (s->copy ? queue_of_key(s->copy - 1u) : 0));
     object_mask_t reached = (object_mask_t)(1u << exchange_object(s->exchange)) & there, visited = 0;
     while (reached >> QUEUES != visited >> QUEUES) {
         for (unsigned x = 0; x < EXCHANGES; x++) {
@@ -279,9 +290,8 @@ object_mask_t model_route(const model_t *m, const content_spec_t *s, bool perhap
                 continue;
             visited |= bit;
             for (unsigned k = 0; k < BINDING_KEYS; k++)
-                if (binding_matches(x, k, s->key, s->headers))
-                    reached =
-                        (object_mask_t)(reached | ((perhaps ? m->possible[x][k] : m->sure[x][k]) & there));
+                if (takes(s, x, k))
+                    reached |= (object_mask_t)((perhaps ? m->possible[x][k] : m->sure[x][k]) & there);
         }
     }
     return reached & ((1u << QUEUES) - 1);

@@ -120,7 +120,8 @@ void model_confirmed(model_t *m, uint32_t id)
 {
     published_t *p = model_message(m, id);
     p->confirmed = true;
-    if (p->mandatory && !p->over && p->spec.exchange == DEFAULT_EXCHANGE && p->spec.key >= MESSAGE_KEYS)
+    if (p->mandatory && !p->over && !p->spec.copy && p->spec.exchange == DEFAULT_EXCHANGE &&
+        p->spec.key >= MESSAGE_KEYS)
         confirm_queue(m, p);
 }
 

@@ -144,10 +144,15 @@ static inline uint32_t dice(world_t *w, uint32_t n)
     return (uint32_t)sim_random_below(&w->random, n);
 }
 
-/* ---- world.c ---- */
+/* ---- history.c ---- */
 
 /* One whole history. */
 void world_run(world_t *w, uint64_t seed);
+
+/* ---- world.c ---- */
+
+/* Somebody moves, by dice. */
+void world_act(world_t *w);
 
 /* Everybody moves once: true if anybody did anything. */
 bool world_turn(world_t *w);
