@@ -134,6 +134,12 @@ static json_t *judge(const http_target_t *t, long status, const buffer_t *body, 
                   t->text, t->user);
         return NULL;
     }
+    if (status == 503) {
+        error_set(err,
+                  "%s cannot answer now (HTTP status 503): the broker is busy, or has too many HTTP clients",
+                  t->text);
+        return NULL;
+    }
     json_t *answer =
         status == 200 ? json_loadb((const char *)body->data, body->len, JSON_DECODE_ANY, &why) : NULL;
     if (!answer)

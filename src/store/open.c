@@ -72,6 +72,8 @@ static int make_fresh(opening_t *o, segment_t *fresh, error_t *err)
         rc = segment_fill(fresh, s->options.first_segment_bytes, err);
     if (rc == 0)
         rc = segment_finish(fresh, number, &s->log, err);
+    if (rc != 0 && rc != DISK_EXISTS) /* of a full disk it has the last room */
+        (void)segment_remove(s->disk, fresh->name, NULL);
     return rc;
 }
 

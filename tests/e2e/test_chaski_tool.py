@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tool `chaski` of the same build: what it prints, what it says when it cannot, and its exit codes."""
+import contextlib
 import json
 import re
+import socket
 import subprocess
 
 import peers
@@ -169,3 +171,12 @@ def test_an_octet_that_changed_is_found_and_the_tool_changes_nothing(stopped):
     assert re.search(rf"^{file.name}: offset \d+: the content of record \d+ is damaged$", out, re.M), out
     assert out.splitlines()[-1].endswith("; 1 fault, 0 fatal")
     assert {path.name: path.read_bytes() for path in stopped.data_dir.iterdir()} == before
+
+
+def test_a_broker_that_cannot_answer_now_is_said_to_be_busy(start_broker):
+    broker = start_broker()
+    with contextlib.ExitStack() as clients:
+        for _ in range(100):
+            clients.enter_context(socket.create_connection(("127.0.0.1", broker.http_port)))
+        said = refused("status", "--url", f"http://guest:guest@127.0.0.1:{broker.http_port}", code=1)
+        assert "cannot answer now (HTTP status 503)" in said

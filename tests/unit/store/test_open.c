@@ -31,6 +31,19 @@ static void an_empty_directory_becomes_a_log(void **state)
     fixture_free(f);
 }
 
+static void an_opening_that_finds_no_room_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(44);
+    disk_file_t *file;
+    sim_disk_limit(f->sim, f->options.first_segment_bytes / 2);
+    assert_refused(f, "log.0000000001", "");
+    assert_int_equal(disk_open(f->disk, "log.0000000001", DISK_READ, &file, NULL), DISK_NOT_FOUND);
+    sim_disk_limit(f->sim, UINT64_MAX);
+    open_well(f);
+    fixture_free(f);
+}
+
 static void a_second_opener_is_refused(void **state)
 {
     (void)state;
@@ -688,6 +701,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_directory_becomes_a_log),
+        cmocka_unit_test(an_opening_that_finds_no_room_leaves_nothing_behind),
         cmocka_unit_test(a_second_opener_is_refused),
         cmocka_unit_test(a_file_of_an_unknown_format_is_refused_by_name),
         cmocka_unit_test(an_opening_ends_when_a_record_is_not_accepted),
