@@ -28,7 +28,7 @@ TOOL_LDLIBS := $(shell pkg-config --libs libcurl jansson 2>/dev/null || echo -lc
 LDLIBS := $(LDLIBS)
 
 # Everything is found by its folder: a new .c file is registered nowhere.
-SRC := $(wildcard src/*/*.c)
+SRC := $(wildcard src/*/*.c src/*/*/*.c)
 MAINS := src/daemon/main.c src/cli/main.c
 ROOMS := $(filter-out $(MAINS),$(SRC))
 LIB := $(OUT)/libchaski.a

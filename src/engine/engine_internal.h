@@ -26,10 +26,10 @@
 #include "base/properties.h"
 #include "base/table.h"
 #include "base/text.h"
-#include "engine/durable_internal.h"
+#include "engine/durable/durable_internal.h"
+#include "engine/durable/live.h"
 #include "engine/engine.h"
 #include "engine/fifo.h"
-#include "engine/live.h"
 #include "engine/trie.h"
 
 typedef struct vhost vhost_t;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_live.c: how far the log is still needed, beside a plain model: a count for each range of numbers. */
-#include "engine/live.h"
+#include "engine/durable/live.h"
 
 #include "engine/fixture.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/live.h"
+#include "engine/durable/live.h"
 
 #include <assert.h>
 #include <string.h>
