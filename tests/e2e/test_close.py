@@ -137,6 +137,7 @@ def test_unacked_messages_are_back_when_close_ok_comes(broker):
         queue = other.declare_queue(1, exclusive=False, auto_delete=True)
         for number in range(50):
             other.publish(1, b"%d" % number, routing_key=queue)
+        assert peers.ready_count(other, 1, queue) == 50  # another connection may be faster than these
         with peers.opened(broker) as w:
             for _ in range(50):
                 w.send_method(1, spec.Basic.Get(queue=queue))
