@@ -72,6 +72,7 @@ typedef struct journal {
     lane_t *done;    /* log thread → engine */
     lane_t *reads;   /* engine → helper */
     lane_t *read;    /* helper → engine */
+    size_t ring_items;
 } journal_t;
 
 void journal_init(journal_t *j, size_t ring_items);

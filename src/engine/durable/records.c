@@ -60,6 +60,7 @@ static void close_batch(engine_t *e)
     e->stated.bytes_since += batch_bytes(b);
     *e->lent_end = b;
     e->lent_end = &b->next;
+    e->lent_count++;
     lane_push(e->journal->batches, &b);
 }
 
@@ -119,12 +120,21 @@ static void forget_batch(engine_t *e, batch_t *b)
         message_unref(e, b->contents[i].message);
     e->unwritten_bytes -= batch_bytes(b);
     e->lent = b->next;
+    e->lent_count--;
     if (e->lent == NULL)
         e->lent_end = &e->lent;
 }
 
+/* True if so many items were under way that not all of them may have had a place in the lane: then its producer waits
+ * for one. (It is not woken for nothing: the reply that the last batch brings would leave later.) */
+static bool may_overflow(const engine_t *e, size_t under_way)
+{
+    return under_way > e->journal->ring_items;
+}
+
 static void take_done(engine_t *e, uint32_t *budget)
 {
+    bool log_may_wait = may_overflow(e, e->lent_count);
     for (batch_t *const *item; *budget > 0 && (item = lane_peek(e->journal->done)) != NULL;) {
         batch_t *b = *item;
         assert(b == e->lent);
@@ -135,24 +145,26 @@ static void take_done(engine_t *e, uint32_t *budget)
         forget_batch(e, b);
         batch_free(b);
     }
-    if (lane_release(e->journal->done))
+    if (lane_release(e->journal->done) && log_may_wait)
         e->wake_log = true;
 }
 
 static void take_read(engine_t *e, uint32_t *budget)
 {
+    bool helper_may_wait = may_overflow(e, e->asked_count);
     for (read_request_t *const *item; *budget > 0 && (item = lane_peek(e->journal->read)) != NULL;) {
         read_request_t *request = *item;
         lane_pop(e->journal->read);
         reader_t *r = request->owner;
         list_remove(&r->link);
+        e->asked_count--;
         *budget -= request->count < *budget ? (uint32_t)request->count : *budget;
         r->done(e, r, request);
         for (size_t i = 0; i < request->count; i++)
             message_free(request->items[i].message); /* those that nobody wants any more */
         mem_free(request);
     }
-    if (lane_release(e->journal->read))
+    if (lane_release(e->journal->read) && helper_may_wait)
         e->wake_helper = true;
 }
 
@@ -172,6 +184,7 @@ void records_read(engine_t *e, reader_t *r, read_request_t *request, reader_done
     r->done = done;
     list_append(&e->readers, &r->link);
     request->owner = r;
+    e->asked_count++;
     lane_push(e->journal->reads, &request);
 }
 
