@@ -97,6 +97,8 @@
       "octets on their way to the log at which no more commands are taken")                                          \
     X(store_ring_items, "store.ring_items", POWER, "1024", 2, 1048576, RESTART,                                      \
       "places in each ring between the engine and the log")                                                          \
+    X(busy_wait_us, "store.busy_wait_us", NUMBER, "150", 0, 10000, RESTART,                                          \
+      "microseconds that engine and log look for each other's answer before they sleep; 0: none")                    \
     X(memory_bodies, "memory.bodies", SIZE, "64MiB", 0, GIB(1048576), RESTART,                                       \
       "bodies of durable messages kept in memory; what is above is read back when it is needed")                     \
     X(lend_bytes, "amqp.lend_bytes", SIZE, "4k", 0, GIB(1), RESTART,                                                 \

@@ -134,6 +134,11 @@ static void wait_single(broker_t *b, bool busy)
         net_poll(b->loop, 0);
         return;
     }
+    if (engine_side_looks(&b->engine)) {
+        os_thread_yield();
+        net_poll(b->loop, 0);
+        return;
+    }
     io_side_rest(&b->io[0]);
     os_wakeup_prepare(b->engine.wakeup);
     bool news = engine_has_news(b->engine.engine) || admin_side_has_commands(&b->admin);

@@ -40,9 +40,14 @@ bool engine_side_step(engine_side_t *e)
     uint64_t took_us = os_thread_cpu_us() - began_us;
     if (took_us > atomic_load_explicit(&e->longest_step_us, memory_order_relaxed))
         atomic_store_explicit(&e->longest_step_us, took_us, memory_order_relaxed);
-    if (e->store)
-        store_side_wake(e->store, e->engine);
+    if (e->store && store_side_wake(e->store, e->engine))
+        e->look_until_us = os_now_us() + e->store->busy_wait_us;
     return more;
+}
+
+bool engine_side_looks(const engine_side_t *e)
+{
+    return !engine_is_durable(e->engine) && os_now_us() < e->look_until_us;
 }
 
 int engine_side_sleep_ms(const engine_side_t *e)
@@ -93,6 +98,10 @@ static void run(void *context)
     while (!atomic_load(&e->quit_asked)) {
         if (turn(e))
             continue;
+        if (engine_side_looks(e)) {
+            os_thread_yield();
+            continue;
+        }
         rest_if_many_gone(engine_connections_gone(e->engine), &e->rested_with);
         os_wakeup_prepare(e->wakeup);
         if (turn(e) || atomic_load(&e->quit_asked))
@@ -136,7 +145,7 @@ void engine_side_finish(engine_side_t *e)
     while (engine_side_step(e) && e->clock.now_ms(e->clock.context) < until_ms)
         ;
     engine_finish(e->engine);
-    store_side_wake(e->store, e->engine);
+    (void)store_side_wake(e->store, e->engine);
     until_ms = e->clock.now_ms(e->clock.context) + FINISH_LOG_MS;
     while (!engine_is_durable(e->engine)) {
         if (e->clock.now_ms(e->clock.context) > until_ms)

@@ -23,6 +23,7 @@ typedef struct engine_side {
     engine_t *engine;
     clock_source_t clock;
     store_side_t *store;              /* to wake after a step; may be NULL */
+    uint64_t look_until_us;           /* the log's answer to the last batch may come before */
     uint64_t rested_with;             /* connections gone at the last rest */
     _Atomic uint64_t longest_step_us; /* CPU time; any thread may look */
 
@@ -42,6 +43,9 @@ void engine_side_deinit(engine_side_t *e);
 
 /* One step at the present time; true if there is more to do at once. Wakes the store if it has work. */
 bool engine_side_step(engine_side_t *e);
+
+/* True for a moment while the log is at work: its answer is looked for, not slept for (store.busy_wait_us). */
+bool engine_side_looks(const engine_side_t *e);
 
 /* How long a sleep may last until the engine's next timer: poll's timeout, -1 without end. */
 int engine_side_sleep_ms(const engine_side_t *e);

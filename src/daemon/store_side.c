@@ -60,7 +60,7 @@ static void say_what_was_found(const store_side_t *s, const settings_t *settings
 int store_side_open(store_side_t *s, const settings_t *settings, engine_t *engine, const log_t *log,
                     error_t *err)
 {
-    *s = (store_side_t){.log = log};
+    *s = (store_side_t){.log = log, .busy_wait_us = settings->busy_wait_us};
     clock_source_t clock = os_clock();
     uint64_t began_ms = clock.now_ms(clock.context);
     store_options_t options = store_settings(settings, log);
@@ -112,9 +112,15 @@ static void run_log(void *context)
 {
     store_side_t *s = context;
     bool marked = false;
+    uint64_t look_until_us = 0; /* who got an answer may soon have the next question */
     while (!atomic_load(&s->log_quit_asked)) {
         if (log_turn(s)) {
             marked = false;
+            look_until_us = os_now_us() + s->busy_wait_us;
+            continue;
+        }
+        if (os_now_us() < look_until_us) {
+            os_thread_yield();
             continue;
         }
         os_wakeup_prepare(s->log_wakeup);
@@ -168,12 +174,14 @@ int store_side_start(store_side_t *s, os_wakeup_t *engine_wakeup, error_t *err)
     return s->log_thread ? 0 : -1;
 }
 
-void store_side_wake(store_side_t *s, engine_t *engine)
+bool store_side_wake(store_side_t *s, engine_t *engine)
 {
-    if (engine_wants_log(engine))
+    bool log = engine_wants_log(engine);
+    if (log)
         os_wakeup_ring(s->log_wakeup);
     if (engine_wants_helper(engine))
         os_wakeup_ring(s->helper_wakeup);
+    return log;
 }
 
 void store_side_give_up(const store_side_t *s)

@@ -19,6 +19,7 @@ typedef struct store_side {
     os_thread_t *log_thread, *helper_thread;
     os_wakeup_t *log_wakeup, *helper_wakeup;
     os_wakeup_t *engine_wakeup; /* of who steps the engine */
+    uint64_t busy_wait_us;
     atomic_bool log_quit_asked, helper_quit_asked;
 } store_side_t;
 
@@ -30,8 +31,8 @@ int store_side_open(store_side_t *s, const settings_t *settings, engine_t *engin
 /* Starts both threads. */
 int store_side_start(store_side_t *s, os_wakeup_t *engine_wakeup, error_t *err);
 
-/* After a step of the engine: wakes whom it has work for. */
-void store_side_wake(store_side_t *s, engine_t *engine);
+/* After a step of the engine: wakes whom it has work for. True if the log got something to sync. */
+bool store_side_wake(store_side_t *s, engine_t *engine);
 
 /* At a stop, when the log cannot go on (there is no room for it): ends the process at once with 1. */
 void store_side_give_up(const store_side_t *s);

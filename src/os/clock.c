@@ -38,8 +38,18 @@ clock_source_t os_clock(void)
     return (clock_source_t){.now_ms = monotonic_ms, .wall_ms = wall_ms, .context = NULL};
 }
 
+static uint64_t microseconds(clockid_t id)
+{
+    struct timespec t = read_clock(id);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+uint64_t os_now_us(void)
+{
+    return microseconds(CLOCK_MONOTONIC);
+}
+
 uint64_t os_thread_cpu_us(void)
 {
-    struct timespec t = read_clock(CLOCK_THREAD_CPUTIME_ID);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+    return microseconds(CLOCK_THREAD_CPUTIME_ID);
 }

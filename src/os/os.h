@@ -13,6 +13,9 @@
 clock_source_t os_clock(void);
 random_source_t os_random(void);
 
+/* Microseconds that never go back, from an arbitrary start. */
+uint64_t os_now_us(void);
+
 /* CPU time that the calling thread has used, in microseconds. */
 uint64_t os_thread_cpu_us(void);
 
@@ -25,6 +28,9 @@ os_thread_t *os_thread_start(const char *name, void (*run)(void *context), void 
 
 /* Waits for its end, frees it and sets *t to NULL. */
 void os_thread_join(os_thread_t **t);
+
+/* Lets others go first. */
+void os_thread_yield(void);
 
 /* ---- wake-ups ---- */
 

@@ -4,6 +4,7 @@
  * descriptor. */
 #include <assert.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 
@@ -55,4 +56,9 @@ void os_thread_join(os_thread_t **t)
     (void)rc;
     mem_free(*t);
     *t = NULL;
+}
+
+void os_thread_yield(void)
+{
+    (void)sched_yield();
 }
