@@ -478,10 +478,10 @@ struct engine {
     batch_t *batch;     /* of this step; NULL: empty */
     batch_t *lent, **lent_end;
     size_t lent_count, asked_count; /* batches and read requests that are not back */
-    uint64_t unwritten_bytes; /* of the batches that are lent */
-    record_no next_record;    /* the next number */
-    record_no durable;        /* everything up to this one is */
-    record_no definitions;    /* the last one that changed what is defined */
+    uint64_t unwritten_bytes;       /* of the batches that are lent */
+    record_no next_record;          /* the next number */
+    record_no durable;              /* everything up to this one is */
+    record_no definitions;          /* the last one that changed what is defined */
     timer_heap_t waits;
     list_t readers;
     live_t live;
