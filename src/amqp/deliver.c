@@ -28,26 +28,13 @@ static amqp_loan_mark_t *mark_at(const amqp_loans_t *l, size_t index)
     return &l->marks[(l->first + index) % l->capacity];
 }
 
-static void marks_grow(amqp_loans_t *l)
-{
-    size_t capacity = l->capacity ? l->capacity * 2 : 4;
-    amqp_loan_mark_t *marks = mem_alloc(capacity * sizeof *marks);
-    for (size_t i = 0; i < l->count; i++)
-        marks[i] = *mark_at(l, i);
-    mem_free(l->marks);
-    l->marks = marks;
-    l->first = 0;
-    l->capacity = capacity;
-}
-
 /* The message just written ends here. */
 static void loans_mark(amqp_session_t *s, uint64_t begin)
 {
     amqp_loans_t *l = &s->loans;
     uint64_t end = output_written(s->transport->output);
     if (l->count == 0 || end - l->mark_start > LOAN_MARK_BYTES) {
-        if (l->count == l->capacity)
-            marks_grow(l);
+        l->marks = mem_grow_circle(l->marks, sizeof *l->marks, l->count, &l->capacity, &l->first, 4);
         l->count++;
         l->mark_start = begin;
     }

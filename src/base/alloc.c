@@ -3,7 +3,9 @@
  * alloc.c: the C library's allocator, without a NULL. */
 #include "base/alloc.h"
 
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 void *mem_alloc(size_t size)
 {
@@ -27,6 +29,24 @@ void *mem_resize(void *p, size_t size)
     if (!p)
         abort();
     return p;
+}
+
+void *mem_grow_circle(void *items, size_t item_bytes, size_t count, size_t *capacity, size_t *first,
+                      size_t least)
+{
+    size_t full = *capacity;
+    if (count < full)
+        return items;
+    *capacity = full ? full * 2 : least;
+    uint8_t *grown = mem_alloc(*capacity * item_bytes);
+    if (full > 0) {
+        size_t wrapped = *first % full * item_bytes, straight = full * item_bytes - wrapped;
+        memcpy(grown, (const uint8_t *)items + wrapped, straight);
+        memcpy(grown + straight, items, wrapped);
+    }
+    mem_free(items);
+    *first = 0;
+    return grown;
 }
 
 void mem_free(void *p)

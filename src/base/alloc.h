@@ -12,5 +12,19 @@ void *mem_zero(size_t size) __attribute__((malloc, returns_nonnull, warn_unused_
 void *mem_resize(void *p, size_t size) __attribute__((returns_nonnull, warn_unused_result));
 void mem_free(void *p);
 
+/* Room for one more item behind the `count` of a growing array: the array, moved if it was full; its places double,
+ * beginning with `least`. */
+static inline void *mem_grow(void *items, size_t item_bytes, size_t count, size_t *capacity, size_t least)
+{
+    if (count < *capacity)
+        return items;
+    *capacity = *capacity ? *capacity * 2 : least;
+    return mem_resize(items, *capacity * item_bytes);
+}
+
+/* The same for a circular array whose oldest item is at *first modulo its places: moved, it begins at 0. */
+void *mem_grow_circle(void *items, size_t item_bytes, size_t count, size_t *capacity, size_t *first,
+                      size_t least) __attribute__((warn_unused_result));
+
 /* mem_zero for one T. */
 #define MEM_NEW(T) ((T *)mem_zero(sizeof(T)))

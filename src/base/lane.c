@@ -57,24 +57,13 @@ static uint8_t *overflow_item(const lane_t *l, size_t index)
     return o->items + (o->first + index) % o->capacity * l->item_bytes;
 }
 
-/* Twice the places, with the items from 0 on. */
-static void overflow_grow(lane_t *l)
-{
-    overflow_t *o = &l->overflow;
-    size_t capacity = o->capacity ? o->capacity * 2 : OVERFLOW_LEAST_ITEMS;
-    uint8_t *items = mem_alloc(capacity * l->item_bytes);
-    for (size_t i = 0; i < o->count; i++)
-        memcpy(items + i * l->item_bytes, overflow_item(l, i), l->item_bytes);
-    mem_free(o->items);
-    *o = (overflow_t){.items = items, .count = o->count, .capacity = capacity};
-}
-
 static void overflow_append(lane_t *l, const void *item)
 {
-    if (l->overflow.count == l->overflow.capacity)
-        overflow_grow(l);
-    memcpy(overflow_item(l, l->overflow.count), item, l->item_bytes);
-    l->overflow.count++;
+    overflow_t *o = &l->overflow;
+    o->items =
+        mem_grow_circle(o->items, l->item_bytes, o->count, &o->capacity, &o->first, OVERFLOW_LEAST_ITEMS);
+    memcpy(overflow_item(l, o->count), item, l->item_bytes);
+    o->count++;
 }
 
 static void overflow_move(lane_t *l)

@@ -55,22 +55,10 @@ static piece_t *piece_at(const output_t *o, size_t index)
     return &o->pieces[(o->first + index) & (o->capacity - 1)];
 }
 
-static void grow_pieces(output_t *o)
-{
-    size_t capacity = o->capacity ? o->capacity * 2 : LEAST_PIECES;
-    piece_t *pieces = mem_alloc(capacity * sizeof *pieces);
-    for (size_t i = 0; i < o->count; i++)
-        pieces[i] = *piece_at(o, i);
-    mem_free(o->pieces);
-    o->pieces = pieces;
-    o->capacity = capacity;
-    o->first = 0;
-}
-
 static void add_piece(output_t *o, piece_t piece)
 {
-    if (o->count == o->capacity)
-        grow_pieces(o);
+    o->pieces =
+        mem_grow_circle(o->pieces, sizeof *o->pieces, o->count, &o->capacity, &o->first, LEAST_PIECES);
     *piece_at(o, o->count) = piece;
     o->count++;
     if (piece.chunk)

@@ -6,16 +6,7 @@
 
 static void make_room(command_queue_t *q)
 {
-    if (q->length < q->capacity)
-        return;
-    size_t capacity = q->capacity ? q->capacity * 2 : 8;
-    command_t *items = mem_alloc(capacity * sizeof *items);
-    for (size_t i = 0; i < q->length; i++)
-        items[i] = q->items[(q->head + i) & (q->capacity - 1)];
-    mem_free(q->items);
-    q->items = items;
-    q->capacity = capacity;
-    q->head = 0;
+    q->items = mem_grow_circle(q->items, sizeof *q->items, q->length, &q->capacity, &q->head, 8);
 }
 
 void command_queue_push_front(command_queue_t *q, const command_t *c)

@@ -403,7 +403,8 @@ struct channel {
 
     /* Parts of a publish under way. */
     message_part_t *incoming;
-    uint32_t incoming_count, incoming_capacity;
+    uint32_t incoming_count;
+    size_t incoming_capacity;
 
     /* The settling that runs (settle.c), or the channel's end (channel.c). */
     job_t settling;

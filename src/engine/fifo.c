@@ -62,18 +62,6 @@ static fifo_item_t item_of(const entry_t *entry, uint64_t position)
     return (fifo_item_t){position, m, record, entry->flags & ENTRY_REDELIVERED, entry->state == ENTRY_OUT};
 }
 
-static void grow_directory(fifo_t *f)
-{
-    size_t capacity = f->slots_capacity ? f->slots_capacity * 2 : 2;
-    fifo_slot_t *slots = mem_alloc(capacity * sizeof *slots);
-    for (size_t i = 0; i < f->slots_length; i++)
-        slots[i] = f->slots[(f->slots_head + i) & (f->slots_capacity - 1)];
-    mem_free(f->slots);
-    f->slots = slots;
-    f->slots_capacity = capacity;
-    f->slots_head = 0;
-}
-
 /* Makes the directory reach as far as `position`. */
 static void extend_directory(fifo_t *f, uint64_t position)
 {
@@ -81,8 +69,8 @@ static void extend_directory(fifo_t *f, uint64_t position)
     if (f->slots_length == 0)
         f->first_page = page;
     while (page - f->first_page >= f->slots_length) {
-        if (f->slots_length == f->slots_capacity)
-            grow_directory(f);
+        f->slots = mem_grow_circle(f->slots, sizeof *f->slots, f->slots_length, &f->slots_capacity,
+                                   &f->slots_head, 2);
         f->slots[(f->slots_head + f->slots_length) & (f->slots_capacity - 1)] = (fifo_slot_t){0};
         f->slots_length++;
     }

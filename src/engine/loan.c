@@ -44,16 +44,8 @@ static uint64_t loan_bytes(const message_t *m)
 
 static void loan_push(connection_t *c, message_t *m)
 {
-    if (c->loans_length == c->loans_capacity) {
-        size_t capacity = c->loans_capacity ? c->loans_capacity * 2 : 8;
-        message_t **loans = mem_alloc(capacity * sizeof(message_t *));
-        for (size_t i = 0; i < c->loans_length; i++)
-            loans[i] = c->loans[(c->loans_head + i) & (c->loans_capacity - 1)];
-        mem_free(c->loans);
-        c->loans = loans;
-        c->loans_capacity = capacity;
-        c->loans_head = 0;
-    }
+    c->loans = mem_grow_circle(c->loans, sizeof(message_t *), c->loans_length, &c->loans_capacity,
+                               &c->loans_head, 8);
     c->loans[(c->loans_head + c->loans_length++) & (c->loans_capacity - 1)] = m;
     c->output_bytes += loan_bytes(m);
 }

@@ -9,10 +9,7 @@ static void add_queue(route_t *r, queue_t *q)
     if (q->deleted || q->visited == r->serial)
         return;
     q->visited = r->serial;
-    if (r->count == r->capacity) {
-        r->capacity = r->capacity ? r->capacity * 2 : 16;
-        r->queues = mem_resize(r->queues, r->capacity * sizeof(queue_t *));
-    }
+    r->queues = mem_grow(r->queues, sizeof(queue_t *), r->count, &r->capacity, 16);
     r->queues[r->count++] = q;
 }
 
@@ -21,10 +18,7 @@ static void add_exchange(route_t *r, exchange_t *x)
     if (x->deleted || x->visited == r->serial)
         return;
     x->visited = r->serial;
-    if (r->exchange_count == r->exchange_capacity) {
-        r->exchange_capacity = r->exchange_capacity ? r->exchange_capacity * 2 : 16;
-        r->exchanges = mem_resize(r->exchanges, r->exchange_capacity * sizeof(exchange_t *));
-    }
+    r->exchanges = mem_grow(r->exchanges, sizeof(exchange_t *), r->exchange_count, &r->exchange_capacity, 16);
     r->exchanges[r->exchange_count++] = x;
 }
 

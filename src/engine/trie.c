@@ -106,10 +106,7 @@ static void enter(trie_walk_t *w, trie_node_t *n)
 {
     for (; n && n->mark != w->mark; n = n->hash) {
         n->mark = w->mark;
-        if (w->next_count == w->next_capacity) {
-            w->next_capacity = w->next_capacity ? w->next_capacity * 2 : 64;
-            w->next = mem_resize(w->next, w->next_capacity * sizeof *w->next);
-        }
+        w->next = mem_grow(w->next, sizeof(trie_node_t *), w->next_count, &w->next_capacity, 64);
         w->next[w->next_count++] = n;
         w->entered++;
     }

@@ -21,10 +21,7 @@ void batch_free(batch_t *b)
 
 void batch_add_content(batch_t *b, bytes_t octets, message_t *message)
 {
-    if (b->content_count == b->content_capacity) {
-        b->content_capacity = b->content_capacity ? b->content_capacity * 2 : 8;
-        b->contents = mem_resize(b->contents, b->content_capacity * sizeof *b->contents);
-    }
+    b->contents = mem_grow(b->contents, sizeof *b->contents, b->content_count, &b->content_capacity, 8);
     b->contents[b->content_count++] = (batch_content_t){octets, message};
     b->content_bytes += octets.len;
 }

@@ -21,10 +21,7 @@ void query_free(query_t *q)
 
 query_queue_t *query_add_queue(query_t *q, bytes_t name, bytes_t arguments)
 {
-    if (q->queue_count == q->queue_capacity) {
-        q->queue_capacity = q->queue_capacity ? q->queue_capacity * 2 : 64;
-        q->queues = mem_resize(q->queues, q->queue_capacity * sizeof *q->queues);
-    }
+    q->queues = mem_grow(q->queues, sizeof *q->queues, q->queue_count, &q->queue_capacity, 64);
     query_queue_t *row = &q->queues[q->queue_count++];
     *row = (query_queue_t){.name = q->octets.len, .name_len = name.len};
     write_bytes(&q->octets, name);

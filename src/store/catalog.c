@@ -15,10 +15,7 @@ static void add_name(void *context, const char *name)
     uint64_t number;
     if (!segment_parse_name(name, &number))
         return;
-    if (c->count == c->capacity) {
-        c->capacity = c->capacity ? c->capacity * 2 : 16;
-        c->segments = mem_resize(c->segments, c->capacity * sizeof *c->segments);
-    }
+    c->segments = mem_grow(c->segments, sizeof *c->segments, c->count, &c->capacity, 16);
     catalog_segment_t *s = &c->segments[c->count++];
     *s = (catalog_segment_t){.number = number, .limit = UINT64_MAX};
     segment_name(number, s->name);

@@ -9,10 +9,7 @@
 
 static group_part_t *add_part(group_plan_t *p, group_part_t part)
 {
-    if (p->count == p->capacity) {
-        p->capacity = p->capacity ? p->capacity * 2 : 4;
-        p->parts = mem_resize(p->parts, p->capacity * sizeof *p->parts);
-    }
+    p->parts = mem_grow(p->parts, sizeof *p->parts, p->count, &p->capacity, 4);
     p->parts[p->count] = part;
     return &p->parts[p->count++];
 }

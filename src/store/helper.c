@@ -56,10 +56,7 @@ static bool hear_log(store_t *s)
 
 void helper_add_spare(helper_side_t *h, const char *name, uint64_t bytes)
 {
-    if (h->spare_count == h->spare_capacity) {
-        h->spare_capacity = h->spare_capacity ? h->spare_capacity * 2 : 8;
-        h->spares = mem_resize(h->spares, h->spare_capacity * sizeof *h->spares);
-    }
+    h->spares = mem_grow(h->spares, sizeof *h->spares, h->spare_count, &h->spare_capacity, 8);
     spare_t *spare = &h->spares[h->spare_count++];
     *spare = (spare_t){.bytes = bytes};
     memcpy(spare->name, name, strlen(name) + 1);

@@ -5,10 +5,7 @@
 
 void record_index_add(record_index_t *x, record_no first, uint64_t offset)
 {
-    if (x->count == x->capacity) {
-        x->capacity = x->capacity ? x->capacity * 2 : 4;
-        x->places = mem_resize(x->places, x->capacity * sizeof *x->places);
-    }
+    x->places = mem_grow(x->places, sizeof *x->places, x->count, &x->capacity, 4);
     x->places[x->count++] = (record_place_t){first, offset};
 }
 

@@ -84,10 +84,7 @@ static void add_to_tail(scan_t *s, const log_group_t *g)
         return;
     if (s->tail_begin == s->tail_end)
         s->tail_begin = s->tail_end = 0;
-    if (s->tail_end == s->tail_capacity) {
-        s->tail_capacity = s->tail_capacity ? s->tail_capacity * 2 : 16;
-        s->tail = mem_resize(s->tail, s->tail_capacity * sizeof *s->tail);
-    }
+    s->tail = mem_grow(s->tail, sizeof *s->tail, s->tail_end, &s->tail_capacity, 16);
     s->tail[s->tail_end++] = (tail_group_t){s->current, *g, s->chain.previous};
 }
 

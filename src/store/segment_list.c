@@ -8,10 +8,7 @@
 listed_segment_t *segment_list_add(segment_list_t *l, const char *name, uint64_t number, uint64_t bytes)
 {
     assert(l->count == 0 || l->segments[l->count - 1].number < number);
-    if (l->count == l->capacity) {
-        l->capacity = l->capacity ? l->capacity * 2 : 8;
-        l->segments = mem_resize(l->segments, l->capacity * sizeof *l->segments);
-    }
+    l->segments = mem_grow(l->segments, sizeof *l->segments, l->count, &l->capacity, 8);
     listed_segment_t *s = &l->segments[l->count++];
     *s = (listed_segment_t){.number = number, .bytes = bytes, .from = UINT64_MAX, .end = UINT64_MAX};
     memcpy(s->name, name, strlen(name) + 1);

@@ -12,14 +12,7 @@ static confirm_mark_t *mark_at(const confirm_marks_t *l, size_t i)
 
 static void marks_push(confirm_marks_t *l, confirm_mark_t mark)
 {
-    if (l->length == l->capacity) {
-        size_t capacity = l->capacity ? l->capacity * 2 : 4;
-        confirm_mark_t *items = mem_alloc(capacity * sizeof *items);
-        for (size_t i = 0; i < l->length; i++)
-            items[i] = *mark_at(l, i);
-        mem_free(l->items);
-        *l = (confirm_marks_t){.items = items, .capacity = capacity, .length = l->length};
-    }
+    l->items = mem_grow_circle(l->items, sizeof *l->items, l->length, &l->capacity, &l->head, 4);
     *mark_at(l, l->length++) = mark;
 }
 

@@ -19,10 +19,8 @@ void on_part(channel_t *ch, command_t *cmd)
     record_no record = records_add(e, &(record_t){.type = RECORD_PART}, m);
     assert(record > 0); /* the assembly asks for parts only where there is a log */
     live_add(&e->live, record, 1);
-    if (ch->incoming_count == ch->incoming_capacity) {
-        ch->incoming_capacity = ch->incoming_capacity ? ch->incoming_capacity * 2 : 8;
-        ch->incoming = mem_resize(ch->incoming, ch->incoming_capacity * sizeof *ch->incoming);
-    }
+    ch->incoming =
+        mem_grow(ch->incoming, sizeof *ch->incoming, ch->incoming_count, &ch->incoming_capacity, 8);
     ch->incoming[ch->incoming_count++] = (message_part_t){record, m->body_len};
     message_unref(e, m);
 }
@@ -30,7 +28,8 @@ void on_part(channel_t *ch, command_t *cmd)
 static void forget_incoming(channel_t *ch)
 {
     ch->incoming = NULL;
-    ch->incoming_count = ch->incoming_capacity = 0;
+    ch->incoming_count = 0;
+    ch->incoming_capacity = 0;
 }
 
 void incoming_drop(channel_t *ch)
@@ -100,10 +99,7 @@ bool stream_holds(channel_t *ch, const event_t *ev)
     stream_t *s = ch->stream;
     if (s == NULL || ev->type == EVENT_CONTENT)
         return false;
-    if (s->held_count == s->held_capacity) {
-        s->held_capacity = s->held_capacity ? s->held_capacity * 2 : 4;
-        s->held = mem_resize(s->held, s->held_capacity * sizeof *s->held);
-    }
+    s->held = mem_grow(s->held, sizeof *s->held, s->held_count, &s->held_capacity, 4);
     s->held[s->held_count++] = *ev;
     return true;
 }

@@ -45,12 +45,49 @@ static void resizing_keeps_what_was_there(void **state)
     mem_free(p);
 }
 
+static void a_growing_array_doubles_when_it_is_full(void **state)
+{
+    (void)state;
+    int *items = NULL;
+    size_t capacity = 0;
+    for (int i = 0; i < 9; i++) {
+        items = mem_grow(items, sizeof *items, (size_t)i, &capacity, 2);
+        items[i] = i;
+    }
+    assert_int_equal(capacity, 16);
+    for (int i = 0; i < 9; i++)
+        assert_int_equal(items[i], i);
+    mem_free(items);
+}
+
+static void a_circular_array_that_grows_begins_at_0_with_its_oldest(void **state)
+{
+    (void)state;
+    size_t capacity = 0, first = 0;
+    int *items = mem_grow_circle(NULL, sizeof *items, 0, &capacity, &first, 4);
+    assert_int_equal(capacity, 4);
+    const int wrapped[] = {12, 13, 10, 11};
+    memcpy(items, wrapped, sizeof wrapped);
+    first = 2;
+    assert_ptr_equal(mem_grow_circle(items, sizeof *items, 3, &capacity, &first, 4), items);
+    assert_int_equal(first, 2);
+    first += 4; /* who counts on without end means the same place */
+    items = mem_grow_circle(items, sizeof *items, 4, &capacity, &first, 4);
+    assert_int_equal(capacity, 8);
+    assert_int_equal(first, 0);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(items[i], 10 + i);
+    mem_free(items);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_octets_are_memory_too),
         cmocka_unit_test(new_objects_are_cleared),
         cmocka_unit_test(resizing_keeps_what_was_there),
+        cmocka_unit_test(a_growing_array_doubles_when_it_is_full),
+        cmocka_unit_test(a_circular_array_that_grows_begins_at_0_with_its_oldest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
