@@ -51,6 +51,19 @@ void lane_free(lane_t **l)
     *l = NULL;
 }
 
+void lane_discard(lane_t **l, lane_discard_t *discard)
+{
+    bool is_more = *l != NULL;
+    while (is_more) {
+        (void)lane_flush(*l);
+        for (const void *item; (item = lane_peek(*l)) != NULL; lane_pop(*l))
+            discard(item);
+        (void)lane_release(*l);
+        is_more = lane_overflow(*l) > 0;
+    }
+    lane_free(l);
+}
+
 static uint8_t *overflow_item(const lane_t *l, size_t index)
 {
     const overflow_t *o = &l->overflow;

@@ -21,6 +21,11 @@ lane_t *lane_new(size_t capacity, size_t item_bytes);
 /* Frees the lane with whatever items it holds (items are plain octets here). Sets *l to NULL. */
 void lane_free(lane_t **l);
 
+/* Both sides have ended: gives what nobody will take any more to `discard`, the overflow's items too, and frees the
+ * lane. Harmless if *l is NULL. */
+typedef void lane_discard_t(const void *item);
+void lane_discard(lane_t **l, lane_discard_t *discard);
+
 /* Producer: takes a copy of the item in every case. */
 void lane_push(lane_t *l, const void *item);
 

@@ -159,16 +159,14 @@ void io_side_ask_quit(io_side_t *io)
     os_wakeup_ring(io->wakeup);
 }
 
+static void close_accepted(const void *item)
+{
+    close(*(const int *)item);
+}
+
 void io_side_join(io_side_t *io)
 {
     if (io->thread)
         os_thread_join(&io->thread);
-    if (!io->accepted)
-        return;
-    do {
-        (void)lane_flush(io->accepted);
-        for (const int *fd; (fd = lane_peek(io->accepted)) != NULL; lane_pop(io->accepted))
-            close(*fd);
-        (void)lane_release(io->accepted);
-    } while (lane_overflow(io->accepted) > 0);
+    lane_discard(&io->accepted, close_accepted);
 }

@@ -35,37 +35,23 @@ void journal_init(journal_t *j, size_t ring_items)
     j->read = lane_new(ring_items, sizeof(read_request_t *));
 }
 
-static void free_batch(void *item)
+static void discard_batch(const void *item)
 {
-    batch_free(item);
+    batch_free(*(batch_t *const *)item);
 }
 
-static void free_read(void *item)
+static void discard_read(const void *item)
 {
-    read_request_t *r = item;
+    read_request_t *r = *(read_request_t *const *)item;
     for (size_t i = 0; i < r->count; i++)
         message_free(r->items[i].message);
     mem_free(r);
 }
 
-/* Both threads are gone: what they left in the lane, and in its overflow, is ours. */
-static void empty(lane_t **lane, void (*free_item)(void *item))
-{
-    if (*lane == NULL)
-        return;
-    do {
-        (void)lane_flush(*lane);
-        for (void *const *item; (item = lane_peek(*lane)) != NULL; lane_pop(*lane))
-            free_item(*item);
-        (void)lane_release(*lane);
-    } while (lane_overflow(*lane) > 0);
-    lane_free(lane);
-}
-
 void journal_deinit(journal_t *j)
 {
-    empty(&j->batches, free_batch);
-    empty(&j->done, free_batch);
-    empty(&j->reads, free_read);
-    empty(&j->read, free_read);
+    lane_discard(&j->batches, discard_batch);
+    lane_discard(&j->done, discard_batch);
+    lane_discard(&j->reads, discard_read);
+    lane_discard(&j->read, discard_read);
 }

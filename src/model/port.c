@@ -20,37 +20,22 @@ void port_init(port_t *p, size_t ring_items)
     };
 }
 
-/* Frees what the items of a lane own that nobody will take any more. */
-static void discard_commands(lane_t *lane)
+static void discard_command(const void *item)
 {
-    do {
-        (void)lane_flush(lane);
-        for (const command_t *next; (next = lane_peek(lane)) != NULL; lane_pop(lane)) {
-            command_t c = *next;
-            command_discard(&c);
-        }
-        (void)lane_release(lane);
-    } while (lane_overflow(lane) > 0);
+    command_t c = *(const command_t *)item;
+    command_discard(&c);
 }
 
-static void discard_events(lane_t *lane)
+static void discard_event(const void *item)
 {
-    do {
-        (void)lane_flush(lane);
-        for (const event_t *next; (next = lane_peek(lane)) != NULL; lane_pop(lane)) {
-            event_t e = *next;
-            event_discard(&e);
-        }
-        (void)lane_release(lane);
-    } while (lane_overflow(lane) > 0);
+    event_t e = *(const event_t *)item;
+    event_discard(&e);
 }
 
 void port_deinit(port_t *p)
 {
-    discard_commands(p->commands);
-    discard_events(p->events);
-    lane_free(&p->commands);
-    lane_free(&p->events);
+    lane_discard(&p->commands, discard_command);
+    lane_discard(&p->events, discard_event);
     mem_free(p->clients);
     mem_free(p->free_numbers);
     *p = (port_t){0};

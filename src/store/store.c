@@ -49,18 +49,11 @@ store_t *store_open(disk_t *disk, const store_options_t *options, store_apply_t 
     return s;
 }
 
-/* Segments that the helper made and the log did not take. */
-static void close_ready(store_t *s)
+/* One that the helper made and the log did not take. */
+static void close_segment(const void *item)
 {
-    do {
-        (void)lane_flush(s->ready);
-        for (const segment_t *item; (item = lane_peek(s->ready)) != NULL; lane_pop(s->ready)) {
-            segment_t segment = *item;
-            disk_close(&segment.file);
-        }
-        (void)lane_release(s->ready);
-    } while (lane_overflow(s->ready) > 0);
-    lane_free(&s->ready);
+    segment_t segment = *(const segment_t *)item;
+    disk_close(&segment.file);
 }
 
 void store_close(store_t **store)
@@ -71,7 +64,7 @@ void store_close(store_t **store)
         return;
     if (!s->log_side.has_failed && log_side_mark(s, &err) != 0 && s->options.log)
         log_line(s->options.log, LOG_ERROR, "store: %s", err.text);
-    close_ready(s);
+    lane_discard(&s->ready, close_segment);
     log_side_deinit(&s->log_side);
     helper_side_deinit(&s->helper);
     lane_free(&s->news);

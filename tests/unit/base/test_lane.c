@@ -38,6 +38,30 @@ static void a_push_is_taken_also_when_the_ring_is_full(void **state)
     lane_free(&l);
 }
 
+static int discarded;
+
+static void note_discarded(const void *item)
+{
+    assert_int_equal(*(const int *)item, discarded);
+    discarded++;
+}
+
+static void what_nobody_took_is_discarded_in_order_with_the_overflow(void **state)
+{
+    (void)state;
+    discarded = 1;
+    lane_t *l = lane_new(2, sizeof(int));
+    for (int i = 0; i < 10; i++)
+        lane_push(l, &i);
+    (void)lane_flush(l);
+    assert_int_equal(take(l), 0);
+    lane_discard(&l, note_discarded);
+    assert_int_equal(discarded, 10);
+    assert_null(l);
+    lane_discard(&l, note_discarded);
+    assert_int_equal(discarded, 10);
+}
+
 static void what_overflowed_comes_behind_what_was_there_and_before_what_follows(void **state)
 {
     (void)state;
@@ -158,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_push_is_taken_also_when_the_ring_is_full),
+        cmocka_unit_test(what_nobody_took_is_discarded_in_order_with_the_overflow),
         cmocka_unit_test(what_overflowed_comes_behind_what_was_there_and_before_what_follows),
         cmocka_unit_test(there_is_no_room_until_the_overflow_has_moved_on),
         cmocka_unit_test(flush_tells_once_that_items_came),
