@@ -152,8 +152,7 @@ static void send_content(amqp_session_t *s, const event_t *e, amqp_method_id id,
     bytes_t properties = message_properties(m), body = in_parts ? BYTES("") : message_body(m);
     size_t room = METHOD_FRAME_MOST_BYTES + HEADER_FRAME_BYTES + properties.len + copy_bytes(s, body);
 
-    /* A buffer over the output's own memory: within its limit it never moves. */
-    buffer_t b = {.data = output_reserve(o, room), .capacity = room, .limit_bytes = room};
+    buffer_t b = buffer_over(output_reserve(o, room), room);
     amqp_write_method(&b, e->channel, id, method);
     amqp_write_header(&b, e->channel, body_bytes, properties);
     send_body(s, &b, e->channel, body);
@@ -179,7 +178,7 @@ void amqp_on_content(amqp_session_t *s, event_t *e)
     size_t room = copy_bytes(s, body);
     buffer_t b = {0};
     if (room > 0)
-        b = (buffer_t){.data = output_reserve(o, room), .capacity = room, .limit_bytes = room};
+        b = buffer_over(output_reserve(o, room), room);
     send_body(s, &b, e->channel, body);
     content_written(s, begin, ch->sending_delivered);
 }

@@ -106,6 +106,13 @@ typedef struct buffer {
 } buffer_t;
 
 void buffer_init(buffer_t *b, size_t limit_bytes);
+
+/* One over memory that is somebody else's: `bytes` octets, not 0; it never moves, and is not freed. */
+static inline buffer_t buffer_over(void *memory, size_t bytes)
+{
+    return (buffer_t){.data = memory, .capacity = bytes, .limit_bytes = bytes};
+}
+
 void buffer_free(buffer_t *b);
 
 /* Forgets the content, keeps the memory, clears `failed`. */

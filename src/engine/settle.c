@@ -17,7 +17,7 @@ static void flush_queue(queue_t *q)
     engine_t *e = q->vhost->engine;
     record_t r = {.type = RECORD_SETTLE, .queue = q->id, .kind = (uint8_t)q->settled_reason};
     uint8_t octets[20]; /* e->places may be in use: a batch closes while a record is made */
-    buffer_t range = {.data = octets, .capacity = sizeof octets, .limit_bytes = sizeof octets};
+    buffer_t range = buffer_over(octets, sizeof octets);
     record_list_put(&range, &r.list.count, q->settled_first, q->settled_count);
     r.list.octets = buffer_bytes(&range);
     list_remove(&q->settling);

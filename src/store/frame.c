@@ -14,18 +14,6 @@
 #define CHECKED_FROM  8 /* the checksum is of the octets from here on */
 #define RECORD_NO_MAX (UINT64_MAX / 2)
 
-static void put_u32(uint8_t *at, uint32_t v)
-{
-    for (int i = 0; i < 4; i++)
-        at[i] = (uint8_t)(v >> (24 - 8 * i));
-}
-
-static void put_u64(uint8_t *at, uint64_t v)
-{
-    for (int i = 0; i < 8; i++)
-        at[i] = (uint8_t)(v >> (56 - 8 * i));
-}
-
 /* Any change of the place changes all of the seed. */
 static uint64_t place_seed(const frame_place_t *place)
 {
@@ -43,8 +31,9 @@ static uint64_t head_checksum(bytes_t head, const frame_place_t *place)
 void frame_write_piece(uint8_t *entry, const log_identity_t *log, bytes_t content)
 {
     assert(content.len <= UINT32_MAX);
-    put_u32(entry, (uint32_t)content.len);
-    put_u64(entry + 4, checksum_of(content, log->key));
+    buffer_t out = buffer_over(entry, FRAME_PIECE_BYTES);
+    write_u32(&out, (uint32_t)content.len);
+    write_u64(&out, checksum_of(content, log->key));
 }
 
 void frame_seal(uint8_t *head, frame_t *f, const frame_place_t *place)
@@ -53,25 +42,29 @@ void frame_seal(uint8_t *head, frame_t *f, const frame_place_t *place)
     assert(f->bytes >= head_bytes);
     f->log_id = place->log.id;
     f->segment = place->segment;
-    put_u32(head + 8, FRAME_MAGIC);
-    head[12] = f->kind;
-    head[13] = f->flags;
-    head[14] = head[15] = 0;
-    put_u64(head + 16, f->bytes);
-    put_u32(head + 24, f->metadata_bytes);
-    put_u32(head + 28, f->piece_count);
-    put_u64(head + 32, f->log_id);
-    put_u64(head + 40, f->segment);
-    put_u64(head + 48, f->epoch);
-    put_u64(head + 56, f->incarnation);
-    put_u64(head + 64, f->first);
-    put_u32(head + 72, f->records);
-    put_u32(head + 76, 0);
-    put_u64(head + 80, f->durable_through);
-    put_u64(head + 88, f->needed_from);
-    put_u64(head + 96, f->previous);
+    buffer_t out = buffer_over(head, FRAME_FIXED_BYTES);
+    write_u64(&out, 0); /* the checksum, once all else is there */
+    write_u32(&out, FRAME_MAGIC);
+    write_u8(&out, f->kind);
+    write_u8(&out, f->flags);
+    write_u16(&out, 0);
+    write_u64(&out, f->bytes);
+    write_u32(&out, f->metadata_bytes);
+    write_u32(&out, f->piece_count);
+    write_u64(&out, f->log_id);
+    write_u64(&out, f->segment);
+    write_u64(&out, f->epoch);
+    write_u64(&out, f->incarnation);
+    write_u64(&out, f->first);
+    write_u32(&out, f->records);
+    write_u32(&out, 0);
+    write_u64(&out, f->durable_through);
+    write_u64(&out, f->needed_from);
+    write_u64(&out, f->previous);
+    assert(out.len == FRAME_FIXED_BYTES);
     f->checksum = head_checksum(bytes_make(head, (size_t)head_bytes), place);
-    put_u64(head, f->checksum);
+    buffer_clear(&out);
+    write_u64(&out, f->checksum);
 }
 
 /* ---- reading ---- */

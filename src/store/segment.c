@@ -30,21 +30,18 @@ bool segment_parse_name(const char *name, uint64_t *number)
 
 /* ---- headers ---- */
 
-static void put(uint8_t *at, uint64_t v, int octets)
-{
-    for (int i = 0; i < octets; i++)
-        at[i] = (uint8_t)(v >> (8 * (octets - 1 - i)));
-}
-
 void segment_write_header(uint8_t out[SEGMENT_HEADER_BYTES], const log_identity_t *log, uint64_t number)
 {
     memset(out, 0, SEGMENT_HEADER_BYTES);
-    memcpy(out, magic, sizeof magic);
-    put(out + 8, SEGMENT_FORMAT, 4);
-    put(out + 16, log->id, 8);
-    put(out + 24, log->key, 8);
-    put(out + 32, number, 8);
-    put(out + CHECKED, checksum_of(bytes_make(out, CHECKED), 0), 8);
+    buffer_t header = buffer_over(out, SEGMENT_HEADER_BYTES);
+    write_bytes(&header, bytes_make(magic, sizeof magic));
+    write_u32(&header, SEGMENT_FORMAT);
+    write_u32(&header, 0);
+    write_u64(&header, log->id);
+    write_u64(&header, log->key);
+    write_u64(&header, number);
+    assert(header.len == CHECKED);
+    write_u64(&header, checksum_of(buffer_bytes(&header), 0));
 }
 
 segment_state_t segment_read_header(bytes_t octets, segment_header_t *out)
