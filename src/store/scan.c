@@ -12,12 +12,24 @@ static frame_place_t place_at(scan_t *s, size_t index, uint64_t offset)
     return (frame_place_t){s->catalog.log, scan_segment(s, index)->number, offset};
 }
 
-static void tell_fault(scan_t *s, const char *file, uint64_t offset, bool fatal, const char *what)
+static void tell(scan_t *s, const char *file, uint64_t offset, bool fatal, const char *what)
 {
     s->faults++;
     s->fatal_faults += fatal;
     if (s->visitor->fault)
         s->visitor->fault(s->visitor->context, file, offset, fatal, what);
+}
+
+static void tell_fault(scan_t *s, const char *file, uint64_t offset, const char *what)
+{
+    tell(s, file, offset, false, what);
+}
+
+/* 0: the log is read all the same; -1: this ends the scan. */
+static int tell_fatal(scan_t *s, const char *file, uint64_t offset, const char *what, error_t *err)
+{
+    tell(s, file, offset, true, what);
+    return s->serve_damaged ? 0 : error_set(err, "%s at %llu: %s", file, (ull)offset, what);
 }
 
 /* ---- one group: giving its records ---- */
@@ -34,7 +46,7 @@ static void tell_damaged(scan_t *s, uint64_t offset, record_no number)
 {
     char what[64];
     text_format(what, sizeof what, "the content of record %llu is damaged", (ull)number);
-    tell_fault(s, scan_segment(s, s->current)->name, offset, false, what);
+    tell_fault(s, scan_segment(s, s->current)->name, offset, what);
     s->damaged_contents++;
 }
 
@@ -112,7 +124,6 @@ static int accept_group(scan_t *s, const log_group_t *g, error_t *err)
     here->end = g->next;
     if (s->first == 0)
         s->first = g->frame.first;
-    s->bytes += g->end - g->at;
     scan_raise(&s->durable, g->frame.durable_through);
     scan_raise(&s->needed_from, g->frame.needed_from);
     state_durable(s, g->frame.kind == FRAME_START ? g->frame.first - 1 : g->frame.durable_through);
@@ -135,8 +146,7 @@ static int enter(scan_t *s, size_t index, uint64_t at, uint64_t incarnation, err
     if (rc != 0)
         return rc;
     if (here->header != SEGMENT_WHOLE) /* damage, or a crash while it was being recycled */
-        tell_fault(s, here->name, 0, false,
-                   "the header is not whole; what it said is known from other segments");
+        tell_fault(s, here->name, 0, "the header is not whole; what it said is known from other segments");
     s->current = index;
     s->is_at_end = false;
     s->at = s->search_from = at;
@@ -205,9 +215,8 @@ static int tell_lost(scan_t *s, const char *file, uint64_t offset, record_no fro
     char what[128];
     text_format(what, sizeof what, "records %llu to %llu are damaged, though they were synced", (ull)from,
                 (ull)last);
-    tell_fault(s, file, offset, true, what);
     s->lost_ranges++;
-    return s->serve_damaged ? 0 : error_set(err, "%s at %llu: %s", file, (ull)offset, what);
+    return tell_fatal(s, file, offset, what, err);
 }
 
 /* The chain is broken where something durable was. */
@@ -222,7 +231,7 @@ static int leave_out(scan_t *s, error_t *err)
     uint64_t offset;
     const char *file = place_of_damage(s, &r, &offset);
     if (last < next)
-        tell_fault(s, file, offset, false, "a frame is damaged; no record is lost");
+        tell_fault(s, file, offset, "a frame is damaged; no record is lost");
     else if ((rc = tell_lost(s, file, offset, next, last, err)) != 0)
         return rc;
     if (goes_on)
@@ -238,11 +247,8 @@ static int leave_out(scan_t *s, error_t *err)
 /* What cannot be read may have been durable. */
 static int tell_unreadable(scan_t *s, error_t *err)
 {
-    static const char what[] =
-        "the disk cannot read what follows here, so it is not known where the log ends";
-    const char *file = scan_segment(s, s->current)->name;
-    tell_fault(s, file, s->at, true, what);
-    return s->serve_damaged ? 0 : error_set(err, "%s at %llu: %s", file, (ull)s->at, what);
+    return tell_fatal(s, scan_segment(s, s->current)->name, s->at,
+                      "the disk cannot read what follows here, so it is not known where the log ends", err);
 }
 
 /* What is cut: valid frames behind the end, or the trace of one. */
@@ -275,10 +281,8 @@ static int end_log(scan_t *s, error_t *err)
 /* There is always a file behind a segment that was left. */
 static int tell_missing(scan_t *s, error_t *err)
 {
-    static const char what[] = "the log went on behind this segment, but no other is there";
-    const char *file = scan_segment(s, s->current)->name;
-    tell_fault(s, file, s->at - FRAME_MARK_BYTES, true, what);
-    return s->serve_damaged ? 0 : error_set(err, "%s at %llu: %s", file, (ull)s->at - FRAME_MARK_BYTES, what);
+    return tell_fatal(s, scan_segment(s, s->current)->name, s->at - FRAME_MARK_BYTES,
+                      "the log went on behind this segment, but no other is there", err);
 }
 
 /* The chain does not go on in this segment. */
@@ -352,8 +356,7 @@ static int begin(scan_t *s, error_t *err)
     }
     if (r.segment == SCAN_NOWHERE)
         return leave_segment(s, err);
-    tell_fault(s, scan_segment(s, r.segment)->name, SEGMENT_HEADER_BYTES, false,
-               "the first frame is damaged");
+    tell_fault(s, scan_segment(s, r.segment)->name, SEGMENT_HEADER_BYTES, "the first frame is damaged");
     return resume_at(s, &r, err);
 }
 

@@ -69,7 +69,7 @@ typedef struct scan {
     uint64_t incarnation;  /* the highest */
     tail_group_t *tail;    /* all groups above `stated`, in order */
     size_t tail_begin, tail_end, tail_capacity;
-    uint64_t frames, record_count, bytes, cut_bytes, damaged_contents, lost_ranges, faults, fatal_faults;
+    uint64_t frames, record_count, cut_bytes, damaged_contents, lost_ranges, faults, fatal_faults;
 } scan_t;
 
 /* Reads the catalog and goes through the log. -1: the disk failed, or the log is damaged; the reason names the place.
