@@ -5,7 +5,6 @@
 #include "cli/log.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -30,33 +29,6 @@ static const char help[] =
 
 static const char *const parts[] = {"verify", "inspect"};
 
-void log_print_fault(const char *file, uint64_t offset, bool fatal, const char *what)
-{
-    printf("%s: offset %" PRIu64 ": %s%s\n", file, offset, what,
-           fatal ? " (a broker would not start on it)" : "");
-}
-
-void log_print_summary(const log_options_t *o, const log_summary_t *s)
-{
-    char size[32];
-    printf("%s: %" PRIu64 " segments, %" PRIu64 " frames, %s; ", o->folder, s->segments, s->frames,
-           print_size((double)s->bytes, size, sizeof size));
-    if (s->records > 0)
-        printf("%" PRIu64 " records, %" PRIu64 " to %" PRIu64 ", durable through %" PRIu64 "; ", s->records,
-               s->first, s->last, s->durable_through);
-    else
-        printf("no record; ");
-    if (s->tail_bytes > 0)
-        printf("%" PRIu64 " octets behind the last whole group; ", s->tail_bytes);
-    if (s->faults == 0)
-        printf("no fault\n");
-    else
-        printf("%" PRIu64 " fault%s, %" PRIu64 " fatal\n", s->faults, s->faults == 1 ? "" : "s",
-               s->fatal_faults);
-}
-
-/* ---- the verb ---- */
-
 static int parse_option(int argc, char **argv, int *i, log_options_t *o)
 {
     const char *from = NULL;
@@ -80,13 +52,13 @@ static int parse_option(int argc, char **argv, int *i, log_options_t *o)
 
 static int parse(int argc, char **argv, log_options_t *o)
 {
-    *o = (log_options_t){0};
+    *o = (log_options_t){.lists = strcmp(argv[1], "inspect") == 0};
     for (int i = 2; i < argc; i++)
         if (parse_option(argc, argv, &i, o) != CLI_DONE)
             return CLI_WRONG_USE;
     if (!o->folder)
         return cli_complain(CLI_WRONG_USE, "log %s needs the folder of the log", argv[1]);
-    if (strcmp(argv[1], "verify") == 0 && (o->json || o->records || o->from > 0))
+    if (!o->lists && (o->json || o->records || o->from > 0))
         return cli_complain(CLI_WRONG_USE, "log verify takes a folder only");
     return CLI_DONE;
 }
@@ -106,11 +78,11 @@ static disk_t *open_folder(const char *folder, error_t *err)
     return os_disk_open(folder, err);
 }
 
-static int run_on(const log_options_t *o, bool verify)
+static int run_on(const log_options_t *o)
 {
     error_t err;
     disk_t *disk = open_folder(o->folder, &err);
-    int code = disk ? (verify ? log_verify : log_inspect)(o, disk, &err) : -1;
+    int code = disk ? log_inspect(o, disk, &err) : -1;
     disk_free(&disk);
     return code >= 0 ? code : cli_complain(CLI_WRONG_USE, "%s", err.text);
 }
@@ -120,14 +92,13 @@ static int run(int argc, char **argv)
     log_options_t o;
     if (argc < 2)
         return cli_complain(CLI_WRONG_USE, "log: verify or inspect? chaski log --help");
-    bool verify = strcmp(argv[1], "verify") == 0;
-    if (!verify && strcmp(argv[1], "inspect") != 0) {
+    if (strcmp(argv[1], "verify") != 0 && strcmp(argv[1], "inspect") != 0) {
         const char *nearest = cli_nearest(argv[1], parts, 2);
         return cli_complain(CLI_WRONG_USE, "log knows no '%s'%s%s%s; chaski log --help", argv[1],
                             nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
     }
     int code = parse(argc, argv, &o);
-    return code == CLI_DONE ? run_on(&o, verify) : code;
+    return code == CLI_DONE ? run_on(&o) : code;
 }
 
 const verb_t verb_log = {"log", "the log on disk: is it whole, and what is in it", help, run};

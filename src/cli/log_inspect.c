@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * log_inspect.c: `chaski log inspect DIR`: what is in the log, for people or, with --json, one object a line. */
+ * log_inspect.c: what is in the log and what is wrong with it, for people or, with --json, one object a line. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -156,6 +156,12 @@ static void record(void *context, record_no n, const record_t *r, bytes_t conten
     (o->json ? print_json_record : print_record)(n, r, content, damaged);
 }
 
+static void print_fault(const char *file, uint64_t offset, bool fatal, const char *what)
+{
+    printf("%s: offset %" PRIu64 ": %s%s\n", file, offset, what,
+           fatal ? " (a broker would not start on it)" : "");
+}
+
 static void fault(void *context, const char *file, uint64_t offset, bool fatal, const char *what)
 {
     const log_options_t *o = context;
@@ -164,7 +170,7 @@ static void fault(void *context, const char *file, uint64_t offset, bool fatal, 
                                   number(offset), "fatal", fatal, "what",
                                   print_json_text(bytes_string(what))));
     else
-        log_print_fault(file, offset, fatal, what);
+        print_fault(file, offset, fatal, what);
 }
 
 static void print_json_summary(const log_summary_t *s)
@@ -181,11 +187,32 @@ static void print_json_summary(const log_summary_t *s)
     print_json_line(out);
 }
 
+static void print_summary(const log_options_t *o, const log_summary_t *s)
+{
+    char size[32];
+    printf("%s: %" PRIu64 " segments, %" PRIu64 " frames, %s; ", o->folder, s->segments, s->frames,
+           print_size((double)s->bytes, size, sizeof size));
+    if (s->records > 0)
+        printf("%" PRIu64 " records, %" PRIu64 " to %" PRIu64 ", durable through %" PRIu64 "; ", s->records,
+               s->first, s->last, s->durable_through);
+    else
+        printf("no record; ");
+    if (s->tail_bytes > 0)
+        printf("%" PRIu64 " octets behind the last whole group; ", s->tail_bytes);
+    if (s->faults == 0)
+        printf("no fault\n");
+    else
+        printf("%" PRIu64 " fault%s, %" PRIu64 " fatal\n", s->faults, s->faults == 1 ? "" : "s",
+               s->fatal_faults);
+}
+
 int log_inspect(const log_options_t *o, disk_t *disk, error_t *err)
 {
     log_summary_t summary;
     log_options_t options = *o;
-    log_visitor_t visitor = {&options, segment, frame, record, fault};
+    log_visitor_t visitor = {.context = &options, .fault = fault};
+    if (o->lists)
+        visitor = (log_visitor_t){&options, segment, frame, record, fault};
     if (log_read(disk, &visitor, &summary, err) != 0)
         return -1;
     if (summary.segments == 0)
@@ -193,6 +220,6 @@ int log_inspect(const log_options_t *o, disk_t *disk, error_t *err)
     if (o->json)
         print_json_summary(&summary);
     else
-        log_print_summary(o, &summary);
+        print_summary(o, &summary);
     return summary.faults == 0 ? CLI_DONE : CLI_FAILED;
 }
