@@ -15,17 +15,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "model/port.h"
+#include "model/store_counts.h"
 
 typedef struct admin admin_t;
-
-/* The log on disk. */
-typedef struct admin_store_counts {
-    uint64_t segments;                       /* with records */
-    uint64_t segments_free;                  /* lying ready */
-    uint64_t bytes;                          /* of all its files */
-    uint64_t appended_bytes, syncs, records; /* since it was opened */
-    uint64_t sync_ms_most;                   /* the longest sync */
-} admin_store_counts_t;
 
 /* The process and its machine; UINT64_MAX: not known. */
 typedef struct admin_machine {
@@ -38,7 +30,7 @@ typedef struct admin_sources {
     void *context;
     void (*machine)(void *context, admin_machine_t *out);
     uint64_t (*longest_step_us)(void *context);
-    void (*store)(void *context, admin_store_counts_t *out); /* NULL: nothing is stored */
+    void (*store)(void *context, store_counts_t *out); /* NULL: nothing is stored */
 } admin_sources_t;
 
 /* A socket that the broker listens on. */

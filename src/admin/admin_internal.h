@@ -104,7 +104,7 @@ typedef struct view {
     uint64_t uptime_ms, longest_step_us;
     admin_machine_t machine;
     bool has_store;
-    admin_store_counts_t store;
+    store_counts_t store;
 } view_t;
 
 typedef void answer_t(const view_t *v, reply_t *r);

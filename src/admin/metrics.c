@@ -157,7 +157,7 @@ static void write_metric(const view_t *v, const metric_t *m, buffer_t *out)
 void answer_metrics(const view_t *v, reply_t *r)
 {
     const query_counts_t *c = &v->query->counts;
-    const admin_store_counts_t *s = &v->store;
+    const store_counts_t *s = &v->store;
     const metric_t metrics[] = {
 #define X(name, type, labels, known, value, help)                                                            \
     {"# HELP " #name " " help "\n# TYPE " #name " " TYPE_##type "\n" #name, labels_##labels, known,          \

@@ -72,7 +72,7 @@ static json_t *listeners(const admin_options_t *about)
 
 static json_t *store(const view_t *v)
 {
-    const admin_store_counts_t *s = &v->store;
+    const store_counts_t *s = &v->store;
     json_t *out = json_object();
     json_object_set_new(out, "segments", number(s->segments));
     json_object_set_new(out, "segments_free", number(s->segments_free));

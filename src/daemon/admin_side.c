@@ -15,8 +15,9 @@ static void machine(void *context, admin_machine_t *out)
         .resident_bytes = os_memory_resident(),
         .open_files = os_open_files(),
         .open_files_max = os_file_limit(),
-        .disk_free_bytes = os_disk_free(a->options.settings->data_dir),
     };
+    if (disk_free_bytes(a->options.store->disk, &out->disk_free_bytes, NULL) != 0)
+        out->disk_free_bytes = UINT64_MAX;
 }
 
 static uint64_t longest_step_us(void *context)
@@ -25,10 +26,10 @@ static uint64_t longest_step_us(void *context)
     return atomic_load_explicit(&a->options.engine->longest_step_us, memory_order_relaxed);
 }
 
-static void store(void *context, admin_store_counts_t *out)
+static void store(void *context, store_counts_t *out)
 {
     const admin_side_t *a = context;
-    a->options.store(a->options.store_context, out);
+    store_count(a->options.store->store, out);
 }
 
 /* ---- who wakes whom ---- */
@@ -71,7 +72,7 @@ int admin_side_init(admin_side_t *a, const admin_side_options_t *options, error_
         .auth = options->auth,
         .log = options->log,
         .clock = os_clock(),
-        .sources = {a, machine, longest_step_us, options->store ? store : NULL},
+        .sources = {a, machine, longest_step_us, store},
         .wakeup = {a, os_wakeup_fd(a->wakeup), prepare, cancel, wake_engine},
         .cluster_name = options->cluster_name,
         .node = options->node,

@@ -8,9 +8,6 @@
 #include "daemon/engine_side.h"
 #include "os/os.h"
 
-/* The log's counts, by whoever has one. */
-typedef void admin_store_t(void *context, admin_store_counts_t *out);
-
 typedef struct admin_side_options {
     const settings_t *settings;
     const char *cluster_name, *node;
@@ -18,8 +15,7 @@ typedef struct admin_side_options {
     const log_t *log;
     const admin_listeners_t *listeners; /* filled later */
     engine_side_t *engine;              /* with its wake-up made */
-    admin_store_t *store;               /* NULL: nothing is stored */
-    void *store_context;
+    const store_side_t *store;          /* open */
 } admin_side_options_t;
 
 typedef struct admin_side {

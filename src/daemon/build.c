@@ -167,21 +167,6 @@ static int join_threads(broker_t *b, error_t *err)
     return 0;
 }
 
-static void count_store(void *context, admin_store_counts_t *out)
-{
-    store_counts_t counts;
-    store_count(context, &counts);
-    *out = (admin_store_counts_t){
-        .segments = counts.segments,
-        .segments_free = counts.segments_free,
-        .bytes = counts.bytes,
-        .appended_bytes = counts.appended_bytes,
-        .syncs = counts.syncs,
-        .records = counts.records,
-        .sync_ms_most = counts.sync_ms_most,
-    };
-}
-
 static int open_admin(broker_t *b, error_t *err)
 {
     admin_side_options_t options = {
@@ -192,8 +177,7 @@ static int open_admin(broker_t *b, error_t *err)
         .log = b->options.log,
         .listeners = &b->listeners,
         .engine = &b->engine,
-        .store = count_store,
-        .store_context = b->store.store,
+        .store = &b->store,
     };
     return admin_side_init(&b->admin, &options, err);
 }

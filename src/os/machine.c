@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -56,14 +55,6 @@ uint64_t os_open_files(void)
         count += entry->d_name[0] != '.';
     closedir(folder);
     return count - 1; /* without the one this took */
-}
-
-uint64_t os_disk_free(const char *path)
-{
-    struct statvfs disk;
-    if (statvfs(path, &disk) != 0)
-        return UINT64_MAX;
-    return (uint64_t)disk.f_bavail * disk.f_frsize;
 }
 
 /* The number in a limit file; UINT64_MAX if it says "max" or there is no such file. */

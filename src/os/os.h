@@ -61,9 +61,6 @@ uint64_t os_raise_file_limit(void);
 uint64_t os_file_limit(void);
 uint64_t os_open_files(void);
 
-/* Octets that may still be written where `path` is; UINT64_MAX if that is not known. */
-uint64_t os_disk_free(const char *path);
-
 /* Memory this process may use: the cgroup's limit (v2 or v1) if there is one below it, else the machine's. */
 uint64_t os_memory_total(void);
 

@@ -19,6 +19,7 @@
 #include "base/disk.h"
 #include "base/log.h"
 #include "model/journal.h"
+#include "model/store_counts.h"
 
 typedef struct store store_t;
 
@@ -86,12 +87,4 @@ int store_log_idle(store_t *s, error_t *err);
 bool store_helper_turn(store_t *s, unsigned *wake);
 
 /* For metrics; any thread. */
-typedef struct store_counts {
-    uint64_t segments;                       /* with records */
-    uint64_t segments_free;                  /* lying ready */
-    uint64_t bytes;                          /* of all its files */
-    uint64_t appended_bytes, syncs, records; /* since it was opened */
-    uint64_t sync_ms_most;                   /* the longest sync, by the options' clock */
-} store_counts_t;
-
 void store_count(const store_t *s, store_counts_t *counts);

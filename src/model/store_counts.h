@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store_counts.h: how the log on disk is, in numbers: the store counts, who shows them does not know it. */
+#pragma once
+
+#include <stdint.h>
+
+typedef struct store_counts {
+    uint64_t segments;                       /* with records */
+    uint64_t segments_free;                  /* lying ready */
+    uint64_t bytes;                          /* of all its files */
+    uint64_t appended_bytes, syncs, records; /* since it was opened */
+    uint64_t sync_ms_most;                   /* the longest sync, by the store's clock */
+} store_counts_t;
