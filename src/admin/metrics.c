@@ -22,11 +22,11 @@
     X(rabbitmq_channels, GAUGE, NONE, true, c->channels, "Channels currently open")                          \
     X(rabbitmq_consumers, GAUGE, NONE, true, c->consumers, "Consumers currently connected")                  \
     X(rabbitmq_queues, GAUGE, NONE, true, c->queues, "Queues available")                                     \
-    X(rabbitmq_queue_messages_ready, GAUGE, NONE, true, c->ready,                                            \
+    X(rabbitmq_queue_messages_ready, GAUGE, NONE, true, c->messages_ready,                                   \
       "Messages ready to be delivered to consumers")                                                         \
-    X(rabbitmq_queue_messages_unacked, GAUGE, NONE, true, c->unacked,                                        \
+    X(rabbitmq_queue_messages_unacked, GAUGE, NONE, true, c->messages_unacked,                               \
       "Messages delivered to consumers but not yet acknowledged")                                            \
-    X(rabbitmq_queue_messages, GAUGE, NONE, true, c->ready + c->unacked,                                     \
+    X(rabbitmq_queue_messages, GAUGE, NONE, true, c->messages_ready + c->messages_unacked,                   \
       "Sum of ready and unacknowledged messages - total queue depth")                                        \
     X(rabbitmq_global_messages_received_total, COUNTER, PROTOCOL, true, c->published,                        \
       "Total number of messages received from publishers")                                                   \
@@ -56,11 +56,12 @@
     X(chaski_exchanges, GAUGE, NONE, true, c->exchanges, "Exchanges")                                        \
     X(chaski_bindings, GAUGE, NONE, true, c->bindings, "Bindings")                                           \
     X(chaski_message_memory_bytes, GAUGE, NONE, true, c->memory_bytes, "Memory of messages")                 \
-    X(chaski_messages_damaged, GAUGE, NONE, true, c->damaged,                                                \
+    X(chaski_messages_damaged, GAUGE, NONE, true, c->messages_damaged,                                       \
       "Messages left out because what the disk gave back is not what was written")                           \
     X(chaski_engine_longest_step_seconds, GAUGE, NONE, true, (double)v->longest_step_us / 1000000,           \
       "CPU time of the engine's longest step since the start")                                               \
-    X(chaski_log_record, COUNTER, NONE, v->has_store, c->log_record, "Number of the last record of the log") \
+    X(chaski_log_record, COUNTER, NONE, v->has_store, c->last_record,                                        \
+      "Number of the last record of the log")                                                                \
     X(chaski_log_durable_record, COUNTER, NONE, v->has_store, c->durable_record,                             \
       "Number of the last record that is on disk and synced")                                                \
     X(chaski_store_segments, GAUGE, NONE, v->has_store, s->segments,                                         \
@@ -156,7 +157,7 @@ static void write_metric(const view_t *v, const metric_t *m, buffer_t *out)
 
 void answer_metrics(const view_t *v, reply_t *r)
 {
-    const query_counts_t *c = &v->query->counts;
+    const engine_counts_t *c = &v->query->counts;
     const store_counts_t *s = &v->store;
     const metric_t metrics[] = {
 #define X(name, type, labels, known, value, help)                                                            \

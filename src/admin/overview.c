@@ -22,20 +22,21 @@ static json_t *exchange_types(void)
     return out;
 }
 
-static json_t *queue_totals(const query_counts_t *c)
+static json_t *queue_totals(const engine_counts_t *c)
 {
-    return json_pack("{s:o, s:o, s:o}", "messages", number(c->ready + c->unacked), "messages_ready",
-                     number(c->ready), "messages_unacknowledged", number(c->unacked));
+    return json_pack("{s:o, s:o, s:o}", "messages", number(c->messages_ready + c->messages_unacked),
+                     "messages_ready", number(c->messages_ready), "messages_unacknowledged",
+                     number(c->messages_unacked));
 }
 
-static json_t *object_totals(const query_counts_t *c)
+static json_t *object_totals(const engine_counts_t *c)
 {
     return json_pack("{s:o, s:o, s:o, s:o, s:o}", "channels", number(c->channels), "connections",
                      number(c->connections), "consumers", number(c->consumers), "exchanges",
                      number(c->exchanges), "queues", number(c->queues));
 }
 
-static json_t *message_stats(const query_counts_t *c)
+static json_t *message_stats(const engine_counts_t *c)
 {
     return json_pack("{s:o, s:o, s:o, s:o, s:o}", "publish", number(c->published), "confirm",
                      number(c->confirmed), "deliver_get", number(c->delivered), "ack", number(c->acked),
@@ -81,12 +82,12 @@ static json_t *store(const view_t *v)
     json_object_set_new(out, "syncs", number(s->syncs));
     json_object_set_new(out, "records", number(s->records));
     json_object_set_new(out, "sync_ms_most", number(s->sync_ms_most));
-    json_object_set_new(out, "record", number(v->query->counts.log_record));
+    json_object_set_new(out, "record", number(v->query->counts.last_record));
     json_object_set_new(out, "durable_record", number(v->query->counts.durable_record));
     return out;
 }
 
-static json_t *alarms(const query_counts_t *c)
+static json_t *alarms(const engine_counts_t *c)
 {
     json_t *out = json_array();
     if (c->memory_alarm)
@@ -96,13 +97,13 @@ static json_t *alarms(const query_counts_t *c)
 
 static json_t *own(const view_t *v)
 {
-    const query_counts_t *c = &v->query->counts;
+    const engine_counts_t *c = &v->query->counts;
     json_t *out = json_object();
     json_object_set_new(out, "uptime_ms", number(v->uptime_ms));
     json_object_set_new(out, "longest_step_us", number(v->longest_step_us));
     json_object_set_new(out, "alarms", alarms(c));
     json_object_set_new(out, "bindings", number(c->bindings));
-    json_object_set_new(out, "damaged", number(c->damaged));
+    json_object_set_new(out, "damaged", number(c->messages_damaged));
     json_object_set_new(out, "message_bytes", number(c->memory_bytes));
     json_object_set_new(out, "message_bytes_high", number(c->memory_high_bytes));
     if (v->machine.resident_bytes != UINT64_MAX)
@@ -116,7 +117,7 @@ static json_t *own(const view_t *v)
 
 void answer_overview(const view_t *v, reply_t *r)
 {
-    const query_counts_t *c = &v->query->counts;
+    const engine_counts_t *c = &v->query->counts;
     json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "management_version", COMPATIBLE_VERSION,
                             "rabbitmq_version", COMPATIBLE_VERSION, "product_name", "chaski",
                             "product_version", CHASKI_VERSION, "erlang_version", "0", "rates_mode", "none");

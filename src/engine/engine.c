@@ -257,20 +257,33 @@ uint64_t engine_connections_gone(const engine_t *e)
     return e->connections_gone;
 }
 
-void engine_count(const engine_t *e, engine_counts_t *counts)
+void counts_add_queue(engine_counts_t *counts, const queue_t *q)
 {
+    counts->messages_ready += q->fifo.ready;
+    counts->messages_unacked += q->fifo.out;
+    counts->messages_stored += q->stored;
+}
+
+void counts_add_rest(engine_counts_t *counts, const engine_t *e)
+{
+    engine_counts_t queues = *counts;
     *counts = e->counts;
-    counts->messages_ready = counts->messages_unacked = counts->messages_stored = 0;
-    for (hash_node_t *n = hash_next(&e->vhost->queues, NULL); n; n = hash_next(&e->vhost->queues, n)) {
-        const queue_t *q = HASH_OF(n, const queue_t, node);
-        counts->messages_ready += q->fifo.ready;
-        counts->messages_unacked += q->fifo.out;
-        counts->messages_stored += q->stored;
-    }
+    counts->messages_ready = queues.messages_ready;
+    counts->messages_unacked = queues.messages_unacked;
+    counts->messages_stored = queues.messages_stored;
     counts->messages_damaged = e->left_out;
+    counts->memory_bytes = e->memory_bytes;
+    counts->memory_high_bytes = e->options.memory_high_bytes;
+    counts->memory_alarm = e->alarm;
     counts->bodies_bytes = e->bodies_bytes;
     counts->last_record = e->next_record - 1;
     counts->durable_record = e->durable;
-    counts->memory_bytes = e->memory_bytes;
-    counts->memory_alarm = e->alarm;
+}
+
+void engine_count(const engine_t *e, engine_counts_t *counts)
+{
+    *counts = (engine_counts_t){0};
+    for (hash_node_t *n = hash_next(&e->vhost->queues, NULL); n; n = hash_next(&e->vhost->queues, n))
+        counts_add_queue(counts, HASH_OF(n, const queue_t, node));
+    counts_add_rest(counts, e);
 }

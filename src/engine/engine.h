@@ -90,17 +90,5 @@ void engine_shutdown(engine_t *e);
 /* Connections ever released: what they took is free memory now. */
 uint64_t engine_connections_gone(const engine_t *e);
 
-/* For tests, the log and metrics. */
-typedef struct engine_counts {
-    uint64_t connections, channels, exchanges, queues, bindings, consumers;
-    uint64_t messages_ready, messages_unacked;
-    uint64_t messages_stored;  /* of both, in the log */
-    uint64_t messages_damaged; /* left out, because they cannot be read */
-    uint64_t memory_bytes;     /* of messages in queues and on their way to clients */
-    uint64_t bodies_bytes;     /* of those, what is in the log too */
-    uint64_t last_record, durable_record;
-    bool memory_alarm;
-    uint64_t published, confirmed, delivered, acked, returned; /* messages, ever */
-} engine_counts_t;
-
+/* All of it at once, queue by queue: for tests, start and stop. A query does the same in slices. */
 void engine_count(const engine_t *e, engine_counts_t *counts);

@@ -580,6 +580,10 @@ void emit_channel(channel_t *ch, event_t *ev);
 void emit_ok(channel_t *ch, const command_t *cmd);
 void loans_return(connection_t *c, uint64_t through);
 
+/* engine.c: what a queue adds to the counts, and then everything that is counted as it happens. */
+void counts_add_queue(engine_counts_t *counts, const queue_t *q);
+void counts_add_rest(engine_counts_t *counts, const engine_t *e);
+
 /* query.c: answers COMMAND_QUERY on the port it came from; takes the query. */
 void query_start(engine_t *e, engine_port_t *p, command_t *cmd);
 

@@ -24,8 +24,7 @@ static uint8_t flags_of(const queue_t *q)
 
 static void add_queue(query_t *query, const queue_t *q)
 {
-    query->counts.ready += q->fifo.ready;
-    query->counts.unacked += q->fifo.out;
+    counts_add_queue(&query->counts, q);
     if (query->type != QUERY_QUEUES)
         return;
     query_queue_t *row = query_add_queue(query, q->name, q->arguments);
@@ -37,32 +36,9 @@ static void add_queue(query_t *query, const queue_t *q)
     row->damaged = q->left_out_count;
 }
 
-/* Everything that is counted as it happens; ready and unacked were summed up on the way. */
-static void add_counts(const engine_t *e, query_counts_t *out)
-{
-    const engine_counts_t *c = &e->counts;
-    out->connections = c->connections;
-    out->channels = c->channels;
-    out->exchanges = c->exchanges;
-    out->queues = c->queues;
-    out->bindings = c->bindings;
-    out->consumers = c->consumers;
-    out->memory_bytes = e->memory_bytes;
-    out->memory_high_bytes = e->options.memory_high_bytes;
-    out->memory_alarm = e->alarm;
-    out->damaged = e->left_out;
-    out->log_record = e->next_record - 1;
-    out->durable_record = e->durable;
-    out->published = c->published;
-    out->confirmed = c->confirmed;
-    out->delivered = c->delivered;
-    out->acked = c->acked;
-    out->returned = c->returned;
-}
-
 static void answer(engine_t *e, query_job_t *j)
 {
-    add_counts(e, &j->answer.query->counts);
+    counts_add_rest(&j->answer.query->counts, e);
     if (e->freeing)
         event_discard(&j->answer);
     else

@@ -32,21 +32,24 @@ typedef struct query_queue {
     uint64_t damaged;    /* left out, because what the disk gave back is not what was written */
 } query_queue_t;
 
-typedef struct query_counts {
+/* What there is, and what happened since the start. */
+typedef struct engine_counts {
     uint64_t connections, channels, exchanges, queues, bindings, consumers;
-    uint64_t ready, unacked;
-    uint64_t damaged;           /* messages left out (query_queue.damaged), of all queues */
-    uint64_t memory_bytes;      /* of messages in memory */
+    uint64_t messages_ready, messages_unacked;
+    uint64_t messages_stored;   /* of both, in the log */
+    uint64_t messages_damaged;  /* left out (query_queue.damaged), of all queues */
+    uint64_t memory_bytes;      /* of messages in queues and on their way to clients */
     uint64_t memory_high_bytes; /* where the alarm begins; 0: never */
     bool memory_alarm;
-    uint64_t log_record;                                       /* the last record made; 0: none */
+    uint64_t bodies_bytes;                                     /* of memory_bytes, what is in the log too */
+    uint64_t last_record;                                      /* of the log, made; 0: none */
     uint64_t durable_record;                                   /* and synced */
-    uint64_t published, confirmed, delivered, acked, returned; /* messages, since the start */
-} query_counts_t;
+    uint64_t published, confirmed, delivered, acked, returned; /* messages */
+} engine_counts_t;
 
 typedef struct query {
     uint8_t type; /* query_type_t */
-    query_counts_t counts;
+    engine_counts_t counts;
     query_queue_t *queues; /* owned */
     size_t queue_count, queue_capacity;
     buffer_t octets;

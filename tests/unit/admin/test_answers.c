@@ -182,7 +182,7 @@ static void columns_are_paths(void **state)
 static void an_overview_says_what_is_known_and_no_more(void **state)
 {
     fixture_t *f = *state;
-    f->query->counts.log_record = 9;
+    f->query->counts.last_record = 9;
     f->query->counts.memory_alarm = true;
     admin_listeners_add(&f->listeners, "amqp", "[::]:5672");
     admin_listeners_add(&f->listeners, "amqp", "unix:/tmp/s:1");
@@ -213,7 +213,7 @@ static bool has_line(const fixture_t *f, const char *line)
 static void metrics_have_a_line_for_what_is_known(void **state)
 {
     fixture_t *f = *state;
-    f->query->counts.ready = 2, f->query->counts.unacked = 3;
+    f->query->counts.messages_ready = 2, f->query->counts.messages_unacked = 3;
     f->query->counts.published = 123456789012;
     f->view.longest_step_us = 1250;
     ask(f, answer_metrics, "/metrics", NULL);

@@ -87,8 +87,8 @@ static void an_overview_counts_what_is_there(void **state)
     assert_int_equal(q->counts.channels, 1);
     assert_int_equal(q->counts.queues, 2);
     assert_int_equal(q->counts.exchanges, 7);
-    assert_int_equal(q->counts.ready, 4);
-    assert_int_equal(q->counts.unacked, 1);
+    assert_int_equal(q->counts.messages_ready, 4);
+    assert_int_equal(q->counts.messages_unacked, 1);
     assert_int_equal(q->counts.published, 5);
     assert_int_equal(q->counts.delivered, 1);
     assert_true(q->counts.memory_bytes > 0);
@@ -115,13 +115,13 @@ static void messages_are_counted_on_their_way(void **state)
     recover(ch, COMMAND_NOWAIT);
     publish_mandatory(ch, "", "nowhere", "lost");
     run(ch.client->f);
-    const query_counts_t *c = &answer_of(&a, QUERY_OVERVIEW)->counts;
+    const engine_counts_t *c = &answer_of(&a, QUERY_OVERVIEW)->counts;
     assert_int_equal(c->published, 7);
     assert_int_equal(c->confirmed, 7);
     assert_int_equal(c->delivered, 6);
     assert_int_equal(c->acked, 3);
     assert_int_equal(c->returned, 1);
-    assert_int_equal(c->ready, 2);
+    assert_int_equal(c->messages_ready, 2);
     asker_deinit(&a);
 }
 
@@ -148,7 +148,7 @@ static void queues_come_in_the_order_of_their_declaring_with_what_they_are(void 
     assert_int_equal(q->queues[1].unacked, 1);
     assert_true(bytes_equal(bytes_make(q->octets.data + q->queues[1].arguments, q->queues[1].arguments_len),
                             buffer_bytes(&arguments)));
-    assert_int_equal(q->counts.ready, 2);
+    assert_int_equal(q->counts.messages_ready, 2);
     buffer_free(&arguments);
     asker_deinit(&a);
 }
@@ -279,7 +279,8 @@ static void a_question_is_answered_while_the_log_is_full(void **state)
     asker_init(&a, f);
     hold(f);
     put_many_durably(ch, "q", 0, 100);
-    assert_in_range(answer_of(&a, QUERY_OVERVIEW)->counts.ready, 1, 99); /* no more requests are taken */
+    assert_in_range(answer_of(&a, QUERY_OVERVIEW)->counts.messages_ready, 1,
+                    99); /* no more requests are taken */
     assert_false(step(f));
     asker_deinit(&a);
     durable_free(f);
