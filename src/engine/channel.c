@@ -222,14 +222,9 @@ bool channel_is_parked(const channel_t *ch)
     return ch->awaited || ch->parked.length > 0;
 }
 
-static bool is_publish(const command_t *cmd)
-{
-    return cmd->type == COMMAND_PUBLISH || cmd->type == COMMAND_PART;
-}
-
 static uint64_t held_bytes_of(const command_t *cmd)
 {
-    return is_publish(cmd) && cmd->message ? message_bytes(cmd->message) : 0;
+    return command_has_message(cmd->type) && cmd->message ? message_bytes(cmd->message) : 0;
 }
 
 static void park(channel_t *ch, command_t *cmd)
@@ -264,7 +259,7 @@ void channel_drop_parked(channel_t *ch)
 /* A publish at the memory alarm: it and what follows wait until the alarm is over. */
 static bool must_hold(channel_t *ch, const command_t *cmd)
 {
-    if (!is_publish(cmd) || ch->state != CHANNEL_OPEN || !flow_holds(ch->connection))
+    if (!command_has_message(cmd->type) || ch->state != CHANNEL_OPEN || !flow_holds(ch->connection))
         return false;
     if (!ch->held) {
         ch->held = true;

@@ -496,7 +496,7 @@ struct engine {
     buffer_t places;       /* a list of the record being made */
     bool applying;
     bool wake_log, wake_helper;
-    void *recovery; /* apply.c's, until engine_recovered */
+    recovery_t *recovery; /* apply.c's, until engine_recovered */
 
     route_t route;
     buffer_t scratch;

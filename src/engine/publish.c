@@ -270,11 +270,11 @@ void on_get(channel_t *ch, command_t *cmd)
     }
     event_t ev = {.type = EVENT_GET_OK, .cause = cmd->cause};
     queue_touch(q);
-    if (deliver_take(ch, q, NULL, cmd->flags & COMMAND_NO_ACK, &ev) == NULL)
+    message_t *m = deliver_take(ch, q, NULL, cmd->flags & COMMAND_NO_ACK, &ev);
+    if (m == NULL)
         ev = (event_t){.type = EVENT_GET_EMPTY, .cause = cmd->cause};
     ev.message_count = (uint32_t)q->fifo.ready;
-    const message_t *m = ev.type == EVENT_GET_OK ? ev.message : NULL;
     emit_channel(ch, &ev);
     if (m)
-        stream_start(ch, (message_t *)m);
+        stream_start(ch, m);
 }

@@ -74,7 +74,7 @@ void command_discard(command_t *c)
     } else if (c->type == COMMAND_CONNECTION_CLOSE || c->type == COMMAND_REFUSE) {
         mem_free(c->refusal);
         c->refusal = NULL;
-    } else if (c->type == COMMAND_PUBLISH || c->type == COMMAND_PART) {
+    } else if (command_has_message(c->type)) {
         message_free(c->message);
         c->message = NULL;
     } else if (c->type == COMMAND_QUERY) {

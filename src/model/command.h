@@ -141,6 +141,12 @@ typedef struct command {
     };
 } command_t;
 
+/* True if commands of this type bear a message: a publish, or a part of one ahead of it. */
+static inline bool command_has_message(uint8_t type)
+{
+    return type == COMMAND_PUBLISH || type == COMMAND_PART;
+}
+
 /* Frees what the command owns: for commands that nobody will carry out. */
 void command_discard(command_t *c);
 

@@ -92,7 +92,7 @@ size_t port_room(port_t *p)
 
 static uint64_t message_bytes_of(const command_t *c)
 {
-    return c->type == COMMAND_PUBLISH || c->type == COMMAND_PART ? message_bytes(c->message) : 0;
+    return command_has_message(c->type) ? message_bytes(c->message) : 0;
 }
 
 bool port_take(port_t *p, command_t *c)

@@ -17,13 +17,13 @@ typedef struct damaged {
     uint64_t position;
 } damaged_t;
 
-typedef struct recovery {
+struct recovery {
     record_no applied; /* nothing at or below it counts again */
     damaged_t *damaged;
     size_t damaged_count;
     record_no *damaged_parts;
     size_t damaged_part_count;
-} recovery_t;
+};
 
 static recovery_t *recovery_of(engine_t *e)
 {

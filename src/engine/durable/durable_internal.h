@@ -17,6 +17,7 @@ typedef struct binding binding_t;
 typedef struct channel channel_t;
 typedef struct connection connection_t;
 typedef struct stream stream_t;
+typedef struct recovery recovery_t;
 
 /* ---- records (records.c): decisions on their way to the log ---- */
 
