@@ -25,9 +25,7 @@ static channel_t *channel_new(connection_t *c, uint16_t number)
     list_init(&ch->held_link);
     job_init(&ch->resume);
     job_init(&ch->settling);
-    job_init(&ch->sync);
-    job_init(&ch->getting);
-    job_init(&ch->streaming);
+    job_init(&ch->pause);
     list_init(&ch->getting_link);
     hash_insert(&c->channels, &ch->node);
     c->engine->counts.channels++;
@@ -355,7 +353,8 @@ static void log_is_durable(engine_t *e, wait_t *w)
     (void)e;
     channel_t *ch = HEAP_OF(w, channel_t, sync_wait);
     ch->awaited = NULL;
-    emit_channel(ch, &ch->sync.reply);
+    ch->pause.has_reply = false;
+    emit_channel(ch, &ch->pause.reply);
     channel_resume(ch);
 }
 
@@ -368,9 +367,9 @@ void reply_after(channel_t *ch, const event_t *reply, record_no after)
         return;
     }
     assert(ch->awaited == NULL);
-    ch->awaited = &ch->sync;
-    ch->sync.reply = ev;
-    ch->sync.has_reply = true;
+    ch->awaited = &ch->pause;
+    ch->pause.reply = ev;
+    ch->pause.has_reply = true;
     wait_for(e, &ch->sync_wait, after, log_is_durable);
 }
 
@@ -383,7 +382,7 @@ void reply_ok_after(channel_t *ch, const command_t *cmd, record_no after)
 void channel_wait_for_queue(channel_t *ch, queue_t *q, command_t *cmd)
 {
     assert(ch->awaited == NULL);
-    ch->awaited = &ch->getting;
+    ch->awaited = &ch->pause;
     list_append(&q->getters, &ch->getting_link);
     command_queue_push_front(&ch->parked, cmd);
     cmd->request = NULL; /* it is the parked one's */
@@ -397,15 +396,14 @@ void channel_stop_waiting(channel_t *ch)
     stream_drop(ch);
     if (ch->awaited == NULL)
         return;
-    event_discard(&ch->awaited->reply);
+    if (ch->awaited->has_reply)
+        event_discard(&ch->awaited->reply);
     job_forget_waiter(ch->awaited);
     ch->awaited = NULL;
 }
 
 void channel_resume(channel_t *ch)
 {
-    if (ch->awaited == &ch->getting || ch->awaited == &ch->streaming)
-        ch->awaited = NULL;
     if (!list_empty(&ch->stalled))
         consumers_wake(&ch->stalled);
     channel_unpark(ch);

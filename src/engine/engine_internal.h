@@ -389,16 +389,11 @@ struct channel {
     bool executing;   /* a command of it is being carried out: it must not be freed underneath */
     job_t resume;     /* carries out what was parked */
 
-    /* A reply that waits for the log, then for nothing else: `awaited` is `sync` meanwhile. */
-    job_t sync;
+    /* While it waits for something that is no job, `awaited` is `pause`: a reply for the log (sync_wait), basic.get for
+     * the store (getting_link), everything for a large message that goes out part by part (stream, parts.c). */
+    job_t pause;
     wait_t sync_wait;
-
-    /* basic.get that waits for the store: `awaited` is `getting` meanwhile. */
-    job_t getting;
     list_t getting_link; /* queue.getters */
-
-    /* A large message on its way to the peer, part by part: `awaited` is `streaming` meanwhile (stream.c). */
-    job_t streaming;
     stream_t *stream;
 
     /* Parts of a publish under way. */

@@ -208,6 +208,7 @@ void queue_store_answered(queue_t *q)
     for (list_t *node; (node = list_first(&round));) {
         channel_t *ch = LIST_OF(node, channel_t, getting_link);
         list_remove(node);
+        ch->awaited = NULL;
         channel_resume(ch);
     }
 }

@@ -116,6 +116,7 @@ static void finish(stream_t *s)
         emit_channel(ch, &s->held[i]);
     mem_free(s->held);
     stream_free(e, s);
+    ch->awaited = NULL;
     channel_resume(ch);
 }
 
@@ -212,6 +213,6 @@ void stream_start(channel_t *ch, message_t *m)
     s->message = m;
     message_ref(m);
     ch->stream = s;
-    ch->awaited = &ch->streaming;
+    ch->awaited = &ch->pause;
     go_on(s);
 }
