@@ -44,6 +44,21 @@ def memory_grows_at_most(broker, limit_bytes):
     assert grown <= limit_bytes, f"memory grew by {grown / MIB:.1f} MiB, more than {limit_bytes / MIB:.1f} MiB"
 
 
+def expect_no_leak(broker, use, limit_bytes, rounds=5):
+    """Fails if each of `rounds` further uses makes the broker larger by more than `limit_bytes`.
+
+    What leaks does so every time; what an allocator is slow to give back, or could not put together, does not."""
+    use()
+    grown = []
+    for _ in range(rounds):
+        before = memory_bytes(broker)
+        use()
+        grown.append(memory_bytes(broker) - before)
+        if grown[-1] <= limit_bytes:
+            return
+    raise AssertionError(f"memory grew by {grown} octets in as many rounds, more than {limit_bytes} in each")
+
+
 def unique_name(prefix):
     """A name that no other test uses, also not on a broker that outlives the tests."""
     return f"{prefix}-{os.getpid()}-{time.monotonic_ns()}"

@@ -249,9 +249,7 @@ def test_channels_opened_and_closed_without_end_leave_nothing(broker):
                 w.send(b"".join(frame(METHOD, channel, close) for channel in channels))
                 for channel in channels:
                     w.expect(spec.Channel.CloseOk, channel)
-        round_of_channels()
-        with peers.memory_grows_at_most(broker, MIB):
-            round_of_channels()
+        peers.expect_no_leak(broker, round_of_channels, MIB)
         other.check()
 
 
@@ -287,9 +285,7 @@ def test_names_and_tags_of_the_largest_size_leave_nothing(broker):
                 w.request(1, spec.Basic.Cancel(consumer_tag="t" * 250 + f"{number:05}"), spec.Basic.CancelOk)
             for number in range(200):
                 w.request(1, spec.Queue.Delete(queue=f"{number:05}" + "n" * 250), spec.Queue.DeleteOk)
-        round_of_names()
-        with peers.memory_grows_at_most(broker, MIB):
-            round_of_names()
+        peers.expect_no_leak(broker, round_of_names, MIB)
         other.check()
 
 

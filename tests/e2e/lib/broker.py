@@ -55,9 +55,11 @@ def wait_until(condition, what, limit_s=10.0, every_s=0.01):
 def run_daemon(*args, limit_s=30.0, cwd=None):
     """Runs chaskid with exactly these arguments until it ends by itself; gives (exit code, stdout, stderr).
 
-    For starts that must fail. One that stays up longer than the limit is killed and fails the test."""
-    done = subprocess.run([program(), *args], env=environment(), cwd=cwd, capture_output=True, text=True,
-                          errors="replace", timeout=limit_s, stdin=subprocess.DEVNULL)
+    For starts that must fail. One that stays up longer than the limit is killed and fails the test. Its working
+    directory, where a data directory comes to be that nobody named, is its own unless one is given."""
+    with tempfile.TemporaryDirectory(prefix="chaski-cwd-") as own:
+        done = subprocess.run([program(), *args], env=environment(), cwd=cwd or own, capture_output=True, text=True,
+                              errors="replace", timeout=limit_s, stdin=subprocess.DEVNULL)
     return done.returncode, done.stdout, done.stderr
 
 
