@@ -58,12 +58,12 @@ static connection_t *connection_new(net_loop_t *l, int fd)
     return c;
 }
 
-void net_adopt(net_loop_t *l, int fd, const session_factory_t *factory)
+bool net_adopt(net_loop_t *l, int fd, const session_factory_t *factory)
 {
     connection_t *c = connection_new(l, fd);
     if (!read_addresses(c)) {
         connection_free(c);
-        return;
+        return false;
     }
     if (l->options.nodelay && strcmp(c->transport.local, "unix") != 0) {
         int on = 1;
@@ -74,11 +74,13 @@ void net_adopt(net_loop_t *l, int fd, const session_factory_t *factory)
         log_line(l->options.log, LOG_ERROR, "connection %s: dropped, epoll refuses it: %s", c->transport.peer,
                  strerror(errno));
         connection_free(c);
-        return;
+        return false;
     }
     c->transport.session = factory->open(factory->context, &c->transport);
-    if (c->transport.session == NULL)
-        connection_free(c);
+    if (c->transport.session != NULL)
+        return true;
+    connection_free(c);
+    return false;
 }
 
 void connection_move(connection_t *c, connection_state_t to)

@@ -47,6 +47,8 @@ net_loop_t *net_loop_new(const net_options_t *options, error_t *err)
     list_init(&l->dirty);
     list_init(&l->resumed);
     list_init(&l->dead);
+    list_init(&l->dials);
+    list_init(&l->ended_dials);
     list_init(&l->listeners);
     list_init(&l->closed_listeners);
     list_init(&l->watches);
@@ -61,6 +63,7 @@ void net_loop_free(net_loop_t **loop)
         return;
     assert(!l->inside);
     net_stop_accepting(l);
+    dials_free(l);
     connections_end_all(l);
     reap(l);
     LIST_EACH (node, &l->watches) {
@@ -117,7 +120,8 @@ uint64_t net_now_ms(const net_loop_t *l)
 
 static bool has_work_left(const net_loop_t *l)
 {
-    return !list_empty(&l->dirty) || !list_empty(&l->resumed) || !list_empty(&l->dead);
+    return !list_empty(&l->dirty) || !list_empty(&l->resumed) || !list_empty(&l->dead) ||
+           !list_empty(&l->ended_dials);
 }
 
 /* How long epoll may sleep: the caller's limit, the next timer, or not at all. */
@@ -162,6 +166,7 @@ static void reap(net_loop_t *l)
 {
     connections_reap(l);
     listeners_reap(l);
+    dials_end(l);
 }
 
 /* ---- sources and timers ---- */

@@ -81,5 +81,15 @@ size_t net_open(const net_address_t *address, int backlog, int fds[NET_SOCKETS_M
 /* Stops listening: closes all listeners of the loop. */
 void net_stop_accepting(net_loop_t *l);
 
-/* Makes an accepted socket a connection of this loop, with a session of the factory. Takes `fd` in every case. */
-void net_adopt(net_loop_t *l, int fd, const session_factory_t *factory);
+/* Makes a connected socket a connection of this loop, with a session of the factory. Takes `fd` in every case; false if
+ * it could not be: the peer is gone already, or the factory wants none. */
+bool net_adopt(net_loop_t *l, int fd, const session_factory_t *factory);
+
+/* No connection came of a dial; `context` is the factory's. */
+typedef void net_failed_t(void *context, const char *reason);
+
+/* Connects to an address of the forms above without waiting for it (only a name is looked up at once): a turn of the loop
+ * opens a session of the factory, or calls `failed`. Where a name has several addresses the first that answers
+ * counts. -1 if there is no such name. */
+int net_dial(net_loop_t *l, const net_address_t *address, const session_factory_t *factory,
+             net_failed_t *failed, error_t *err);

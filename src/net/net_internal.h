@@ -46,6 +46,8 @@ struct net_loop {
     list_t dirty;       /* to be written to, or whose events changed, in net_flush */
     list_t resumed;     /* to be given their leftover again */
     list_t dead;        /* socket closed, `ended` to be called */
+    list_t dials;       /* connections of ours on their way */
+    list_t ended_dials; /* those with an outcome, to be told */
     list_t listeners;
     list_t closed_listeners;
     list_t watches;
@@ -69,6 +71,14 @@ void connections_reap(net_loop_t *l);
 
 /* Ends every connection ("shutdown"). */
 void connections_end_all(net_loop_t *l);
+
+/* ---- dial.c ---- */
+
+/* Tells the outcome of the dials that have one. */
+void dials_end(net_loop_t *l);
+
+/* Closes and forgets all of them. */
+void dials_free(net_loop_t *l);
 
 /* ---- listener.c ---- */
 
