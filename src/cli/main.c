@@ -7,7 +7,7 @@
 #include "base/version.h"
 #include "cli/cli.h"
 
-static const verb_t *const verbs[] = {&verb_status, &verb_log};
+static const verb_t *const verbs[] = {&verb_status, &verb_log, &verb_perf};
 
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 

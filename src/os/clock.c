@@ -49,6 +49,12 @@ uint64_t os_now_us(void)
     return microseconds(CLOCK_MONOTONIC);
 }
 
+uint64_t os_now_ns(void)
+{
+    struct timespec t = read_clock(CLOCK_MONOTONIC);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
 uint64_t os_thread_cpu_us(void)
 {
     return microseconds(CLOCK_THREAD_CPUTIME_ID);

@@ -13,8 +13,9 @@
 clock_source_t os_clock(void);
 random_source_t os_random(void);
 
-/* Microseconds that never go back, from an arbitrary start. */
+/* Microseconds, nanoseconds that never go back, from an arbitrary start. */
 uint64_t os_now_us(void);
+uint64_t os_now_ns(void);
 
 /* CPU time that the calling thread has used, in microseconds. */
 uint64_t os_thread_cpu_us(void);
