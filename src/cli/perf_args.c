@@ -9,7 +9,6 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "cli/perf.h"
-#include "os/os.h"
 
 const char perf_help[] =
     "usage: chaski perf amqp [OPTION]...\n"
@@ -355,6 +354,5 @@ int perf_parse(int argc, char **argv, perf_request_t *r)
     const char *wrong = what_does_not_fit(&r->options);
     if (wrong)
         return cli_complain(CLI_WRONG_USE, "%s", wrong);
-    (void)os_raise_file_limit();
     return CLI_DONE;
 }

@@ -37,7 +37,7 @@ void perf_show_progress(void *context, const perf_progress_t *p)
             fprintf(stderr, "  %s %s/s", perf_count_name(which),
                     short_number((double)p->interval[which] / p->interval_seconds, rate, sizeof rate));
     }
-    for (size_t i = PERF_LOST; i < PERF_COUNT_KINDS; i++)
+    for (enum perf_count i = PERF_LOST; i < PERF_COUNT_KINDS; i++)
         if (p->count[i] > 0)
             fprintf(stderr, "  %" PRIu64 " %s!", p->count[i], perf_count_name(i));
     fputs(terminal ? "" : "\n", stderr);
@@ -114,7 +114,7 @@ static void print_json(const perf_request_t *request, const perf_report_t *r)
 {
     const perf_options_t *o = &request->options;
     json_t *out = json_pack("{s:s, s:f}", "mode", mode_names[o->mode], "seconds", r->seconds);
-    for (size_t i = 0; i < PERF_COUNT_KINDS; i++)
+    for (enum perf_count i = 0; i < PERF_COUNT_KINDS; i++)
         json_object_set_new(out, perf_count_name(i), json_integer((json_int_t)r->count[i]));
     add_rates(out, r);
     if (r->latency.count > 0)
@@ -137,7 +137,7 @@ static void print_latency(const char *name, const perf_latency_t *l)
 
 static void print_counts(const perf_report_t *r)
 {
-    for (size_t i = 0; i < PERF_COUNT_KINDS; i++) {
+    for (enum perf_count i = 0; i < PERF_COUNT_KINDS; i++) {
         char rate[32];
         if (r->count[i] == 0)
             continue;

@@ -54,7 +54,7 @@ int leader_look(leader_t *l, snapshot_t *out)
 {
     pid_t pid = l->run->options.pid;
     *out = (snapshot_t){.at_ns = os_now_ns()};
-    for (size_t i = 0; i < PERF_COUNT_KINDS; i++)
+    for (enum perf_count i = 0; i < PERF_COUNT_KINDS; i++)
         out->count[i] = leader_count(l, i);
     if (pid != 0 && process_usage(pid, &out->usage, l->err) != 0)
         return -1;
@@ -67,7 +67,7 @@ static void show_progress(leader_t *l, const snapshot_t *now)
 {
     perf_progress_t p = {.seconds = (double)(now->at_ns - l->began_ns) / 1e9,
                          .interval_seconds = (double)(now->at_ns - l->shown.at_ns) / 1e9};
-    for (size_t i = 0; i < PERF_COUNT_KINDS; i++) {
+    for (enum perf_count i = 0; i < PERF_COUNT_KINDS; i++) {
         p.count[i] = now->count[i];
         p.interval[i] = now->count[i] - l->shown.count[i];
     }

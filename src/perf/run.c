@@ -30,7 +30,7 @@ const char *perf_count_text(enum perf_count which)
 
 bool perf_found_faults(const perf_report_t *r)
 {
-    for (size_t i = PERF_LOST; i < PERF_COUNT_KINDS; i++)
+    for (enum perf_count i = PERF_LOST; i < PERF_COUNT_KINDS; i++)
         if (r->count[i] > 0)
             return true;
     return false;
@@ -223,7 +223,7 @@ static uint64_t lost_of(const run_t *run, const perf_report_t *r)
 static void fill_report(const leader_t *l, const outcome_t *out, perf_report_t *r)
 {
     const run_t *run = l->run;
-    for (size_t i = 0; i < PERF_COUNT_KINDS; i++) {
+    for (enum perf_count i = 0; i < PERF_COUNT_KINDS; i++) {
         r->count[i] = leader_count(l, i);
         r->measured[i] = out->last.count[i] - out->first.count[i];
     }
@@ -270,6 +270,7 @@ static void run_free(run_t *run)
 int perf_run(const perf_options_t *o, perf_progress_fn *progress, void *context, perf_report_t *report,
              error_t *err)
 {
+    (void)os_raise_file_limit();
     run_t *run = run_new(o);
     cast_t cast = cast_of(o);
     outcome_t out = {0};
