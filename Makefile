@@ -12,6 +12,12 @@ OPT_debug := -O0 -g3
 OPT_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 OPT_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 OPT_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+# Calls between files are what a broker of small files is made of: the release programs are optimized as a whole (gcc). The
+# objects hold machine code too, for all that links without (unit tests; the simulator replaces functions at link time).
+ifeq ($(BUILD)-$(notdir $(CC)),release-gcc)
+OPT_release += -flto -ffat-lto-objects
+WHOLE := -flto=auto
+endif
 ifndef OPT_$(BUILD)
 $(error BUILD=$(BUILD): use release, debug, asan, tsan or fuzz)
 endif
@@ -19,7 +25,7 @@ endif
 # xxHash is used by its header alone. scripts/setup installs it; before that the compiler says that it is missing.
 CFLAGS += -std=c17 -D_GNU_SOURCE $(WARN) $(OPT_$(BUILD)) -fno-strict-aliasing -pthread -Isrc
 CFLAGS += $(shell pkg-config --cflags libxxhash libevent_core libevent_extra jansson libcurl 2>/dev/null)
-LDFLAGS += $(OPT_$(BUILD)) -pthread
+LDFLAGS += $(filter-out -flto -ffat-lto-objects,$(OPT_$(BUILD))) -pthread
 CFLAGS := $(CFLAGS)
 
 # HTTP of the daemon, and of the tool.
@@ -55,11 +61,11 @@ all: $(OUT)/chaskid $(OUT)/chaski ## builds the daemon and the tool (the default
 
 $(OUT)/chaskid: $(OUT)/src/daemon/main.o $(LIB)
 	@echo "link    $@"
-	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@$(CC) $(LDFLAGS) $(WHOLE) -o $@ $^ $(LDLIBS)
 
 $(OUT)/chaski: $(OUT)/src/cli/main.o $(LIB)
 	@echo "link    $@"
-	@$(CC) $(LDFLAGS) -o $@ $^ $(TOOL_LDLIBS)
+	@$(CC) $(LDFLAGS) $(WHOLE) -o $@ $^ $(TOOL_LDLIBS)
 
 $(LIB): $(ROOMS:%.c=$(OUT)/%.o)
 $(SIM_LIB): $(patsubst %.c,$(OUT)/%.o,$(filter-out %_main.c,$(SIM_SRC)))
