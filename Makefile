@@ -25,7 +25,7 @@ endif
 # xxHash is used by its header alone. scripts/setup installs it; before that the compiler says that it is missing.
 CFLAGS += -std=c17 -D_GNU_SOURCE $(WARN) $(OPT_$(BUILD)) -fno-strict-aliasing -pthread -Isrc
 CFLAGS += $(shell pkg-config --cflags libxxhash libevent_core libevent_extra jansson libcurl 2>/dev/null)
-LDFLAGS += $(filter-out -flto -ffat-lto-objects,$(OPT_$(BUILD))) -pthread
+LDFLAGS += $(patsubst -flto,-fno-lto,$(filter-out -ffat-lto-objects,$(OPT_$(BUILD)))) -pthread
 CFLAGS := $(CFLAGS)
 
 # HTTP of the daemon, and of the tool.

@@ -67,49 +67,6 @@ bool bytes_are_utf8(bytes_t b)
 
 /* ---- reading ---- */
 
-/* The next `len` octets, or NULL with the reader failed. */
-static const uint8_t *take(bytes_reader_t *r, size_t len)
-{
-    if (r->failed || reader_left(r) < len) {
-        r->failed = true;
-        r->at = r->end;
-        return NULL;
-    }
-    const uint8_t *p = r->at;
-    if (len > 0)
-        r->at += len;
-    return p;
-}
-
-uint8_t read_u8(bytes_reader_t *r)
-{
-    const uint8_t *p = take(r, 1);
-    return p ? p[0] : 0;
-}
-
-uint16_t read_u16(bytes_reader_t *r)
-{
-    const uint8_t *p = take(r, 2);
-    return p ? (uint16_t)((unsigned)p[0] << 8 | p[1]) : 0;
-}
-
-uint32_t read_u32(bytes_reader_t *r)
-{
-    const uint8_t *p = take(r, 4);
-    return p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3] : 0;
-}
-
-uint64_t read_u64(bytes_reader_t *r)
-{
-    const uint8_t *p = take(r, 8);
-    if (!p)
-        return 0;
-    uint64_t v = 0;
-    for (int i = 0; i < 8; i++)
-        v = v << 8 | p[i];
-    return v;
-}
-
 uint64_t read_varint(bytes_reader_t *r)
 {
     uint64_t v = 0;
@@ -125,24 +82,6 @@ uint64_t read_varint(bytes_reader_t *r)
     r->failed = true;
     r->at = r->end;
     return 0;
-}
-
-bytes_t read_bytes(bytes_reader_t *r, size_t len)
-{
-    const uint8_t *p = take(r, len);
-    return p ? bytes_make(p, len) : (bytes_t){NULL, 0};
-}
-
-bytes_t read_short_string(bytes_reader_t *r)
-{
-    size_t len = read_u8(r);
-    return read_bytes(r, len);
-}
-
-bytes_t read_long_string(bytes_reader_t *r)
-{
-    size_t len = read_u32(r);
-    return read_bytes(r, len);
 }
 
 /* ---- writing ---- */
@@ -164,13 +103,11 @@ void buffer_clear(buffer_t *b)
     b->failed = false;
 }
 
-bool buffer_reserve(buffer_t *b, size_t len)
+bool buffer_grow(buffer_t *b, size_t len)
 {
     assert(b->len <= b->capacity);
     if (b->failed)
         return false;
-    if (b->capacity - b->len >= len)
-        return true;
     size_t most = b->limit_bytes ? b->limit_bytes : SIZE_MAX / 2;
     if (b->len > most || len > most - b->len) {
         b->failed = true;
@@ -195,36 +132,6 @@ void buffer_consume(buffer_t *b, size_t len)
     b->len -= len;
 }
 
-/* Big-endian, `count` octets. */
-static void write_number(buffer_t *b, uint64_t v, size_t count)
-{
-    if (!buffer_reserve(b, count))
-        return;
-    for (size_t i = count; i-- > 0; v >>= 8)
-        b->data[b->len + i] = (uint8_t)v;
-    b->len += count;
-}
-
-void write_u8(buffer_t *b, uint8_t v)
-{
-    write_number(b, v, 1);
-}
-
-void write_u16(buffer_t *b, uint16_t v)
-{
-    write_number(b, v, 2);
-}
-
-void write_u32(buffer_t *b, uint32_t v)
-{
-    write_number(b, v, 4);
-}
-
-void write_u64(buffer_t *b, uint64_t v)
-{
-    write_number(b, v, 8);
-}
-
 void write_varint(buffer_t *b, uint64_t v)
 {
     uint8_t octets[10];
@@ -233,14 +140,6 @@ void write_varint(buffer_t *b, uint64_t v)
         octets[len++] = (uint8_t)(v | 0x80);
     octets[len++] = (uint8_t)v;
     write_bytes(b, bytes_make(octets, len));
-}
-
-void write_bytes(buffer_t *b, bytes_t v)
-{
-    if (v.len == 0 || !buffer_reserve(b, v.len))
-        return;
-    memcpy(b->data + b->len, v.data, v.len);
-    b->len += v.len;
 }
 
 void write_short_string(buffer_t *b, bytes_t v)

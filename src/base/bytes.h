@@ -77,20 +77,69 @@ static inline bool reader_done(const bytes_reader_t *r)
     return !r->failed && r->at == r->end;
 }
 
-uint8_t read_u8(bytes_reader_t *r);
-uint16_t read_u16(bytes_reader_t *r);
-uint32_t read_u32(bytes_reader_t *r);
-uint64_t read_u64(bytes_reader_t *r);
+/* The next `len` octets, or NULL with the reader failed. */
+static inline const uint8_t *reader_take(bytes_reader_t *r, size_t len)
+{
+    if (r->failed || reader_left(r) < len) {
+        r->failed = true;
+        r->at = r->end;
+        return NULL;
+    }
+    const uint8_t *p = r->at;
+    if (len > 0)
+        r->at += len;
+    return p;
+}
+
+static inline uint8_t read_u8(bytes_reader_t *r)
+{
+    const uint8_t *p = reader_take(r, 1);
+    return p ? p[0] : 0;
+}
+
+static inline uint16_t read_u16(bytes_reader_t *r)
+{
+    const uint8_t *p = reader_take(r, 2);
+    return p ? (uint16_t)((unsigned)p[0] << 8 | p[1]) : 0;
+}
+
+static inline uint32_t read_u32(bytes_reader_t *r)
+{
+    const uint8_t *p = reader_take(r, 4);
+    return p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3] : 0;
+}
+
+static inline uint64_t read_u64(bytes_reader_t *r)
+{
+    const uint8_t *p = reader_take(r, 8);
+    uint64_t v = 0;
+    for (int i = 0; p && i < 8; i++)
+        v = v << 8 | p[i];
+    return v;
+}
 
 /* The next `len` octets as a view into the input. */
-bytes_t read_bytes(bytes_reader_t *r, size_t len);
+static inline bytes_t read_bytes(bytes_reader_t *r, size_t len)
+{
+    const uint8_t *p = reader_take(r, len);
+    return p ? bytes_make(p, len) : (bytes_t){NULL, 0};
+}
 
 /* LEB128: seven bits an octet, lowest first, at most ten octets; fails past 64 bits. */
 uint64_t read_varint(bytes_reader_t *r);
 
 /* AMQP short string (one octet of length) and long string (four), as views into the input. */
-bytes_t read_short_string(bytes_reader_t *r);
-bytes_t read_long_string(bytes_reader_t *r);
+static inline bytes_t read_short_string(bytes_reader_t *r)
+{
+    size_t len = read_u8(r);
+    return read_bytes(r, len);
+}
+
+static inline bytes_t read_long_string(bytes_reader_t *r)
+{
+    size_t len = read_u32(r);
+    return read_bytes(r, len);
+}
 
 /* ---- writing ---- */
 
@@ -118,8 +167,14 @@ void buffer_free(buffer_t *b);
 /* Forgets the content, keeps the memory, clears `failed`. */
 void buffer_clear(buffer_t *b);
 
+/* Makes it larger for buffer_reserve. */
+bool buffer_grow(buffer_t *b, size_t len);
+
 /* Room for `len` more octets at data + len; false (and failed) past the limit. */
-bool buffer_reserve(buffer_t *b, size_t len);
+static inline bool buffer_reserve(buffer_t *b, size_t len)
+{
+    return (!b->failed && b->capacity - b->len >= len) || buffer_grow(b, len);
+}
 
 /* Drops the first `len` octets and moves the rest to the front. */
 void buffer_consume(buffer_t *b, size_t len);
@@ -129,11 +184,78 @@ static inline bytes_t buffer_bytes(const buffer_t *b)
     return (bytes_t){b->data, b->len};
 }
 
-void write_u8(buffer_t *b, uint8_t v);
-void write_u16(buffer_t *b, uint16_t v);
-void write_u32(buffer_t *b, uint32_t v);
-void write_u64(buffer_t *b, uint64_t v);
-void write_bytes(buffer_t *b, bytes_t v);
+/* Big-endian, `count` octets. */
+static inline void write_number(buffer_t *b, uint64_t v, size_t count)
+{
+    if (!buffer_reserve(b, count))
+        return;
+    for (size_t i = count; i-- > 0; v >>= 8)
+        b->data[b->len + i] = (uint8_t)v;
+    b->len += count;
+}
+
+static inline void write_u8(buffer_t *b, uint8_t v)
+{
+    write_number(b, v, 1);
+}
+
+static inline void write_u16(buffer_t *b, uint16_t v)
+{
+    write_number(b, v, 2);
+}
+
+static inline void write_u32(buffer_t *b, uint32_t v)
+{
+    write_number(b, v, 4);
+}
+
+static inline void write_u64(buffer_t *b, uint64_t v)
+{
+    write_number(b, v, 8);
+}
+
+static inline void write_bytes(buffer_t *b, bytes_t v)
+{
+    if (v.len == 0 || !buffer_reserve(b, v.len))
+        return;
+    memcpy(b->data + b->len, v.data, v.len);
+    b->len += v.len;
+}
+
+/* The same at a place that has room; return the next place. */
+static inline uint8_t *put_u8(uint8_t *at, uint8_t v)
+{
+    *at = v;
+    return at + 1;
+}
+
+static inline uint8_t *put_u16(uint8_t *at, uint16_t v)
+{
+    return put_u8(put_u8(at, (uint8_t)(v >> 8)), (uint8_t)v);
+}
+
+static inline uint8_t *put_u32(uint8_t *at, uint32_t v)
+{
+    return put_u16(put_u16(at, (uint16_t)(v >> 16)), (uint16_t)v);
+}
+
+static inline uint8_t *put_u64(uint8_t *at, uint64_t v)
+{
+    return put_u32(put_u32(at, (uint32_t)(v >> 32)), (uint32_t)v);
+}
+
+static inline uint8_t *put_bytes(uint8_t *at, bytes_t v)
+{
+    if (v.len > 0)
+        memcpy(at, v.data, v.len);
+    return at + v.len;
+}
+
+/* At most 255 octets. */
+static inline uint8_t *put_short_string(uint8_t *at, bytes_t v)
+{
+    return put_bytes(put_u8(at, (uint8_t)v.len), v);
+}
 
 void write_varint(buffer_t *b, uint64_t v);
 

@@ -30,19 +30,13 @@ static bytes_t read_value(bytes_reader_t *r, property_t p)
     return read_bytes(r, (size_t)layouts[p]);
 }
 
-static uint16_t flags_of(bytes_t properties)
-{
-    bytes_reader_t r = bytes_reader(properties);
-    return read_u16(&r);
-}
-
 bool properties_valid(bytes_t properties)
 {
     bytes_reader_t r = bytes_reader(properties);
     uint16_t flags = read_u16(&r);
     if (flags & FLAG_CONTINUATION)
         return false;
-    for (property_t p = 0; p < PROPERTY_COUNT; p++) {
+    for (property_t p = 0; flags >> 2 != 0 && p < PROPERTY_COUNT; p++) { /* mostly there are few, or none */
         if (!(flags & PROPERTY_FLAG(p)))
             continue;
         bytes_t value = read_value(&r, p);
@@ -54,7 +48,7 @@ bool properties_valid(bytes_t properties)
 
 bool properties_has(bytes_t properties, property_t p)
 {
-    return (flags_of(properties) & PROPERTY_FLAG(p)) != 0;
+    return (properties_flags(properties) & PROPERTY_FLAG(p)) != 0;
 }
 
 /* A reader behind the values before `p`. */
@@ -103,7 +97,7 @@ void properties_write_headers(buffer_t *b, bytes_t properties, bytes_t headers)
         (void)read_value(&r, PROPERTY_HEADERS);
     bytes_t behind = read_bytes(&r, reader_left(&r));
 
-    uint16_t flags = flags_of(properties) & (uint16_t)~PROPERTY_FLAG(PROPERTY_HEADERS);
+    uint16_t flags = properties_flags(properties) & (uint16_t)~PROPERTY_FLAG(PROPERTY_HEADERS);
     write_u16(b, headers.len > 0 ? flags | PROPERTY_FLAG(PROPERTY_HEADERS) : flags);
     write_bytes(b, before);
     if (headers.len > 0)

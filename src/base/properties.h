@@ -34,6 +34,13 @@ typedef enum property {
  * the headers table valid, nothing behind. */
 bool properties_valid(bytes_t properties);
 
+/* The flags word; 0 if it is not whole. */
+static inline uint16_t properties_flags(bytes_t properties)
+{
+    bytes_reader_t r = bytes_reader(properties);
+    return read_u16(&r);
+}
+
 /* True if the flag of `p` is set. `properties` must be valid (so for all functions below). */
 bool properties_has(bytes_t properties, property_t p);
 

@@ -83,11 +83,18 @@ static refusal_t *check_user_id(const channel_t *ch, const command_t *cmd, bytes
     return refuse(cmd, "user_id property set to '%.*s' but authenticated user was '%.*s'", claimed, user);
 }
 
+/* The properties that decide anything here. */
+#define CHECKED                                                                                              \
+    (PROPERTY_FLAG(PROPERTY_REPLY_TO) | PROPERTY_FLAG(PROPERTY_EXPIRATION) |                                 \
+     PROPERTY_FLAG(PROPERTY_HEADERS) | PROPERTY_FLAG(PROPERTY_USER_ID))
+
 refusal_t *publication_check(const channel_t *ch, const command_t *cmd, bytes_t properties)
 {
     refusal_t *why = NULL;
     if (!properties_valid(properties))
         return refusal_new(REFUSAL_INTERNAL_ERROR, cmd->cause, "%s", "");
+    if (!(properties_flags(properties) & CHECKED))
+        return NULL;
     if ((why = check_reply_to(cmd, properties)) || (why = check_expiration(cmd, properties)) ||
         (why = check_copies(cmd, properties_headers(properties))))
         return why;

@@ -9,17 +9,10 @@
 
 #define PATTERN_PERIOD 251
 
-static void put_u64(uint8_t *out, uint64_t v)
-{
-    buffer_t b = buffer_over(out, 8);
-    write_u64(&b, v);
-}
-
 void stamp_write(uint8_t out[STAMP_BYTES], const stamp_t *s)
 {
     assert(s->producer < 1 << 12 && s->key < 1 << 20);
-    put_u64(out, (uint64_t)s->producer << 52 | (uint64_t)s->key << 32 | s->number);
-    put_u64(out + 8, s->at_ns);
+    put_u64(put_u64(out, (uint64_t)s->producer << 52 | (uint64_t)s->key << 32 | s->number), s->at_ns);
 }
 
 stamp_t stamp_read(const uint8_t in[STAMP_BYTES])
