@@ -114,13 +114,21 @@ static void release_connections(broker_t *b)
     }
 }
 
+/* What was read in one go needs several steps of the engine; their events are sent together: sending is what costs. */
+#define STEPS_A_TURN 8
+
 /* Commands become visible to the engine by the flush before its step, events to clients by the turn after it.
  */
 static bool single_turn(broker_t *b)
 {
     io_side_t *io = &b->io[0];
-    (void)port_flush(&io->port);
-    bool more = engine_side_step(&b->engine), again;
+    bool more = true, again;
+    for (int i = 0; i < STEPS_A_TURN && more; i++) {
+        (void)port_flush(&io->port);
+        more = engine_side_step(&b->engine);
+        if (more)
+            (void)io_side_take_events(io);
+    }
     (void)engine_port_wants_wake(b->engine.engine, &io->port); /* it is awake */
     engine_side_wake_neighbours(&b->engine);
     bool news = io_side_turn(io, &again);

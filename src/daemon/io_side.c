@@ -37,9 +37,14 @@ void io_side_deinit(io_side_t *io)
     lane_free(&io->accepted);
 }
 
+bool io_side_take_events(io_side_t *io)
+{
+    return port_dispatch(&io->port, EVENTS_A_TURN) == EVENTS_A_TURN;
+}
+
 bool io_side_turn(io_side_t *io, bool *again)
 {
-    *again = port_dispatch(&io->port, EVENTS_A_TURN) == EVENTS_A_TURN;
+    *again = io_side_take_events(io);
     amqp_io_resume(io->amqp);
     net_flush(io->loop);
     return port_flush(&io->port);

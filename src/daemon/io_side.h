@@ -42,6 +42,9 @@ int io_side_init(io_side_t *io, const io_options_t *options, error_t *err);
 /* Closes what is open. The engine must not step any more. */
 void io_side_deinit(io_side_t *io);
 
+/* Gives events to sessions; true if not all were taken. */
+bool io_side_take_events(io_side_t *io);
+
 /* After the engine stepped (or while it does, elsewhere): gives events to sessions, lets them go on, sends.
  * True if the engine has something new to look at. `*again` is set if not all events were taken. */
 bool io_side_turn(io_side_t *io, bool *again);

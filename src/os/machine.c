@@ -197,6 +197,8 @@ uint64_t os_memory_resident(void)
 void os_return_large_memory(void)
 {
     (void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, 8 << 20);
+    (void)mallopt(M_TOP_PAD, 1 << 20);
 }
 
 void os_release_memory(void)

@@ -71,7 +71,8 @@ unsigned os_cpu_count(void);
 uint64_t os_memory_resident(void);
 
 /* Once, at the start: pieces from 1 MiB on (large bodies) go back to the machine when they are freed. Left alone, the C
- * library would begin to keep them after the first few. */
+ * library would begin to keep them after the first few. The heap of all others grows, and shrinks by itself, in steps of
+ * some MiB: traffic that comes in waves would ask the machine for the same pages again and again. */
 void os_return_large_memory(void);
 
 /* Gives memory that was freed, but that the C library keeps for itself, back to the machine. Its cost grows with the
