@@ -121,6 +121,7 @@ binding_t *binding_add(exchange_t *source, queue_t *queue, exchange_t *exchange,
     if (exchange)
         exchange->holds++;
     e->counts.bindings++;
+    e->topology++;
     if (old) /* of a deleted thing of that name, not swept yet; only now, as an auto-delete source goes with
                 it */
         binding_remove(old);
@@ -175,6 +176,7 @@ void binding_remove(binding_t *b)
     list_remove(&b->stated.link);
     unindex_binding(source, b);
     source->vhost->engine->counts.bindings--;
+    source->vhost->engine->topology++;
     mem_free(b);
     if (source->auto_delete && !source->deleted && list_empty(&source->out) &&
         !source->vhost->engine->applying)

@@ -48,6 +48,7 @@ void channel_free(channel_t *ch)
     hash_deinit(&ch->consumers);
     unacked_deinit(&ch->unacked);
     mem_free((void *)ch->last_queue.data);
+    mem_free(ch->route);
     c->engine->counts.channels--;
     mem_free(ch);
 }

@@ -22,7 +22,7 @@ static void leave_memory(queue_t *q, const fifo_item_t *item)
 message_t *deliver_take(channel_t *ch, queue_t *q, consumer_t *consumer, bool no_ack, event_t *ev)
 {
     fifo_item_t item;
-    if (!fifo_take(&q->fifo, &item))
+    if (!(no_ack ? fifo_shift(&q->fifo, &item) : fifo_take(&q->fifo, &item)))
         return NULL;
     message_t *m = item.message;
     assert(m); /* queue_can_deliver said so */
@@ -34,7 +34,6 @@ message_t *deliver_take(channel_t *ch, queue_t *q, consumer_t *consumer, bool no
     message_ref(m); /* the loan's */
     note_taken(q, &item);
     if (no_ack) {
-        item = fifo_remove(&q->fifo, position);
         if (item.record > 0)
             settled_note(q, position, RECORD_AUTO_ACKED);
         queue_let_go(q, &item);

@@ -33,6 +33,7 @@ engine_t *engine_new(const engine_options_t *options)
 {
     engine_t *e = MEM_NEW(engine_t);
     e->options = *options;
+    e->pages.page_entries = options->page_entries;
     list_init(&e->connections);
     list_init(&e->jobs);
     list_init(&e->dirty_queues);
@@ -101,6 +102,7 @@ void engine_free(engine_t **ep)
     finish_jobs(e);
     assert(e->memory_bytes == 0);
     vhost_free(&e->vhost);
+    fifo_pages_deinit(&e->pages);
     for (size_t i = 0; i < e->port_count; i++)
         mem_free(e->ports[i].connections);
     mem_free(e->ports);

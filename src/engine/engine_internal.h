@@ -188,6 +188,22 @@ typedef struct route {
     trie_walk_t walk;
 } route_t;
 
+/* The last route of a channel's publishes: holds while engine.topology is what it was. */
+#define ROUTE_MEMO_QUEUES 16
+typedef struct route_memo {
+    uint64_t topology;
+    size_t count;
+    queue_t *queues[ROUTE_MEMO_QUEUES];
+    uint8_t exchange_len, key_len;
+    uint8_t names[2 * UINT8_MAX]; /* exchange, routing key */
+} route_memo_t;
+
+/* Routes a message as the channel's last one was, if that is known to lead there still; only for one whose headers
+ * decide nothing. */
+bool route_recall(channel_t *ch, const message_t *m);
+/* Remembers the route just found, if headers had no part in it. */
+void route_remember(channel_t *ch, const message_t *m);
+
 /* Finds the queues for a message: each once, whatever the paths. They are in e->route until the next call.
  * `keys`: the routing key and those of CC and BCC. */
 void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t headers);
@@ -373,6 +389,7 @@ struct channel {
     uint64_t last_tag;
     unacked_list_t unacked;
 
+    route_memo_t *route; /* NULL: it never published */
     bool confirms;
     uint64_t publishes_done; /* since confirm.select: routed and in their queues */
     uint64_t publishes_safe; /* and as durable as they should be */
@@ -493,6 +510,8 @@ struct engine {
     bool wake_log, wake_helper;
     recovery_t *recovery; /* apply.c's, until engine_recovered */
 
+    fifo_pages_t pages;
+    uint64_t topology; /* rises with each queue, exchange and binding that comes or goes */
     route_t route;
     buffer_t scratch;
     uint64_t memory_bytes;

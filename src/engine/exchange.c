@@ -39,6 +39,7 @@ exchange_t *exchange_new(vhost_t *v, bytes_t name, exchange_type_t type)
     job_init(&x->removal);
     x->holds = 1; /* its name */
     hash_insert(&v->exchanges, &x->node);
+    v->engine->topology++;
     v->engine->counts.exchanges++;
     return x;
 }
@@ -99,6 +100,7 @@ void exchange_remove(exchange_t *x, channel_t *waiter, const event_t *reply)
     assert(!x->deleted);
     x->deleted = true;
     hash_remove(&x->vhost->exchanges, &x->node);
+    x->vhost->engine->topology++;
     x->vhost->engine->counts.exchanges--;
     list_remove(&x->stated.link);
     if (x->durable)

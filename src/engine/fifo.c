@@ -28,10 +28,43 @@ struct fifo_page {
 
 static_assert(sizeof(entry_t) == 16, "an entry is 16 octets");
 
-void fifo_init(fifo_t *f, uint32_t page_entries)
+/* ---- pages ---- */
+
+void fifo_pages_deinit(fifo_pages_t *p)
 {
+    while (p->count > 0)
+        mem_free(p->spare[--p->count]);
+}
+
+/* All its entries are GONE. */
+static fifo_page_t *page_new(fifo_t *f)
+{
+    if (f->pages->count > 0)
+        return f->pages->spare[--f->pages->count];
+    return mem_zero(f->page_entries * sizeof(entry_t));
+}
+
+/* One whose entries are all gone, or NULL. */
+static void page_free(fifo_t *f, fifo_page_t *page)
+{
+    if (page && f->pages->count < sizeof f->pages->spare / sizeof *f->pages->spare)
+        f->pages->spare[f->pages->count++] = page;
+    else
+        mem_free(page);
+}
+
+/* ---- the fifo ---- */
+
+void fifo_init(fifo_t *f, fifo_pages_t *pages)
+{
+    uint32_t page_entries = pages->page_entries;
     assert(page_entries >= 2 && (page_entries & (page_entries - 1)) == 0);
-    *f = (fifo_t){.page_entries = page_entries, .tail = 1, .cursor = 1, .purged_below = 1, .swept_below = 1};
+    *f = (fifo_t){.pages = pages,
+                  .page_entries = page_entries,
+                  .tail = 1,
+                  .cursor = 1,
+                  .purged_below = 1,
+                  .swept_below = 1};
 }
 
 void fifo_deinit(fifo_t *f)
@@ -81,7 +114,7 @@ static void put_at_end(fifo_t *f, uint64_t position, entry_t entry)
     extend_directory(f, position);
     fifo_slot_t *slot = slot_of(f, position);
     if (slot->page == NULL)
-        slot->page = mem_zero(f->page_entries * sizeof(entry_t));
+        slot->page = page_new(f);
     entry.epoch = f->epoch;
     entry.state = ENTRY_READY;
     *entry_at(f, slot, position) = entry;
@@ -105,7 +138,7 @@ static bool forget_pages_if_empty(fifo_t *f)
     if (f->ready > 0 || f->out > 0 || fifo_needs_sweep(f))
         return false;
     for (size_t i = 0; i < f->slots_length; i++)
-        mem_free(f->slots[(f->slots_head + i) & (f->slots_capacity - 1)].page);
+        page_free(f, f->slots[(f->slots_head + i) & (f->slots_capacity - 1)].page);
     f->slots_length = f->slots_head = 0;
     return true;
 }
@@ -209,7 +242,7 @@ static void drop_front(fifo_t *f)
 {
     uint64_t tail_page = f->tail / f->page_entries;
     while (f->slots_length > 0 && f->first_page < tail_page && f->slots[f->slots_head].present == 0) {
-        mem_free(f->slots[f->slots_head].page);
+        page_free(f, f->slots[f->slots_head].page);
         f->slots_head = (f->slots_head + 1) & (f->slots_capacity - 1);
         f->slots_length--;
         f->first_page++;
@@ -224,7 +257,7 @@ static void entry_gone(fifo_t *f, fifo_slot_t *slot, entry_t *entry, uint64_t po
     if (--slot->present > 0)
         return;
     if (position / f->page_entries != f->tail / f->page_entries) {
-        mem_free(slot->page);
+        page_free(f, slot->page);
         slot->page = NULL;
         drop_front(f);
     }
@@ -239,6 +272,19 @@ fifo_item_t fifo_remove(fifo_t *f, uint64_t position)
     f->out--;
     entry_gone(f, slot, entry, position);
     return item;
+}
+
+bool fifo_shift(fifo_t *f, fifo_item_t *item)
+{
+    fifo_slot_t *slot;
+    entry_t *entry = find_first(f, &slot);
+    if (entry == NULL)
+        return false;
+    *item = item_of(entry, f->cursor);
+    slot->ready--;
+    f->ready--;
+    entry_gone(f, slot, entry, f->cursor++);
+    return true;
 }
 
 /* The entry at a position that may be anything, or NULL. */

@@ -22,6 +22,17 @@
 
 typedef struct fifo_page fifo_page_t;
 
+/* Pages that were used and are for the next fifo that needs one: traffic through a short queue needs one, and gives one
+ * back, every few messages. Shared by all fifos of an engine. */
+typedef struct fifo_pages {
+    fifo_page_t *spare[64];
+    size_t count;
+    uint32_t page_entries; /* a power of two */
+} fifo_pages_t;
+
+/* Frees them. */
+void fifo_pages_deinit(fifo_pages_t *p);
+
 typedef struct fifo_slot {
     fifo_page_t *page; /* NULL: nothing left in it */
     uint32_t ready;    /* entries that can be taken */
@@ -29,6 +40,7 @@ typedef struct fifo_slot {
 } fifo_slot_t;
 
 typedef struct fifo {
+    fifo_pages_t *pages;
     fifo_slot_t *slots; /* circular; slot i holds page first_page + i */
     size_t slots_capacity, slots_head, slots_length;
     uint64_t first_page;
@@ -49,7 +61,7 @@ typedef struct fifo_item {
     bool redelivered, out;
 } fifo_item_t;
 
-void fifo_init(fifo_t *f, uint32_t page_entries);
+void fifo_init(fifo_t *f, fifo_pages_t *pages);
 
 /* Frees pages and directory; entries must have been drained. */
 void fifo_deinit(fifo_t *f);
@@ -70,6 +82,9 @@ bool fifo_first(fifo_t *f, fifo_item_t *item);
 
 /* The first ready entry goes out. False if there is none. The fifo keeps its reference. */
 bool fifo_take(fifo_t *f, fifo_item_t *item);
+
+/* Takes the first ready entry out for good: fifo_take and fifo_remove in one. False if there is none. */
+bool fifo_shift(fifo_t *f, fifo_item_t *item);
 
 /* An entry that is out becomes ready again, at its place, redelivered. */
 void fifo_return(fifo_t *f, uint64_t position);

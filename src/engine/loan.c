@@ -59,7 +59,7 @@ void emit(connection_t *c, event_t *ev)
     if (c->engine->freeing)
         event_discard(ev);
     else
-        lane_push(c->port->port->events, ev);
+        *(event_t *)lane_place(c->port->port->events) = *ev;
 }
 
 void emit_channel(channel_t *ch, event_t *ev)

@@ -36,23 +36,27 @@ static record_no record_message(engine_t *e, message_t *m, const record_list_t *
     return record;
 }
 
-/* Puts the message into these queues, and into the log for those that keep it: one record for all of them, or, once it
- * has its record, one more. Returns the record that says so; 0: none does. */
-static record_no place(engine_t *e, message_t *m, queue_t *const *queues, size_t count)
+/* Into the log for those queues that keep it: one record for all of them, or, once it has its record, one more. */
+static record_no record_places(engine_t *e, message_t *m, queue_t *const *queues, size_t count)
 {
     record_t r = {.type = RECORD_MESSAGE_ALSO, .message = m->record};
     buffer_clear(&e->places);
-    for (size_t i = 0; i < count && m->persistent; i++)
+    for (size_t i = 0; i < count; i++)
         if (queues[i]->id > 0 && !queues[i]->deleted)
             record_list_put(&e->places, &r.list.count, queues[i]->id, queues[i]->fifo.tail);
+    if (r.list.count == 0)
+        return 0;
     r.list.octets = buffer_bytes(&e->places);
-    record_no record = 0;
-    if (r.list.count > 0 && m->record > 0)
-        record = records_add(e, &r, NULL);
-    else if (r.list.count > 0)
-        record = record_message(e, m, &r.list);
+    record_no record = m->record > 0 ? records_add(e, &r, NULL) : record_message(e, m, &r.list);
     if (record > 0)
         live_add(&e->live, m->record, r.list.count);
+    return record;
+}
+
+/* Puts the message into these queues. Returns the record that says so; 0: none does. */
+static record_no place(engine_t *e, message_t *m, queue_t *const *queues, size_t count)
+{
+    record_no record = m->persistent ? record_places(e, m, queues, count) : 0;
     for (size_t i = 0; i < count; i++)
         if (!queues[i]->deleted)
             queue_append(queues[i], m, record > 0 && queues[i]->id > 0);
@@ -156,14 +160,17 @@ static size_t count_copies(bytes_t headers)
     return count;
 }
 
-static void route(engine_t *e, exchange_t *x, const message_t *m, bytes_t headers)
+static void route(channel_t *ch, exchange_t *x, const message_t *m, bytes_t headers)
 {
+    engine_t *e = ch->connection->engine;
     bytes_t few[16];
     size_t max = 1 + count_copies(headers);
     bytes_t *keys = max <= 16 ? few : mem_alloc(max * sizeof(bytes_t));
     size_t count = collect_keys(m, headers, keys, max);
     route_message(e, x, keys, count, headers);
     work_spend(e, e->route.work + count);
+    if (count == 1)
+        route_remember(ch, m);
     if (keys != few)
         mem_free(keys);
 }
@@ -229,17 +236,21 @@ static void enqueue(channel_t *ch, const command_t *cmd, message_t *m)
 void on_publish(channel_t *ch, command_t *cmd)
 {
     engine_t *e = ch->connection->engine;
-    exchange_t *x = exchange_for_publish(ch, cmd);
-    if (x == NULL)
-        return;
     bytes_t properties = message_properties(cmd->message);
+    bool again = !properties_has(properties, PROPERTY_HEADERS) && route_recall(ch, cmd->message);
+    exchange_t *x = again ? NULL : exchange_for_publish(ch, cmd);
+    if (!again && x == NULL)
+        return;
     refusal_t *why = publication_check(ch, cmd, properties);
     if (why) {
         channel_refuse_with(ch, why);
         return;
     }
     bytes_t headers = properties_headers(properties);
-    route(e, x, cmd->message, headers);
+    if (again)
+        work_spend(e, 1 + e->route.count);
+    else
+        route(ch, x, cmd->message, headers);
     message_t *m = without_bcc(cmd->message, headers);
     if (m == cmd->message)
         cmd->message = NULL; /* else what it was copied from goes with the command */

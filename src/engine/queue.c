@@ -20,7 +20,7 @@ static queue_t *queue_new(vhost_t *v)
 {
     queue_t *q = MEM_NEW(queue_t);
     q->vhost = v;
-    fifo_init(&q->fifo, v->engine->options.page_entries);
+    fifo_init(&q->fifo, &v->engine->pages);
     list_init(&q->owned);
     list_init(&q->bindings);
     list_init(&q->consumers);
@@ -57,6 +57,7 @@ void queue_define(queue_t *q, const record_t *r)
     if (table_find(r->arguments, BYTES("x-expires"), &expires))
         q->expires_ms = (uint64_t)field_integer(&expires);
     hash_insert(&q->vhost->queues, &q->node);
+    q->vhost->engine->topology++;
     list_append(&q->vhost->in_order, &q->place.node);
     q->vhost->engine->counts.queues++;
 }
@@ -74,6 +75,7 @@ static void queue_free(queue_t *q)
     engine_t *e = q->vhost->engine;
     assert(list_empty(&q->consumers) && list_empty(&q->bindings) && list_empty(&q->getters));
     assert(!list_linked(&q->reading.link));
+    e->topology++;
     heap_cancel(&e->timers, &q->expiry);
     wait_cancel(e, &q->marking);
     list_remove(&q->chilling);
@@ -254,6 +256,7 @@ void queue_remove(queue_t *q, channel_t *waiter, const event_t *reply)
         return;
     }
     q->deleted = true;
+    e->topology++;
     hash_remove(&q->vhost->queues, &q->node);
     forget_in_log(q);
     list_remove(&q->place.node);

@@ -119,6 +119,41 @@ void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_c
     }
 }
 
+/* ---- the same again ---- */
+
+bool route_recall(channel_t *ch, const message_t *m)
+{
+    engine_t *e = ch->connection->engine;
+    const route_memo_t *memo = ch->route;
+    if (!memo || memo->topology != e->topology || memo->exchange_len != m->exchange_len ||
+        memo->key_len != m->routing_key_len ||
+        memcmp(memo->names, m->octets, (size_t)m->exchange_len + m->routing_key_len) != 0)
+        return false;
+    route_t *r = &e->route;
+    r->count = 0;
+    r->work = 1;
+    r->serial++;
+    for (size_t i = 0; i < memo->count; i++)
+        add_queue(r, memo->queues[i]);
+    return true;
+}
+
+void route_remember(channel_t *ch, const message_t *m)
+{
+    engine_t *e = ch->connection->engine;
+    const route_t *r = &e->route;
+    if (r->is_sorted || r->count > ROUTE_MEMO_QUEUES)
+        return;
+    if (!ch->route)
+        ch->route = MEM_NEW(route_memo_t);
+    ch->route->topology = e->topology;
+    ch->route->exchange_len = m->exchange_len;
+    ch->route->key_len = m->routing_key_len;
+    memcpy(ch->route->names, m->octets, (size_t)m->exchange_len + m->routing_key_len);
+    ch->route->count = r->count;
+    memcpy(ch->route->queues, r->queues, r->count * sizeof(queue_t *));
+}
+
 void route_deinit(route_t *r)
 {
     mem_free(r->queues);

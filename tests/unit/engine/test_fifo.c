@@ -19,6 +19,7 @@ typedef struct model {
     bool stored[ENTRIES + 1], cold[ENTRIES + 1];
     uint64_t last; /* position */
     uint64_t present;
+    fifo_pages_t pages;
 } model_t;
 
 static message_t *some_message(void)
@@ -29,13 +30,15 @@ static message_t *some_message(void)
 static model_t *model_new(uint32_t page_entries)
 {
     model_t *m = MEM_NEW(model_t);
-    fifo_init(&m->fifo, page_entries);
+    m->pages.page_entries = page_entries;
+    fifo_init(&m->fifo, &m->pages);
     return m;
 }
 
 static void model_free(model_t *m)
 {
     fifo_deinit(&m->fifo);
+    fifo_pages_deinit(&m->pages);
     for (uint64_t p = 1; p <= m->last; p++)
         message_free(m->messages[p]);
     mem_free(m);
@@ -135,6 +138,20 @@ static void take(model_t *m)
     check_item(m, &taken);
     assert_int_equal(taken.redelivered, m->redelivered[wanted]);
     m->states[wanted] = OUT;
+}
+
+static void shift(model_t *m)
+{
+    uint64_t wanted = first_in(m, READY);
+    fifo_item_t item;
+    assert_int_equal(fifo_shift(&m->fifo, &item), wanted != 0);
+    if (wanted == 0)
+        return;
+    assert_int_equal(item.position, wanted);
+    assert_int_equal(item.redelivered, m->redelivered[wanted]);
+    check_item(m, &item);
+    m->states[wanted] = GONE;
+    m->present--;
 }
 
 /* Some entry in this state, or 0. */
@@ -329,8 +346,10 @@ static void act(model_t *m, uint64_t *seed)
     uint32_t what = chance(seed, 100);
     if (what < 35)
         append(m);
-    else if (what < 60)
+    else if (what < 50)
         take(m);
+    else if (what < 60)
+        shift(m);
     else if (what < 75)
         put_back(m, some_out(m, seed));
     else if (what < 92)

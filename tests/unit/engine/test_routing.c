@@ -248,9 +248,92 @@ static void all_bindings_of_a_key_count_and_the_others_stay_when_one_goes(void *
     assert_queue_is(ch, "o", "1", "2");
 }
 
+/* ---- the same route again: a channel remembers its last one ---- */
+
+static void the_same_again_follows_bindings_that_come_and_go(void **state)
+{
+    chan_t ch = new_channel(*state);
+    new_queue(ch, "q"), new_queue(ch, "p");
+    bound(ch, "q", "amq.topic", "a.*");
+    publish(ch, "amq.topic", "a.b", "1");
+    publish(ch, "amq.topic", "a.b", "2");
+    bound(ch, "p", "amq.topic", "#");
+    publish(ch, "amq.topic", "a.b", "3");
+    unbind_queue(ch, "q", "amq.topic", "a.*"), expect_ok(ch);
+    publish(ch, "amq.topic", "a.b", "4");
+    publish(ch, "amq.topic", "a.b", "5");
+    assert_queue_is(ch, "q", "1", "2", "3");
+    assert_queue_is(ch, "p", "3", "4", "5");
+}
+
+static void the_same_again_compares_exchange_and_key(void **state)
+{
+    chan_t ch = new_channel(*state);
+    new_exchange(ch, "e", "fanout");
+    new_queue(ch, "q"), new_queue(ch, "p"), new_queue(ch, "eq");
+    bound(ch, "p", "e", "");
+    publish(ch, "", "q", "1");
+    publish(ch, "e", "q", "2");
+    publish(ch, "", "eq", "3"); /* the same octets end to end */
+    publish(ch, "e", "q", "4");
+    publish(ch, "", "q", "5");
+    publish(ch, "", "q", "6");
+    assert_queue_is(ch, "q", "1", "5", "6");
+    assert_queue_is(ch, "p", "2", "4");
+    assert_queue_is(ch, "eq", "3");
+}
+
+static void the_same_again_finds_a_queue_that_came_back(void **state)
+{
+    chan_t ch = new_channel(*state);
+    new_queue(ch, "q");
+    publish(ch, "", "q", "1");
+    publish(ch, "", "q", "2");
+    delete_queue(ch, "q", 0), expect_counted(ch, 2);
+    publish_mandatory(ch, "", "q", "3");
+    expect(ch, EVENT_RETURN);
+    publish_mandatory(ch, "", "q", "4");
+    expect(ch, EVENT_RETURN);
+    new_queue(ch, "q");
+    publish(ch, "", "q", "5");
+    assert_queue_is(ch, "q", "5");
+}
+
+static void the_same_again_to_an_exchange_that_is_gone_is_404(void **state)
+{
+    chan_t ch = new_channel(*state);
+    new_exchange(ch, "e", "fanout");
+    new_queue(ch, "q");
+    bound(ch, "q", "e", "");
+    publish(ch, "e", "", "1");
+    publish(ch, "e", "", "2");
+    delete_exchange(ch, "e", 0), expect_ok(ch);
+    publish(ch, "e", "", "3");
+    expect_refusal_and_reopen(ch, REFUSAL_NOT_FOUND, "no exchange 'e' in vhost '/'");
+    assert_queue_is(ch, "q", "1", "2");
+}
+
+static void the_same_again_looks_at_headers_each_time(void **state)
+{
+    chan_t ch = new_channel(*state);
+    const char *const copies[] = {"p", NULL};
+    new_queue(ch, "q"), new_queue(ch, "p");
+    publish(ch, "", "q", "1");
+    publish_copies(ch, "", "q", "2", copies, NULL);
+    publish(ch, "", "q", "3");
+    publish_copies(ch, "", "q", "4", NULL, copies);
+    assert_queue_is(ch, "q", "1", "2", "3", "4");
+    assert_queue_is(ch, "p", "2", "4");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        fixture_test(the_same_again_follows_bindings_that_come_and_go),
+        fixture_test(the_same_again_compares_exchange_and_key),
+        fixture_test(the_same_again_finds_a_queue_that_came_back),
+        fixture_test(the_same_again_to_an_exchange_that_is_gone_is_404),
+        fixture_test(the_same_again_looks_at_headers_each_time),
         fixture_test(direct_exchanges_compare_the_whole_key),
         fixture_test(the_default_exchange_leads_to_the_queue_of_that_name),
         fixture_test(fanout_exchanges_ignore_the_key),
