@@ -124,6 +124,9 @@ void amqp_frame_end(buffer_t *b, size_t mark);
 /* A whole method frame. */
 void amqp_write_method(buffer_t *b, uint16_t channel, amqp_method_id id, const void *method);
 
+/* The same octets for the one method that goes with every message. */
+void amqp_write_deliver(buffer_t *b, uint16_t channel, const amqp_basic_deliver_t *m);
+
 /* A whole content header frame. `properties`: flags and values as base/properties.h has them. */
 void amqp_write_header(buffer_t *b, uint16_t channel, uint64_t body_bytes, bytes_t properties);
 

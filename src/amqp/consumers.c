@@ -14,10 +14,14 @@ bytes_t amqp_consumer_key(const hash_node_t *node)
     return bytes_make(&c->number, sizeof c->number);
 }
 
-amqp_consumer_t *amqp_consumer_find(const amqp_session_t *s, uint32_t number)
+amqp_consumer_t *amqp_consumer_find(amqp_session_t *s, uint32_t number)
 {
+    if (s->last_found && s->last_found->number == number)
+        return s->last_found;
     hash_node_t *node = hash_find(&s->consumers, bytes_make(&number, sizeof number));
-    return node ? HASH_OF(node, amqp_consumer_t, node) : NULL;
+    if (node)
+        s->last_found = HASH_OF(node, amqp_consumer_t, node);
+    return node ? s->last_found : NULL;
 }
 
 /* Numbers are given once, until after four thousand million consumers they come round: then past those in
@@ -45,6 +49,8 @@ amqp_consumer_t *amqp_consumer_add(amqp_session_t *s, amqp_channel_t *ch, bytes_
 
 void amqp_consumer_remove(amqp_session_t *s, amqp_consumer_t *c)
 {
+    if (s->last_found == c)
+        s->last_found = NULL;
     hash_remove(&s->consumers, &c->node);
     list_remove(&c->in_channel);
     mem_free(c);

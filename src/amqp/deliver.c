@@ -153,7 +153,10 @@ static void send_content(amqp_session_t *s, const event_t *e, amqp_method_id id,
     size_t room = METHOD_FRAME_MOST_BYTES + HEADER_FRAME_BYTES + properties.len + copy_bytes(s, body);
 
     buffer_t b = buffer_over(output_reserve(o, room), room);
-    amqp_write_method(&b, e->channel, id, method);
+    if (delivered)
+        amqp_write_deliver(&b, e->channel, method);
+    else
+        amqp_write_method(&b, e->channel, id, method);
     amqp_write_header(&b, e->channel, body_bytes, properties);
     send_body(s, &b, e->channel, body);
     if (in_parts)

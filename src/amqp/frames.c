@@ -162,6 +162,9 @@ static size_t frame_step(amqp_session_t *s, bytes_t in)
     size_t total = AMQP_FRAME_OVERHEAD + (size_t)head.payload_bytes;
     if (in.len < total)
         return 0;
+    size_t published = amqp_content_whole(s, head.channel, in);
+    if (published > 0)
+        return published;
     bytes_t payload = bytes_make(in.data + AMQP_FRAME_HEAD_BYTES, head.payload_bytes);
     uint8_t end = in.data[total - 1];
     s->input_left = in.len - total;

@@ -175,6 +175,7 @@ typedef struct amqp_session {
     amqp_channel_t *last_channel; /* the one found last, or NULL */
     hash_table_t consumers;
     uint32_t last_consumer;
+    amqp_consumer_t *last_found; /* of them, or NULL */
 
     amqp_stream_t stream;
     size_t input_left;   /* octets at hand behind the frame that is being handled */
@@ -264,7 +265,7 @@ void amqp_on_channel_closed(amqp_session_t *s, event_t *e);
 void amqp_on_channel_refused(amqp_session_t *s, event_t *e);
 
 amqp_consumer_t *amqp_consumer_add(amqp_session_t *s, amqp_channel_t *ch, bytes_t tag);
-amqp_consumer_t *amqp_consumer_find(const amqp_session_t *s, uint32_t number);
+amqp_consumer_t *amqp_consumer_find(amqp_session_t *s, uint32_t number);
 void amqp_consumer_remove(amqp_session_t *s, amqp_consumer_t *c);
 bytes_t amqp_consumer_tag(const amqp_consumer_t *c);
 
@@ -279,6 +280,10 @@ amqp_channel_t *amqp_content_body_frame(amqp_session_t *s, uint16_t channel, uin
 /* Takes octets of a body, at least one, and pushes at most one command; returns how many. */
 size_t amqp_content_octets(amqp_session_t *s, amqp_channel_t *ch, bytes_t octets);
 void amqp_content_frame_end(amqp_session_t *s, amqp_channel_t *ch);
+
+/* content_whole.c: if `in` begins with all frames of an ordinary publish on this channel, pushes its command; how many
+ * octets that took, or 0: nothing is done. */
+size_t amqp_content_whole(amqp_session_t *s, uint16_t channel, bytes_t in);
 
 /* A method frame came while content was due. */
 void amqp_content_interrupted(amqp_session_t *s, const amqp_channel_t *ch);

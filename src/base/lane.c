@@ -70,13 +70,12 @@ static uint8_t *overflow_item(const lane_t *l, size_t index)
     return o->items + (o->first + index) % o->capacity * l->item_bytes;
 }
 
-static void overflow_append(lane_t *l, const void *item)
+static void *overflow_place(lane_t *l)
 {
     overflow_t *o = &l->overflow;
     o->items =
         mem_grow_circle(o->items, l->item_bytes, o->count, &o->capacity, &o->first, OVERFLOW_LEAST_ITEMS);
-    memcpy(overflow_item(l, o->count), item, l->item_bytes);
-    o->count++;
+    return overflow_item(l, o->count++);
 }
 
 static void overflow_move(lane_t *l)
@@ -93,12 +92,18 @@ static void overflow_move(lane_t *l)
     }
 }
 
+void *lane_place(lane_t *l)
+{
+    void *place = l->overflow.count == 0 ? ring_place(l->ring) : NULL;
+    if (!place)
+        return overflow_place(l);
+    l->unseen = true;
+    return place;
+}
+
 void lane_push(lane_t *l, const void *item)
 {
-    if (l->overflow.count == 0 && ring_push(l->ring, item))
-        l->unseen = true;
-    else
-        overflow_append(l, item);
+    memcpy(lane_place(l), item, l->item_bytes);
 }
 
 size_t lane_room(lane_t *l)

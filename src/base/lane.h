@@ -29,6 +29,10 @@ void lane_discard(lane_t **l, lane_discard_t *discard);
 /* Producer: takes a copy of the item in every case. */
 void lane_push(lane_t *l, const void *item);
 
+/* The same without the copy: the item's place, to be written to before anything else is done with the lane. Who knows the
+ * item's type writes it faster than a copy of so many octets. */
+void *lane_place(lane_t *l);
+
 /* Producer: free places in the ring now; 0 while anything waits in the overflow. */
 size_t lane_room(lane_t *l);
 

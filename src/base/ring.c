@@ -91,13 +91,19 @@ size_t ring_room(ring_t *r)
     return r->capacity - (r->pushed - r->released_seen);
 }
 
-bool ring_push(ring_t *r, const void *item)
+void *ring_place(ring_t *r)
 {
     if (r->pushed - r->released_seen == r->capacity && ring_room(r) == 0)
-        return false;
-    memcpy(place_of(r, r->pushed), item, r->item_bytes);
-    r->pushed++;
-    return true;
+        return NULL;
+    return place_of(r, r->pushed++);
+}
+
+bool ring_push(ring_t *r, const void *item)
+{
+    void *place = ring_place(r);
+    if (place)
+        memcpy(place, item, r->item_bytes);
+    return place != NULL;
 }
 
 void ring_publish(ring_t *r)

@@ -22,7 +22,11 @@ size_t ring_capacity(const ring_t *r);
 /* Producer: how many items can be pushed now (never more than really fit). */
 size_t ring_room(ring_t *r);
 
-/* Producer: copies one item in; false if the ring is full. The consumer sees it after ring_publish. */
+/* Producer: takes the next place, to be written to at once; NULL if the ring is full. The consumer sees it after
+ * ring_publish. */
+void *ring_place(ring_t *r);
+
+/* The same with a copy of an item; false if the ring is full. */
 bool ring_push(ring_t *r, const void *item);
 
 /* Producer: makes everything pushed so far visible to the consumer (release). */

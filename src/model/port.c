@@ -111,7 +111,7 @@ void port_push(port_t *p, const port_client_t *client, command_t *c)
     assert(client->number > 0);
     c->connection = client->number;
     meter_add(&p->bytes, message_bytes_of(c));
-    lane_push(p->commands, c);
+    *(command_t *)lane_place(p->commands) = *c;
 }
 
 size_t port_dispatch(port_t *p, size_t max)

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * content_whole.c: a publish whose frames are all at hand, as nearly all are: method, header and one body frame become a
+ * message and a command in one go. Whatever is unusual, and everything that is wrong, is left to frames.c and content.c,
+ * which take the same octets one frame after the other. */
+#include "amqp/session_internal.h"
+
+#define PUBLISH_LEAST_BYTES (AMQP_FRAME_OVERHEAD + 4)
+
+/* The payload of the next frame, if it is whole and of this kind. */
+static bool next_frame(bytes_reader_t *in, uint8_t type, uint16_t channel, bytes_t *payload)
+{
+    if (reader_left(in) < AMQP_FRAME_OVERHEAD)
+        return false;
+    amqp_frame_head_t head = amqp_frame_head_decode(in->at);
+    size_t whole = AMQP_FRAME_OVERHEAD + (size_t)head.payload_bytes;
+    if (head.type != type || head.channel != channel || reader_left(in) < whole ||
+        in->at[whole - 1] != AMQP_FRAME_END)
+        return false;
+    *payload = bytes_make(in->at + AMQP_FRAME_HEAD_BYTES, head.payload_bytes);
+    in->at += whole;
+    return true;
+}
+
+static bool is_publish(bytes_t in)
+{
+    static const uint8_t ids[] = {0, AMQP_CLASS_OF(AMQP_basic_publish), 0,
+                                  AMQP_METHOD_OF(AMQP_basic_publish)};
+    return in.len >= PUBLISH_LEAST_BYTES && in.data[0] == AMQP_FRAME_METHOD &&
+           memcmp(in.data + AMQP_FRAME_HEAD_BYTES, ids, sizeof ids) == 0;
+}
+
+/* An ordinary one: no limit, no part, no refusal comes into it. */
+static bool is_plain(const amqp_session_t *s, const amqp_basic_publish_t *m, const amqp_content_header_t *h,
+                     bytes_t body)
+{
+    const amqp_options_t *o = &s->io->options;
+    bool in_parts = o->part_bytes > 0 && body.len > o->part_bytes;
+    return !m->immediate && h->class_id == AMQP_CLASS_OF(AMQP_basic_publish) && h->weight == 0 &&
+           h->body_bytes == body.len && body.len <= o->max_message_size &&
+           body.len <= AMQP_BODY_LIMIT_BYTES && !in_parts &&
+           (s->frame_max == 0 || body.len + AMQP_FRAME_OVERHEAD <= s->frame_max);
+}
+
+static void push(amqp_session_t *s, uint16_t channel, const amqp_basic_publish_t *m,
+                 const amqp_content_header_t *h, bytes_t body)
+{
+    message_t *whole = message_new(m->exchange, m->routing_key, h->properties, body.len);
+    command_t c = {
+        .type = COMMAND_PUBLISH,
+        .flags = m->mandatory ? COMMAND_MANDATORY : 0,
+        .channel = channel,
+        .cause = AMQP_basic_publish,
+        .message = message_append(whole, body, body.len),
+    };
+    amqp_session_push(s, &c);
+}
+
+size_t amqp_content_whole(amqp_session_t *s, uint16_t channel, bytes_t in)
+{
+    bytes_t payload, body;
+    amqp_method_t m;
+    amqp_content_header_t header;
+    bytes_reader_t r = bytes_reader(in);
+    if (s->state != AMQP_STATE_RUNNING || !is_publish(in) ||
+        !next_frame(&r, AMQP_FRAME_METHOD, channel, &payload))
+        return 0;
+    bytes_t arguments = bytes_make(payload.data + 4, payload.len - 4);
+    if (!next_frame(&r, AMQP_FRAME_HEADER, channel, &payload) ||
+        !amqp_content_header_decode(payload, &header) || !next_frame(&r, AMQP_FRAME_BODY, channel, &body))
+        return 0;
+    amqp_channel_t *ch = amqp_channel_find(s, channel);
+    if (!ch || ch->state != AMQP_CHANNEL_OPEN || ch->publishing.stage != AMQP_STAGE_METHOD ||
+        amqp_method_decode(amqp_method_find(AMQP_basic_publish), arguments, &m) != AMQP_DECODED ||
+        !is_plain(s, &m.basic_publish, &header, body))
+        return 0;
+    push(s, channel, &m.basic_publish, &header, body);
+    return in.len - reader_left(&r);
+}
