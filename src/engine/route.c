@@ -151,7 +151,8 @@ void route_remember(channel_t *ch, const message_t *m)
     ch->route->key_len = m->routing_key_len;
     memcpy(ch->route->names, m->octets, (size_t)m->exchange_len + m->routing_key_len);
     ch->route->count = r->count;
-    memcpy(ch->route->queues, r->queues, r->count * sizeof(queue_t *));
+    for (size_t i = 0; i < r->count; i++)
+        ch->route->queues[i] = r->queues[i];
 }
 
 void route_deinit(route_t *r)
