@@ -31,6 +31,12 @@ CFLAGS := $(CFLAGS)
 # HTTP of the daemon, and of the tool.
 LDLIBS += $(shell pkg-config --libs libevent_extra libevent_core jansson 2>/dev/null || echo -levent_extra -levent_core -ljansson) -lm
 TOOL_LDLIBS := $(shell pkg-config --libs libcurl jansson 2>/dev/null || echo -lcurl -ljansson) -lm
+# Linked in front of the C library it is the allocator of everything; the sanitizers have their own.
+ifeq ($(BUILD),release)
+CFLAGS += -DCHASKI_MIMALLOC
+LDLIBS += -lmimalloc
+TOOL_LDLIBS += -lmimalloc
+endif
 LDLIBS := $(LDLIBS)
 
 # Everything is found by its folder: a new .c file is registered nowhere.
@@ -45,13 +51,16 @@ SIM_SRC := $(wildcard tests/sim/*.c)
 SIM_LIB := $(OUT)/libsim.a
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$(OUT)/fuzz/%)
-# Each of these is a program that speaks to a broker; the other files of its folder and the client belong to it.
+# Programs that speak to a broker: the other files of the folder and the client belong to them. And one that is spoken to,
+# of the files with its name.
 BENCH := $(OUT)/bench/confirm
+CEILING := $(OUT)/bench/ceiling
 CRASH := $(OUT)/crash/lines
 CLIENT_SRC := $(wildcard tests/client/*.c)
-BENCH_SRC := $(wildcard bench/*.c)
+CEILING_SRC := $(wildcard bench/ceiling*.c)
+BENCH_SRC := $(filter-out $(CEILING_SRC),$(wildcard bench/*.c))
 CRASH_SRC := $(wildcard tests/crash/*.c)
-OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(CLIENT_SRC) $(BENCH_SRC) $(CRASH_SRC))
+OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(CLIENT_SRC) $(BENCH_SRC) $(CEILING_SRC) $(CRASH_SRC))
 
 .PHONY: all run bench sim sim-selftest unit objects clean help check crash fuzz fuzz-programs conformance compile_commands.json
 .SECONDARY:
@@ -61,11 +70,11 @@ all: $(OUT)/chaskid $(OUT)/chaski ## builds the daemon and the tool (the default
 
 $(OUT)/chaskid: $(OUT)/src/daemon/main.o $(LIB)
 	@echo "link    $@"
-	@$(CC) $(LDFLAGS) $(WHOLE) -o $@ $^ $(LDLIBS)
+	@$(CC) $(LDFLAGS:-fno-lto=$(WHOLE)) -o $@ $^ $(LDLIBS)
 
 $(OUT)/chaski: $(OUT)/src/cli/main.o $(LIB)
 	@echo "link    $@"
-	@$(CC) $(LDFLAGS) $(WHOLE) -o $@ $^ $(TOOL_LDLIBS)
+	@$(CC) $(LDFLAGS:-fno-lto=$(WHOLE)) -o $@ $^ $(TOOL_LDLIBS)
 
 $(LIB): $(ROOMS:%.c=$(OUT)/%.o)
 $(SIM_LIB): $(patsubst %.c,$(OUT)/%.o,$(filter-out %_main.c,$(SIM_SRC)))
@@ -102,7 +111,9 @@ $(OUT)/tests/fuzz/%.o: CFLAGS += -Wno-missing-prototypes
 
 $(BENCH): $(BENCH_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
 $(CRASH): $(CRASH_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
-$(BENCH) $(CRASH):
+$(CEILING): $(CEILING_SRC:%.c=$(OUT)/%.o) $(LIB)
+$(CEILING): LDFLAGS := $(LDFLAGS:-fno-lto=$(WHOLE))
+$(BENCH) $(CEILING) $(CRASH):
 	@echo "link    $@"
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -112,7 +123,7 @@ objects: $(OBJECTS)
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
 
-bench: all $(BENCH) ## builds the benchmarks into build/bench
+bench: all $(BENCH) $(CEILING) ## builds the benchmarks into build/bench
 
 bench-confirm: bench ## what a confirmed publish costs beside bare disk and loopback: make bench-confirm ARGS="--json"
 	@$(OUT)/bench/confirm --chaskid $(OUT)/chaskid $(ARGS)

@@ -217,7 +217,9 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
         if (lane_room(e->ports[i].port->events) > 0)
             consumers_wake(&e->ports[i].stalled);
     }
-    e->work_left = e->options.slice * 4;
+    /* While deliveries are behind, less is taken in: else what is published faster than it can be delivered would pile up
+     * with consumers waiting for it. */
+    e->work_left = list_empty(&e->dirty_queues) ? e->options.slice * 4 : e->options.slice;
     bool more = records_take(e);
     for (size_t i = 0; i < e->port_count; i++)
         take_commands(e, &e->ports[(e->next_port + i) % e->port_count]);

@@ -11,7 +11,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#ifdef CHASKI_MIMALLOC
+#include <mimalloc.h>
+#else
 #include <malloc.h>
+#endif
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -194,6 +198,17 @@ uint64_t os_memory_resident(void)
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+#ifdef CHASKI_MIMALLOC
+
+void os_return_large_memory(void) {} /* it does */
+
+void os_release_memory(void)
+{
+    mi_collect(true);
+}
+
+#else
+
 void os_return_large_memory(void)
 {
     (void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
@@ -205,3 +220,5 @@ void os_release_memory(void)
 {
     (void)malloc_trim(0);
 }
+
+#endif
