@@ -90,6 +90,9 @@ typedef enum amqp_decoded {
 /* Decodes a method frame's arguments (the payload behind the two ids). Every octet must be used. */
 amqp_decoded_t amqp_method_decode(const amqp_method_info_t *info, bytes_t arguments, amqp_method_t *out);
 
+/* The same for basic.publish, which comes with every message. */
+amqp_decoded_t amqp_publish_decode(bytes_t arguments, amqp_method_t *out);
+
 /* Writes the payload of a method frame: both ids and the arguments, from the struct of that method (NULL will
  * do if it has no arguments). A short string over 255 octets sets the buffer's `failed`. */
 void amqp_method_encode(buffer_t *b, amqp_method_id id, const void *method);
@@ -115,7 +118,10 @@ typedef struct amqp_frame_head {
 } amqp_frame_head_t;
 
 /* The 7 octets of a head; `octets` must hold at least as many. */
-amqp_frame_head_t amqp_frame_head_decode(const uint8_t *octets);
+static inline amqp_frame_head_t amqp_frame_head_decode(const uint8_t *octets)
+{
+    return (amqp_frame_head_t){octets[0], load_u16(octets + 1), load_u32(octets + 3)};
+}
 
 /* Writes a head, leaving the size for amqp_frame_end, which also writes the end octet. */
 size_t amqp_frame_begin(buffer_t *b, uint8_t type, uint16_t channel);
@@ -124,11 +130,13 @@ void amqp_frame_end(buffer_t *b, size_t mark);
 /* A whole method frame. */
 void amqp_write_method(buffer_t *b, uint16_t channel, amqp_method_id id, const void *method);
 
-/* The same octets for the one method that goes with every message. */
-void amqp_write_deliver(buffer_t *b, uint16_t channel, const amqp_basic_deliver_t *m);
-
 /* A whole content header frame. `properties`: flags and values as base/properties.h has them. */
 void amqp_write_header(buffer_t *b, uint16_t channel, uint64_t body_bytes, bytes_t properties);
+
+/* The frames of a whole delivery: method, header, and the body in one frame (not empty). The same octets as by the three
+ * functions above and below; nearly all that a broker writes is this. */
+void amqp_write_delivery(buffer_t *b, uint16_t channel, const amqp_basic_deliver_t *m, bytes_t properties,
+                         bytes_t body);
 
 /* A head of a body frame with a known size (the payload is written or lent by the caller, the end octet too). */
 void amqp_write_body_head(buffer_t *b, uint16_t channel, uint32_t payload_bytes);
@@ -144,8 +152,24 @@ typedef struct amqp_content_header {
     bytes_t properties; /* flags and values, not yet checked */
 } amqp_content_header_t;
 
-/* False if the payload is shorter than its fixed part: class, weight and body-size, 12 octets. */
-bool amqp_content_header_decode(bytes_t payload, amqp_content_header_t *out);
+#define AMQP_CONTENT_HEADER_LEAST_BYTES 12 /* class, weight and body-size */
+
+/* False if the payload is shorter than that. */
+static inline bool amqp_content_header_decode(bytes_t payload, amqp_content_header_t *out)
+{
+    const uint8_t *p = payload.data;
+    *out = (amqp_content_header_t){0};
+    if (payload.len < AMQP_CONTENT_HEADER_LEAST_BYTES)
+        return false;
+    *out = (amqp_content_header_t){
+        .class_id = load_u16(p),
+        .weight = load_u16(p + 2),
+        .body_bytes = load_u64(p + 4),
+        .properties =
+            bytes_make(p + AMQP_CONTENT_HEADER_LEAST_BYTES, payload.len - AMQP_CONTENT_HEADER_LEAST_BYTES),
+    };
+    return true;
+}
 
 /* Erlang's rendering of octets in RabbitMQ's error texts: "all octets = <<1,2,3>>" up to 16 octets, else
  * "first 16 octets = <<…>>" (printable ASCII as text, <<"GET /">>, as RabbitMQ does here); the form "<<1,2,3>>"

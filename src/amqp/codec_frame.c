@@ -15,16 +15,6 @@
 
 #define CLASS_BASIC AMQP_CLASS_OF(AMQP_basic_publish) /* the only class that bears content */
 
-amqp_frame_head_t amqp_frame_head_decode(const uint8_t *octets)
-{
-    bytes_reader_t r = bytes_reader(bytes_make(octets, AMQP_FRAME_HEAD_BYTES));
-    amqp_frame_head_t head = {.type = read_u8(&r)};
-    head.channel = read_u16(&r);
-    head.payload_bytes = read_u32(&r);
-    assert(reader_done(&r));
-    return head;
-}
-
 size_t amqp_frame_begin(buffer_t *b, uint8_t type, uint16_t channel)
 {
     write_u8(b, type);
@@ -45,66 +35,73 @@ void amqp_write_method(buffer_t *b, uint16_t channel, amqp_method_id id, const v
     amqp_frame_end(b, mark);
 }
 
-static uint8_t *put_head(uint8_t *at, uint8_t type, uint16_t channel, uint32_t payload_bytes)
+/* ---- frames whose sizes are known ---- */
+
+static uint8_t *put_head(uint8_t *at, uint8_t type, uint16_t channel, size_t payload_bytes)
 {
-    return put_u32(put_u16(put_u8(at, type), channel), payload_bytes);
+    return put_u32(put_u16(put_u8(at, type), channel), (uint32_t)payload_bytes);
 }
 
-/* Room for a frame whose payload has a known size; NULL if there is none. */
-static uint8_t *begin_sized(buffer_t *b, uint8_t type, uint16_t channel, size_t payload_bytes)
+static size_t header_payload_bytes(bytes_t properties)
 {
-    assert(payload_bytes <= UINT32_MAX);
-    if (!buffer_reserve(b, AMQP_FRAME_OVERHEAD + payload_bytes))
-        return NULL;
-    return put_head(b->data + b->len, type, channel, (uint32_t)payload_bytes);
+    return AMQP_CONTENT_HEADER_LEAST_BYTES + properties.len;
 }
 
-static void end_sized(buffer_t *b, uint8_t *at)
+static uint8_t *put_header(uint8_t *at, uint16_t channel, uint64_t body_bytes, bytes_t properties)
 {
-    at = put_u8(at, AMQP_FRAME_END);
-    b->len = (size_t)(at - b->data);
+    at = put_head(at, AMQP_FRAME_HEADER, channel, header_payload_bytes(properties));
+    at = put_u16(put_u16(at, CLASS_BASIC), 0); /* weight: always 0, AMQP 0-9-1 §4.2.6.1 */
+    return put_u8(put_bytes(put_u64(at, body_bytes), properties), AMQP_FRAME_END);
 }
 
-void amqp_write_deliver(buffer_t *b, uint16_t channel, const amqp_basic_deliver_t *m)
+static size_t deliver_payload_bytes(const amqp_basic_deliver_t *m)
 {
-    assert(m->consumer_tag.len <= UINT8_MAX && m->exchange.len <= UINT8_MAX &&
-           m->routing_key.len <= UINT8_MAX);
-    size_t payload_bytes = 4 + 1 + m->consumer_tag.len + 8 + 1 + 1 + m->exchange.len + 1 + m->routing_key.len;
-    uint8_t *at = begin_sized(b, AMQP_FRAME_METHOD, channel, payload_bytes);
-    if (!at)
-        return;
+    return 4 + 1 + m->consumer_tag.len + 8 + 1 + 1 + m->exchange.len + 1 + m->routing_key.len;
+}
+
+static uint8_t *put_deliver(uint8_t *at, uint16_t channel, const amqp_basic_deliver_t *m)
+{
+    at = put_head(at, AMQP_FRAME_METHOD, channel, deliver_payload_bytes(m));
     at = put_short_string(put_u32(at, AMQP_basic_deliver), m->consumer_tag);
     at = put_u8(put_u64(at, m->delivery_tag), m->redelivered);
     at = put_short_string(put_short_string(at, m->exchange), m->routing_key);
-    end_sized(b, at);
+    return put_u8(at, AMQP_FRAME_END);
+}
+
+void amqp_write_delivery(buffer_t *b, uint16_t channel, const amqp_basic_deliver_t *m, bytes_t properties,
+                         bytes_t body)
+{
+    assert(m->consumer_tag.len <= UINT8_MAX && m->exchange.len <= UINT8_MAX &&
+           m->routing_key.len <= UINT8_MAX);
+    assert(body.len > 0 && body.len <= UINT32_MAX);
+    size_t bytes =
+        3 * AMQP_FRAME_OVERHEAD + deliver_payload_bytes(m) + header_payload_bytes(properties) + body.len;
+    if (!buffer_reserve(b, bytes))
+        return;
+    uint8_t *at = put_header(put_deliver(b->data + b->len, channel, m), channel, body.len, properties);
+    at = put_bytes(put_head(at, AMQP_FRAME_BODY, channel, body.len), body);
+    (void)put_u8(at, AMQP_FRAME_END);
+    b->len += bytes;
 }
 
 void amqp_write_header(buffer_t *b, uint16_t channel, uint64_t body_bytes, bytes_t properties)
 {
-    uint8_t *at = begin_sized(b, AMQP_FRAME_HEADER, channel, 2 + 2 + 8 + properties.len);
-    if (!at)
+    size_t bytes = AMQP_FRAME_OVERHEAD + header_payload_bytes(properties);
+    if (!buffer_reserve(b, bytes))
         return;
-    at = put_u16(put_u16(at, CLASS_BASIC), 0); /* weight: always 0, AMQP 0-9-1 §4.2.6.1 */
-    end_sized(b, put_bytes(put_u64(at, body_bytes), properties));
+    (void)put_header(b->data + b->len, channel, body_bytes, properties);
+    b->len += bytes;
 }
 
 void amqp_write_body_head(buffer_t *b, uint16_t channel, uint32_t payload_bytes)
 {
-    if (buffer_reserve(b, AMQP_FRAME_HEAD_BYTES))
-        b->len = (size_t)(put_head(b->data + b->len, AMQP_FRAME_BODY, channel, payload_bytes) - b->data);
+    if (!buffer_reserve(b, AMQP_FRAME_HEAD_BYTES))
+        return;
+    (void)put_head(b->data + b->len, AMQP_FRAME_BODY, channel, payload_bytes);
+    b->len += AMQP_FRAME_HEAD_BYTES;
 }
 
 void amqp_write_heartbeat(buffer_t *b)
 {
     amqp_frame_end(b, amqp_frame_begin(b, AMQP_FRAME_HEARTBEAT, 0));
-}
-
-bool amqp_content_header_decode(bytes_t payload, amqp_content_header_t *out)
-{
-    bytes_reader_t r = bytes_reader(payload);
-    out->class_id = read_u16(&r);
-    out->weight = read_u16(&r);
-    out->body_bytes = read_u64(&r);
-    out->properties = read_bytes(&r, reader_left(&r));
-    return reader_done(&r);
 }

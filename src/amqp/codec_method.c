@@ -247,16 +247,27 @@ bool amqp_method_has_content(const amqp_method_info_t *info)
     return info->has_content;
 }
 
-amqp_decoded_t amqp_method_decode(const amqp_method_info_t *info, bytes_t arguments, amqp_method_t *out)
+static inline amqp_decoded_t decode_by(void (*decode)(decoder_t *d, amqp_method_t *out), bytes_t arguments,
+                                       amqp_method_t *out)
 {
-    assert(info && out);
     decoder_t d = {.reader = bytes_reader(arguments)};
-    info->decode(&d, out);
+    decode(&d, out);
     if (!reader_done(&d.reader))
         return AMQP_MALFORMED;
     if (d.bad_utf8)
         return AMQP_BAD_UTF8;
     return d.bad_table ? AMQP_MALFORMED : AMQP_DECODED;
+}
+
+amqp_decoded_t amqp_method_decode(const amqp_method_info_t *info, bytes_t arguments, amqp_method_t *out)
+{
+    assert(info && out);
+    return decode_by(info->decode, arguments, out);
+}
+
+amqp_decoded_t amqp_publish_decode(bytes_t arguments, amqp_method_t *out)
+{
+    return decode_by(decode_basic_publish, arguments, out);
 }
 
 void amqp_method_encode(buffer_t *b, amqp_method_id id, const void *method)

@@ -7,15 +7,22 @@
 
 #define PUBLISH_LEAST_BYTES (AMQP_FRAME_OVERHEAD + 4)
 
+/* A frame of no more octets is not too large, whatever was agreed on. */
+static size_t frame_most_bytes(const amqp_session_t *s)
+{
+    return s->frame_max != 0 ? s->frame_max : AMQP_FRAME_MIN_SIZE;
+}
+
 /* The payload of the next frame, if it is whole and of this kind. */
-static bool next_frame(bytes_reader_t *in, uint8_t type, uint16_t channel, bytes_t *payload)
+static bool next_frame(const amqp_session_t *s, bytes_reader_t *in, uint8_t type, uint16_t channel,
+                       bytes_t *payload)
 {
     if (reader_left(in) < AMQP_FRAME_OVERHEAD)
         return false;
     amqp_frame_head_t head = amqp_frame_head_decode(in->at);
     size_t whole = AMQP_FRAME_OVERHEAD + (size_t)head.payload_bytes;
     if (head.type != type || head.channel != channel || reader_left(in) < whole ||
-        in->at[whole - 1] != AMQP_FRAME_END)
+        whole > frame_most_bytes(s) || in->at[whole - 1] != AMQP_FRAME_END)
         return false;
     *payload = bytes_make(in->at + AMQP_FRAME_HEAD_BYTES, head.payload_bytes);
     in->at += whole;
@@ -24,10 +31,8 @@ static bool next_frame(bytes_reader_t *in, uint8_t type, uint16_t channel, bytes
 
 static bool is_publish(bytes_t in)
 {
-    static const uint8_t ids[] = {0, AMQP_CLASS_OF(AMQP_basic_publish), 0,
-                                  AMQP_METHOD_OF(AMQP_basic_publish)};
     return in.len >= PUBLISH_LEAST_BYTES && in.data[0] == AMQP_FRAME_METHOD &&
-           memcmp(in.data + AMQP_FRAME_HEAD_BYTES, ids, sizeof ids) == 0;
+           load_u32(in.data + AMQP_FRAME_HEAD_BYTES) == AMQP_basic_publish;
 }
 
 /* An ordinary one: no limit, no part, no refusal comes into it. */
@@ -45,33 +50,33 @@ static bool is_plain(const amqp_session_t *s, const amqp_basic_publish_t *m, con
 static void push(amqp_session_t *s, uint16_t channel, const amqp_basic_publish_t *m,
                  const amqp_content_header_t *h, bytes_t body)
 {
-    message_t *whole = message_new(m->exchange, m->routing_key, h->properties, body.len);
     command_t c = {
         .type = COMMAND_PUBLISH,
         .flags = m->mandatory ? COMMAND_MANDATORY : 0,
         .channel = channel,
         .cause = AMQP_basic_publish,
-        .message = message_append(whole, body, body.len),
+        .message = message_new_whole(m->exchange, m->routing_key, h->properties, body),
     };
     amqp_session_push(s, &c);
 }
 
-size_t amqp_content_whole(amqp_session_t *s, uint16_t channel, bytes_t in)
+size_t amqp_content_whole(amqp_session_t *s, bytes_t in)
 {
-    bytes_t payload, body;
+    if (!is_publish(in))
+        return 0;
+    bytes_t method, head, body;
     amqp_method_t m;
     amqp_content_header_t header;
     bytes_reader_t r = bytes_reader(in);
-    if (s->state != AMQP_STATE_RUNNING || !is_publish(in) ||
-        !next_frame(&r, AMQP_FRAME_METHOD, channel, &payload))
-        return 0;
-    bytes_t arguments = bytes_make(payload.data + 4, payload.len - 4);
-    if (!next_frame(&r, AMQP_FRAME_HEADER, channel, &payload) ||
-        !amqp_content_header_decode(payload, &header) || !next_frame(&r, AMQP_FRAME_BODY, channel, &body))
+    uint16_t channel = amqp_frame_head_decode(in.data).channel;
+    if (!next_frame(s, &r, AMQP_FRAME_METHOD, channel, &method) || method.len < 4 ||
+        !next_frame(s, &r, AMQP_FRAME_HEADER, channel, &head) ||
+        !next_frame(s, &r, AMQP_FRAME_BODY, channel, &body))
         return 0;
     amqp_channel_t *ch = amqp_channel_find(s, channel);
     if (!ch || ch->state != AMQP_CHANNEL_OPEN || ch->publishing.stage != AMQP_STAGE_METHOD ||
-        amqp_method_decode(amqp_method_find(AMQP_basic_publish), arguments, &m) != AMQP_DECODED ||
+        !amqp_content_header_decode(head, &header) ||
+        amqp_publish_decode(bytes_make(method.data + 4, method.len - 4), &m) != AMQP_DECODED ||
         !is_plain(s, &m.basic_publish, &header, body))
         return 0;
     push(s, channel, &m.basic_publish, &header, body);

@@ -25,7 +25,7 @@
 
 static amqp_loan_mark_t *mark_at(const amqp_loans_t *l, size_t index)
 {
-    return &l->marks[(l->first + index) % l->capacity];
+    return &l->marks[(l->first + index) & (l->capacity - 1)];
 }
 
 /* The message just written ends here. */
@@ -49,7 +49,7 @@ void amqp_loans_return(amqp_session_t *s)
     while (l->count > 0 && mark_at(l, 0)->offset <= sent) {
         back = mark_at(l, 0)->loans;
         l->delivered_back = mark_at(l, 0)->delivered_bytes;
-        l->first = (l->first + 1) % l->capacity;
+        l->first = (l->first + 1) & (l->capacity - 1);
         l->count--;
     }
     s->transport->bounded_bytes = l->delivered_bytes - l->delivered_back;
@@ -153,10 +153,7 @@ static void send_content(amqp_session_t *s, const event_t *e, amqp_method_id id,
     size_t room = METHOD_FRAME_MOST_BYTES + HEADER_FRAME_BYTES + properties.len + copy_bytes(s, body);
 
     buffer_t b = buffer_over(output_reserve(o, room), room);
-    if (delivered)
-        amqp_write_deliver(&b, e->channel, method);
-    else
-        amqp_write_method(&b, e->channel, id, method);
+    amqp_write_method(&b, e->channel, id, method);
     amqp_write_header(&b, e->channel, body_bytes, properties);
     send_body(s, &b, e->channel, body);
     if (in_parts)
@@ -188,6 +185,27 @@ void amqp_on_content(amqp_session_t *s, event_t *e)
 
 /* ---- the three of them ---- */
 
+/* Whole, in three frames, and copied. */
+static bool is_small(const amqp_session_t *s, const message_t *m)
+{
+    bytes_t body = message_body(m);
+    return m->part_count == 0 && body.len > 0 && !is_lent(s, body) && body.len <= slice_bytes(s, body.len);
+}
+
+/* What send_content does, for nearly all there is to do. */
+static void send_small(amqp_session_t *s, const event_t *e, const amqp_basic_deliver_t *m)
+{
+    output_t *o = s->transport->output;
+    uint64_t begin = output_written(o);
+    bytes_t properties = message_properties(e->message), body = message_body(e->message);
+    size_t room =
+        METHOD_FRAME_MOST_BYTES + HEADER_FRAME_BYTES + properties.len + AMQP_FRAME_OVERHEAD + body.len;
+    buffer_t b = buffer_over(output_reserve(o, room), room);
+    amqp_write_delivery(&b, e->channel, m, properties, body);
+    output_commit(o, b.len);
+    content_written(s, begin, true);
+}
+
 void amqp_on_deliver(amqp_session_t *s, event_t *e)
 {
     const amqp_consumer_t *c = amqp_consumer_find(s, e->consumer);
@@ -199,7 +217,10 @@ void amqp_on_deliver(amqp_session_t *s, event_t *e)
         .exchange = message_exchange(e->message),
         .routing_key = message_routing_key(e->message),
     };
-    send_content(s, e, AMQP_basic_deliver, &m);
+    if (is_small(s, e->message))
+        send_small(s, e, &m);
+    else
+        send_content(s, e, AMQP_basic_deliver, &m);
 }
 
 void amqp_on_get_ok(amqp_session_t *s, event_t *e)

@@ -162,9 +162,6 @@ static size_t frame_step(amqp_session_t *s, bytes_t in)
     size_t total = AMQP_FRAME_OVERHEAD + (size_t)head.payload_bytes;
     if (in.len < total)
         return 0;
-    size_t published = amqp_content_whole(s, head.channel, in);
-    if (published > 0)
-        return published;
     bytes_t payload = bytes_make(in.data + AMQP_FRAME_HEAD_BYTES, head.payload_bytes);
     uint8_t end = in.data[total - 1];
     s->input_left = in.len - total;
@@ -203,6 +200,12 @@ static bool may_go_on(amqp_session_t *s)
     return false;
 }
 
+static size_t next_step(amqp_session_t *s, bytes_t in)
+{
+    size_t published = s->state == AMQP_STATE_RUNNING ? amqp_content_whole(s, in) : 0;
+    return published > 0 ? published : frame_step(s, in);
+}
+
 size_t amqp_frames_input(amqp_session_t *s, bytes_t octets)
 {
     size_t used = 0;
@@ -212,7 +215,7 @@ size_t amqp_frames_input(amqp_session_t *s, bytes_t octets)
         if (s->state == AMQP_STATE_EXPECT_HEADER)
             step = amqp_handshake_header(s, rest);
         else
-            step = s->stream.active ? stream_step(s, rest) : frame_step(s, rest);
+            step = s->stream.active ? stream_step(s, rest) : next_step(s, rest);
         if (step == 0)
             break;
         used += step;

@@ -281,9 +281,9 @@ amqp_channel_t *amqp_content_body_frame(amqp_session_t *s, uint16_t channel, uin
 size_t amqp_content_octets(amqp_session_t *s, amqp_channel_t *ch, bytes_t octets);
 void amqp_content_frame_end(amqp_session_t *s, amqp_channel_t *ch);
 
-/* content_whole.c: if `in` begins with all frames of an ordinary publish on this channel, pushes its command; how many
- * octets that took, or 0: nothing is done. */
-size_t amqp_content_whole(amqp_session_t *s, uint16_t channel, bytes_t in);
+/* content_whole.c: if `in` begins with all frames of an ordinary publish, pushes its command; how many octets that took,
+ * or 0: nothing is done. Only for a session that is running. */
+size_t amqp_content_whole(amqp_session_t *s, bytes_t in);
 
 /* A method frame came while content was due. */
 void amqp_content_interrupted(amqp_session_t *s, const amqp_channel_t *ch);

@@ -31,12 +31,9 @@ void *mem_resize(void *p, size_t size)
     return p;
 }
 
-void *mem_grow_circle(void *items, size_t item_bytes, size_t count, size_t *capacity, size_t *first,
-                      size_t least)
+void *mem_widen_circle(void *items, size_t item_bytes, size_t *capacity, size_t *first, size_t least)
 {
     size_t full = *capacity;
-    if (count < full)
-        return items;
     *capacity = full ? full * 2 : least;
     uint8_t *grown = mem_alloc(*capacity * item_bytes);
     if (full > 0) {

@@ -22,9 +22,16 @@ static inline void *mem_grow(void *items, size_t item_bytes, size_t count, size_
     return mem_resize(items, *capacity * item_bytes);
 }
 
-/* The same for a circular array whose oldest item is at *first modulo its places: moved, it begins at 0. */
-void *mem_grow_circle(void *items, size_t item_bytes, size_t count, size_t *capacity, size_t *first,
-                      size_t least) __attribute__((warn_unused_result));
+/* Moves a circular array that is full into one of twice the places (at first `least`, a power of two), beginning at 0. */
+void *mem_widen_circle(void *items, size_t item_bytes, size_t *capacity, size_t *first, size_t least)
+    __attribute__((warn_unused_result));
+
+/* The same as mem_grow for a circular array whose oldest item is at *first modulo its places: moved, it begins at 0. */
+static inline void *mem_grow_circle(void *items, size_t item_bytes, size_t count, size_t *capacity,
+                                    size_t *first, size_t least)
+{
+    return count < *capacity ? items : mem_widen_circle(items, item_bytes, capacity, first, least);
+}
 
 /* mem_zero for one T. */
 #define MEM_NEW(T) ((T *)mem_zero(sizeof(T)))

@@ -77,6 +77,22 @@ static inline bool reader_done(const bytes_reader_t *r)
     return !r->failed && r->at == r->end;
 }
 
+/* Big-endian numbers where their octets are known to be. */
+static inline uint16_t load_u16(const uint8_t *p)
+{
+    return (uint16_t)((unsigned)p[0] << 8 | p[1]);
+}
+
+static inline uint32_t load_u32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static inline uint64_t load_u64(const uint8_t *p)
+{
+    return (uint64_t)load_u32(p) << 32 | load_u32(p + 4);
+}
+
 /* The next `len` octets, or NULL with the reader failed. */
 static inline const uint8_t *reader_take(bytes_reader_t *r, size_t len)
 {
@@ -100,22 +116,19 @@ static inline uint8_t read_u8(bytes_reader_t *r)
 static inline uint16_t read_u16(bytes_reader_t *r)
 {
     const uint8_t *p = reader_take(r, 2);
-    return p ? (uint16_t)((unsigned)p[0] << 8 | p[1]) : 0;
+    return p ? load_u16(p) : 0;
 }
 
 static inline uint32_t read_u32(bytes_reader_t *r)
 {
     const uint8_t *p = reader_take(r, 4);
-    return p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3] : 0;
+    return p ? load_u32(p) : 0;
 }
 
 static inline uint64_t read_u64(bytes_reader_t *r)
 {
     const uint8_t *p = reader_take(r, 8);
-    uint64_t v = 0;
-    for (int i = 0; p && i < 8; i++)
-        v = v << 8 | p[i];
-    return v;
+    return p ? load_u64(p) : 0;
 }
 
 /* The next `len` octets as a view into the input. */
@@ -244,10 +257,23 @@ static inline uint8_t *put_u64(uint8_t *at, uint64_t v)
     return put_u32(put_u32(at, (uint32_t)(v >> 32)), (uint32_t)v);
 }
 
+/* Names and small bodies are most of what is copied: up to 16 octets go as two words that may overlap, without a call. */
 static inline uint8_t *put_bytes(uint8_t *at, bytes_t v)
 {
-    if (v.len > 0)
+    uint64_t first, last;
+    uint32_t first_half, last_half;
+    if (v.len > 16) {
         memcpy(at, v.data, v.len);
+    } else if (v.len >= 8) {
+        memcpy(&first, v.data, 8), memcpy(&last, v.data + v.len - 8, 8);
+        memcpy(at, &first, 8), memcpy(at + v.len - 8, &last, 8);
+    } else if (v.len >= 4) {
+        memcpy(&first_half, v.data, 4), memcpy(&last_half, v.data + v.len - 4, 4);
+        memcpy(at, &first_half, 4), memcpy(at + v.len - 4, &last_half, 4);
+    } else {
+        for (size_t i = 0; i < v.len; i++)
+            at[i] = v.data[i];
+    }
     return at + v.len;
 }
 

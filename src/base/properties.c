@@ -77,6 +77,8 @@ bool properties_get(bytes_t properties, property_t p, bytes_t *value)
 bool properties_persistent(bytes_t properties)
 {
     bytes_t mode;
+    if (!(properties_flags(properties) & PROPERTY_FLAG(PROPERTY_DELIVERY_MODE)))
+        return false; /* at once: asked of every message */
     return properties_get(properties, PROPERTY_DELIVERY_MODE, &mode) && mode.data[0] == 2;
 }
 

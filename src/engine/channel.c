@@ -211,7 +211,8 @@ static void execute(channel_t *ch, command_t *cmd)
         execute_refused(ch, cmd);
     else if (cmd->type == COMMAND_CHANNEL_OPEN)
         reopen(ch);
-    command_discard(cmd);
+    if (cmd->message) /* or whatever else it owns: handlers leave NULL of what they took */
+        command_discard(cmd);
 }
 
 /* ---- parking ---- */

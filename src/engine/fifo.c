@@ -61,6 +61,7 @@ void fifo_init(fifo_t *f, fifo_pages_t *pages)
     assert(page_entries >= 2 && (page_entries & (page_entries - 1)) == 0);
     *f = (fifo_t){.pages = pages,
                   .page_entries = page_entries,
+                  .page_bits = (uint8_t)__builtin_ctz(page_entries),
                   .tail = 1,
                   .cursor = 1,
                   .purged_below = 1,
@@ -75,9 +76,19 @@ void fifo_deinit(fifo_t *f)
     *f = (fifo_t){0};
 }
 
+static uint64_t page_of(const fifo_t *f, uint64_t position)
+{
+    return position >> f->page_bits;
+}
+
+static uint64_t page_begin(const fifo_t *f, uint64_t page)
+{
+    return page << f->page_bits;
+}
+
 static fifo_slot_t *slot_of(const fifo_t *f, uint64_t position)
 {
-    uint64_t page = position / f->page_entries;
+    uint64_t page = page_of(f, position);
     assert(page >= f->first_page && page - f->first_page < f->slots_length);
     return &f->slots[(f->slots_head + (size_t)(page - f->first_page)) & (f->slots_capacity - 1)];
 }
@@ -98,7 +109,9 @@ static fifo_item_t item_of(const entry_t *entry, uint64_t position)
 /* Makes the directory reach as far as `position`. */
 static void extend_directory(fifo_t *f, uint64_t position)
 {
-    uint64_t page = position / f->page_entries;
+    uint64_t page = page_of(f, position);
+    if (page - f->first_page < f->slots_length)
+        return;
     if (f->slots_length == 0)
         f->first_page = page;
     while (page - f->first_page >= f->slots_length) {
@@ -180,12 +193,12 @@ static entry_t *find_first(fifo_t *f, fifo_slot_t **slot)
 {
     if (f->ready == 0)
         return NULL;
-    uint64_t first = f->first_page * f->page_entries;
+    uint64_t first = page_begin(f, f->first_page);
     uint64_t at = f->cursor > first ? f->cursor : first;
     for (;;) {
         *slot = slot_of(f, at);
         if ((*slot)->ready == 0) {
-            at = (at / f->page_entries + 1) * f->page_entries;
+            at = page_begin(f, page_of(f, at) + 1);
             continue;
         }
         entry_t *entry = entry_at(f, *slot, at);
@@ -240,7 +253,7 @@ void fifo_return(fifo_t *f, uint64_t position)
  * fell into once, before positions were skipped, may be there without an entry. */
 static void drop_front(fifo_t *f)
 {
-    uint64_t tail_page = f->tail / f->page_entries;
+    uint64_t tail_page = page_of(f, f->tail);
     while (f->slots_length > 0 && f->first_page < tail_page && f->slots[f->slots_head].present == 0) {
         page_free(f, f->slots[f->slots_head].page);
         f->slots_head = (f->slots_head + 1) & (f->slots_capacity - 1);
@@ -256,7 +269,7 @@ static void entry_gone(fifo_t *f, fifo_slot_t *slot, entry_t *entry, uint64_t po
     *entry = (entry_t){0};
     if (--slot->present > 0)
         return;
-    if (position / f->page_entries != f->tail / f->page_entries) {
+    if (page_of(f, position) != page_of(f, f->tail)) {
         page_free(f, slot->page);
         slot->page = NULL;
         drop_front(f);
@@ -290,8 +303,8 @@ bool fifo_shift(fifo_t *f, fifo_item_t *item)
 /* The entry at a position that may be anything, or NULL. */
 static entry_t *find_at(const fifo_t *f, uint64_t position)
 {
-    if (f->slots_length == 0 || position >= f->tail || position / f->page_entries < f->first_page ||
-        position / f->page_entries - f->first_page >= f->slots_length)
+    if (f->slots_length == 0 || position >= f->tail || page_of(f, position) < f->first_page ||
+        page_of(f, position) - f->first_page >= f->slots_length)
         return NULL;
     const fifo_slot_t *slot = slot_of(f, position);
     return slot->page ? entry_at(f, slot, position) : NULL;
@@ -342,7 +355,7 @@ uint64_t fifo_purge(fifo_t *f)
     f->epoch++;
     f->purged_below = f->tail;
     f->cursor = f->tail;
-    f->swept_below = f->first_page * f->page_entries;
+    f->swept_below = page_begin(f, f->first_page);
     return purged;
 }
 
@@ -354,13 +367,13 @@ bool fifo_needs_sweep(const fifo_t *f)
 /* The next position from `at` on whose page exists, below `end`. */
 static uint64_t skip_empty_pages(const fifo_t *f, uint64_t at, uint64_t end)
 {
-    uint64_t first = f->first_page * f->page_entries;
+    uint64_t first = page_begin(f, f->first_page);
     if (at < first)
         at = first;
     if (f->slots_length == 0)
         return end;
     while (at < end && slot_of(f, at)->page == NULL)
-        at = (at / f->page_entries + 1) * f->page_entries;
+        at = page_begin(f, page_of(f, at) + 1);
     return at < end ? at : end;
 }
 
@@ -384,12 +397,12 @@ bool fifo_next(const fifo_t *f, uint64_t *from, uint64_t end, uint32_t *budget, 
 /* Slots whose entries are all ready, or gone, need no look. */
 uint32_t fifo_out_ranges(const fifo_t *f, buffer_t *ranges)
 {
-    uint64_t first = 0, length = 0, at = f->first_page * f->page_entries;
+    uint64_t first = 0, length = 0, at = page_begin(f, f->first_page);
     uint32_t count = 0;
     while (f->out > 0 && at < f->tail) {
         const fifo_slot_t *slot = slot_of(f, at);
         if (slot->page == NULL || slot->ready == slot->present) {
-            at = (at / f->page_entries + 1) * f->page_entries;
+            at = page_begin(f, page_of(f, at) + 1);
             continue;
         }
         if (entry_at(f, slot, at)->state == ENTRY_OUT) {

@@ -50,7 +50,8 @@ typedef struct fifo {
     uint64_t purged_below; /* entries below, ready in an older epoch, are dead */
     uint64_t swept_below;  /* sweeping has come so far */
     uint32_t epoch;
-    uint32_t page_entries; /* a power of two */
+    uint32_t page_entries; /* 1 << page_bits */
+    uint8_t page_bits;
 } fifo_t;
 
 /* What is known of one entry. */

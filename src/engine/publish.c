@@ -179,7 +179,7 @@ static void route(channel_t *ch, exchange_t *x, const message_t *m, bytes_t head
 static message_t *without_bcc(message_t *m, bytes_t headers)
 {
     field_t bcc;
-    if (!table_find(headers, BYTES("BCC"), &bcc))
+    if (headers.len == 0 || !table_find(headers, BYTES("BCC"), &bcc))
         return m;
     buffer_t kept = {0}, sorted = {0}, properties = {0};
     table_iterator_t it = table_iterate(headers);

@@ -14,13 +14,6 @@ static size_t envelope_bytes(const message_t *m)
     return (size_t)m->exchange_len + m->routing_key_len + m->properties_len;
 }
 
-static uint8_t *put(uint8_t *at, bytes_t octets)
-{
-    if (octets.len > 0)
-        memcpy(at, octets.data, octets.len);
-    return at + octets.len;
-}
-
 message_t *message_new(bytes_t exchange, bytes_t routing_key, bytes_t properties, uint64_t body_capacity)
 {
     assert(exchange.len <= UINT8_MAX && routing_key.len <= UINT8_MAX && properties.len <= UINT32_MAX);
@@ -34,7 +27,15 @@ message_t *message_new(bytes_t exchange, bytes_t routing_key, bytes_t properties
         .properties_len = (uint32_t)properties.len,
         .body_capacity = body_capacity,
     };
-    put(put(put(m->octets, exchange), routing_key), properties);
+    put_bytes(put_bytes(put_bytes(m->octets, exchange), routing_key), properties);
+    return m;
+}
+
+message_t *message_new_whole(bytes_t exchange, bytes_t routing_key, bytes_t properties, bytes_t body)
+{
+    message_t *m = message_new(exchange, routing_key, properties, body.len);
+    put_bytes((uint8_t *)message_body(m).data, body);
+    m->body_len = body.len;
     return m;
 }
 
@@ -49,7 +50,7 @@ message_t *message_append(message_t *m, bytes_t octets, uint64_t body_total)
         m = mem_resize(m, sizeof *m + envelope_bytes(m) + (size_t)capacity);
         m->body_capacity = capacity;
     }
-    put(m->octets + envelope_bytes(m) + m->body_len, octets);
+    put_bytes(m->octets + envelope_bytes(m) + m->body_len, octets);
     m->body_len = needed;
     return m;
 }
@@ -69,29 +70,9 @@ void message_set_parts(message_t *m, message_part_t *parts, uint32_t part_count)
 
 void message_free(message_t *m)
 {
-    if (m)
+    if (m && m->parts)
         mem_free(m->parts);
     mem_free(m);
-}
-
-bytes_t message_exchange(const message_t *m)
-{
-    return bytes_make(m->octets, m->exchange_len);
-}
-
-bytes_t message_routing_key(const message_t *m)
-{
-    return bytes_make(m->octets + m->exchange_len, m->routing_key_len);
-}
-
-bytes_t message_properties(const message_t *m)
-{
-    return bytes_make(m->octets + m->exchange_len + m->routing_key_len, m->properties_len);
-}
-
-bytes_t message_body(const message_t *m)
-{
-    return bytes_make(m->octets + envelope_bytes(m), (size_t)m->body_len);
 }
 
 bytes_t message_content(const message_t *m)

@@ -39,6 +39,9 @@ typedef struct message {
  * `properties` need not be valid; `persistent` is read from it when it is. */
 message_t *message_new(bytes_t exchange, bytes_t routing_key, bytes_t properties, uint64_t body_capacity);
 
+/* The same with its whole body. */
+message_t *message_new_whole(bytes_t exchange, bytes_t routing_key, bytes_t properties, bytes_t body);
+
 /* Appends octets to the body of a message that nobody else knows yet; may move it. Capacity at least doubles, but
  * never beyond `body_total`, so memory follows what has arrived, not what was announced. */
 message_t *message_append(message_t *m, bytes_t octets, uint64_t body_total);
@@ -51,10 +54,27 @@ void message_set_parts(message_t *m, message_part_t *parts, uint32_t part_count)
 
 void message_free(message_t *m);
 
-bytes_t message_exchange(const message_t *m);
-bytes_t message_routing_key(const message_t *m);
-bytes_t message_properties(const message_t *m);
-bytes_t message_body(const message_t *m); /* what of it is present: all, but for a message with parts */
+static inline bytes_t message_exchange(const message_t *m)
+{
+    return bytes_make(m->octets, m->exchange_len);
+}
+
+static inline bytes_t message_routing_key(const message_t *m)
+{
+    return bytes_make(m->octets + m->exchange_len, m->routing_key_len);
+}
+
+static inline bytes_t message_properties(const message_t *m)
+{
+    return bytes_make(m->octets + m->exchange_len + m->routing_key_len, m->properties_len);
+}
+
+/* What of it is present: all, but for a message with parts. */
+static inline bytes_t message_body(const message_t *m)
+{
+    bytes_t before = message_properties(m);
+    return bytes_make(before.data + before.len, (size_t)m->body_len);
+}
 
 /* Properties and body, as they stand end to end: the content of its record. */
 bytes_t message_content(const message_t *m);

@@ -174,6 +174,8 @@ static void read_ahead(queue_t *q)
 bool queue_can_deliver(queue_t *q)
 {
     fifo_item_t first;
+    if (q->stored == 0 && !q->waits_for_store) /* nothing in it is the log's */
+        return q->fifo.ready > 0;
     while (!q->waits_for_store && fifo_first(&q->fifo, &first)) {
         if (first.record == 0)
             return true;

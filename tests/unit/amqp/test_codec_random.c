@@ -158,8 +158,15 @@ static void deliver_frames_are_those_of_the_table(void **state)
                                   .exchange = roll_short_string(&dice),
                                   .routing_key = roll_short_string(&dice)};
         uint16_t channel = (uint16_t)roll(&dice);
+        bytes_t properties = roll_short_string(&dice), body = roll_long_string(&dice);
+        if (body.len == 0)
+            continue;
         amqp_write_method(&by_table, channel, AMQP_basic_deliver, &m);
-        amqp_write_deliver(&at_once, channel, &m);
+        amqp_write_header(&by_table, channel, body.len, properties);
+        amqp_write_body_head(&by_table, channel, (uint32_t)body.len);
+        write_bytes(&by_table, body);
+        write_u8(&by_table, AMQP_FRAME_END);
+        amqp_write_delivery(&at_once, channel, &m, properties, body);
         assert_true(bytes_equal(buffer_bytes(&by_table), buffer_bytes(&at_once)));
         buffer_free(&by_table);
         buffer_free(&at_once);
