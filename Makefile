@@ -31,17 +31,15 @@ CFLAGS := $(CFLAGS)
 # HTTP of the daemon, and of the tool.
 LDLIBS += $(shell pkg-config --libs libevent_extra libevent_core jansson 2>/dev/null || echo -levent_extra -levent_core -ljansson) -lm
 TOOL_LDLIBS := $(shell pkg-config --libs libcurl jansson 2>/dev/null || echo -lcurl -ljansson) -lm
-# Linked in front of the C library it is the allocator of everything; the sanitizers have their own.
-ifeq ($(BUILD),release)
-CFLAGS += -DCHASKI_MIMALLOC
-LDLIBS += -lmimalloc
-TOOL_LDLIBS += -lmimalloc
-endif
 LDLIBS := $(LDLIBS)
+
+# The daemon's allocator; the sanitizers have their own. Nothing names it: being linked is enough.
+comma := ,
+ALLOCATOR := $(if $(filter release debug,$(BUILD)),-Wl$(comma)--no-as-needed $(shell pkg-config --libs jemalloc 2>/dev/null || echo -ljemalloc))
 
 # Everything is found by its folder: a new .c file is registered nowhere.
 SRC := $(wildcard src/*/*.c src/*/*/*.c)
-MAINS := src/daemon/main.c src/cli/main.c
+MAINS := src/daemon/main.c src/daemon/allocator.c src/cli/main.c
 ROOMS := $(filter-out $(MAINS),$(SRC))
 LIB := $(OUT)/libchaski.a
 UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
@@ -68,9 +66,9 @@ OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC) $
 
 all: $(OUT)/chaskid $(OUT)/chaski ## builds the daemon and the tool (the default)
 
-$(OUT)/chaskid: $(OUT)/src/daemon/main.o $(LIB)
+$(OUT)/chaskid: $(OUT)/src/daemon/main.o $(OUT)/src/daemon/allocator.o $(LIB)
 	@echo "link    $@"
-	@$(CC) $(LDFLAGS:-fno-lto=$(WHOLE)) -o $@ $^ $(LDLIBS)
+	@$(CC) $(LDFLAGS:-fno-lto=$(WHOLE)) -o $@ $^ $(ALLOCATOR) $(LDLIBS)
 
 $(OUT)/chaski: $(OUT)/src/cli/main.o $(LIB)
 	@echo "link    $@"
@@ -127,6 +125,10 @@ bench: all $(BENCH) $(CEILING) ## builds the benchmarks into build/bench
 
 bench-confirm: bench ## what a confirmed publish costs beside bare disk and loopback: make bench-confirm ARGS="--json"
 	@$(OUT)/bench/confirm --chaskid $(OUT)/chaskid $(ARGS)
+bench-compare: bench ## chaski beside a pass-through, RabbitMQ and others: make bench-compare ARGS="--rows start"
+	@bench/compare --build $(OUT) $(ARGS)
+bench-history: bench ## a few rows, beside what they were before on this machine
+	@bench/history --build $(OUT) $(ARGS)
 
 run: ## installs what building needs, builds and starts a broker in the foreground: make run ARGS="-c FILE"
 	@scripts/setup

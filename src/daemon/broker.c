@@ -147,7 +147,6 @@ static void wait_single(broker_t *b, bool busy)
         net_poll(b->loop, 0);
         return;
     }
-    io_side_rest(&b->io[0]);
     os_wakeup_prepare(b->engine.wakeup);
     bool news = engine_has_news(b->engine.engine) || admin_side_has_commands(&b->admin);
     net_poll(b->loop, news ? 0 : shorter(engine_side_sleep_ms(&b->engine), stop_sleep_ms(b)));

@@ -186,7 +186,6 @@ int broker_open(broker_t *b, error_t *err)
 {
     const settings_t *s = b->options.settings;
     b->clock = os_clock();
-    os_return_large_memory();
     b->thread_count = choose_thread_count(s->io_threads);
     name_cluster(b);
     open_auth(b);

@@ -9,7 +9,6 @@
 #include <limits.h>
 
 #include "base/alloc.h"
-#include "daemon/rest.h"
 
 void engine_side_init(engine_side_t *e, const engine_options_t *options, clock_source_t clock)
 {
@@ -102,7 +101,6 @@ static void run(void *context)
             os_thread_yield();
             continue;
         }
-        rest_if_many_gone(engine_connections_gone(e->engine), &e->rested_with);
         os_wakeup_prepare(e->wakeup);
         if (turn(e) || atomic_load(&e->quit_asked))
             os_wakeup_cancel(e->wakeup);

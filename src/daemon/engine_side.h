@@ -24,7 +24,6 @@ typedef struct engine_side {
     clock_source_t clock;
     store_side_t *store;              /* to wake after a step; may be NULL */
     uint64_t look_until_us;           /* the log's answer to the last batch may come before */
-    uint64_t rested_with;             /* connections gone at the last rest */
     _Atomic uint64_t longest_step_us; /* CPU time; any thread may look */
 
     os_wakeup_t *wakeup; /* of the thread that steps */

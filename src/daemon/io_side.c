@@ -3,8 +3,6 @@
  * io_side.c: the rooms of an I/O side and its turn. io_thread.c gives it a thread. */
 #include "daemon/io_side.h"
 
-#include "daemon/rest.h"
-
 /* Events given to sessions before the sockets get their turn again. */
 #define EVENTS_A_TURN 4096
 
@@ -52,13 +50,7 @@ bool io_side_turn(io_side_t *io, bool *again)
 
 void io_side_adopt(io_side_t *io, int fd)
 {
-    io->came++;
     net_adopt(io->loop, fd, &io->factory);
-}
-
-void io_side_rest(io_side_t *io)
-{
-    rest_if_many_gone(io->came - net_connection_count(io->loop), &io->rested_with);
 }
 
 bool io_side_empty(const io_side_t *io)

@@ -21,7 +21,6 @@ typedef struct io_side {
     net_loop_t *loop;
     port_t port;
     bool has_port;
-    uint64_t came, rested_with; /* connections ever adopted; gone at the last rest */
     amqp_io_t *amqp;
     session_factory_t factory;
 
@@ -51,9 +50,6 @@ bool io_side_turn(io_side_t *io, bool *again);
 
 /* Makes a socket one of its connections. */
 void io_side_adopt(io_side_t *io, int fd);
-
-/* Before it waits for news: see rest.h. */
-void io_side_rest(io_side_t *io);
 
 /* Nobody is connected, and the engine has let go of everybody. */
 bool io_side_empty(const io_side_t *io);

@@ -89,7 +89,6 @@ static void wait(io_side_t *io, bool busy)
         net_poll(io->loop, 0);
         return;
     }
-    io_side_rest(io);
     os_wakeup_prepare(io->wakeup);
     net_poll(io->loop, has_work(io) ? 0 : -1);
     os_wakeup_cancel(io->wakeup);

@@ -178,7 +178,6 @@ void connection_release(connection_t *c)
 {
     assert(c->state == CONNECTION_CLOSED && !job_running(&c->closing));
     loans_return(c, UINT64_MAX);
-    c->engine->connections_gone++;
     mem_free(c->loans);
     hash_deinit(&c->channels);
     list_remove(&c->link);

@@ -256,11 +256,6 @@ uint64_t engine_deadline_ms(const engine_t *e)
     return t ? t->deadline_ms : UINT64_MAX;
 }
 
-uint64_t engine_connections_gone(const engine_t *e)
-{
-    return e->connections_gone;
-}
-
 void counts_add_queue(engine_counts_t *counts, const queue_t *q)
 {
     counts->messages_ready += q->fifo.ready;

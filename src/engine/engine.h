@@ -87,8 +87,5 @@ uint64_t engine_deadline_ms(const engine_t *e);
  * follow. */
 void engine_shutdown(engine_t *e);
 
-/* Connections ever released: what they took is free memory now. */
-uint64_t engine_connections_gone(const engine_t *e);
-
 /* All of it at once, queue by queue: for tests, start and stop. A query does the same in slices. */
 void engine_count(const engine_t *e, engine_counts_t *counts);

@@ -516,7 +516,6 @@ struct engine {
     buffer_t scratch;
     uint64_t memory_bytes;
     bool alarm;
-    uint64_t connections_gone;
     bool shutting_down;
     bool freeing; /* nobody listens any more */
     engine_counts_t counts;

@@ -11,11 +11,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#ifdef CHASKI_MIMALLOC
-#include <mimalloc.h>
-#else
-#include <malloc.h>
-#endif
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -197,28 +192,3 @@ uint64_t os_memory_resident(void)
     (void)fclose(statm);
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
-
-#ifdef CHASKI_MIMALLOC
-
-void os_return_large_memory(void) {} /* it does */
-
-void os_release_memory(void)
-{
-    mi_collect(true);
-}
-
-#else
-
-void os_return_large_memory(void)
-{
-    (void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
-    (void)mallopt(M_TRIM_THRESHOLD, 8 << 20);
-    (void)mallopt(M_TOP_PAD, 1 << 20);
-}
-
-void os_release_memory(void)
-{
-    (void)malloc_trim(0);
-}
-
-#endif

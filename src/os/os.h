@@ -70,15 +70,6 @@ unsigned os_cpu_count(void);
 /* Memory of this process that is resident, in octets; 0 if the machine does not tell. */
 uint64_t os_memory_resident(void);
 
-/* Once, at the start: pieces from 1 MiB on (large bodies) go back to the machine when they are freed. Left alone, the C
- * library would begin to keep them after the first few. The heap of all others grows, and shrinks by itself, in steps of
- * some MiB: traffic that comes in waves would ask the machine for the same pages again and again. */
-void os_return_large_memory(void);
-
-/* Gives memory that was freed, but that the C library keeps for itself, back to the machine. Its cost grows with the
- * memory kept: for quiet moments after much has gone. */
-void os_release_memory(void);
-
 /* Writes one line to fd in one write(2) call (cut at 4 KiB). Waits at most `wait_ms` for a reader that is behind: false if
  * the line was not written. Several threads may write to one fd. */
 bool os_write_line(int fd, const char *line, int wait_ms);

@@ -189,3 +189,17 @@ def test_a_purge_and_a_delete_while_messages_are_read_back(start):
             other.request(1, spec.Queue.Delete(queue="q"), spec.Queue.DeleteOk)
             wait_for_cancel(w)
         assert http.api(broker, "/overview")["object_totals"]["queues"] == 0
+
+
+@pytest.mark.release_only
+def test_memory_goes_back_to_the_machine_when_messages_are_gone(start):
+    """Also what one thread read back and another one let go of."""
+    broker = start({"memory.bodies": "32MiB"})
+    count, size = 40000, 2000
+    with peers.opened(broker) as w:
+        declare(w, "q")
+        fill(broker, "q", 0, count, size)
+        assert broker.rss_bytes() > 32 * MIB
+        consume(w, "q")
+        drain(w, 0, count, size)
+        assert peers.memory_falls_to(broker, 16 * MIB) <= 16 * MIB

@@ -284,33 +284,9 @@ static void line_to_nowhere_is_lost_without_harm(void **state)
     assert_false(os_write_line(ends[1], "nothing is there", 1000));
 }
 
-static void freed_memory_goes_back_to_the_machine(void **state)
-{
-    (void)state;
-    enum { PIECES = 16384, PIECE_BYTES = 4096 };
-    char **pieces = malloc(PIECES * sizeof(char *));
-    uint64_t before = os_memory_resident();
-    for (int i = 0; i < PIECES; i++) {
-        pieces[i] = malloc(PIECE_BYTES);
-        memset(pieces[i], i, PIECE_BYTES);
-    }
-    uint64_t with = os_memory_resident();
-    assert_true(before > 0 && with >= before + PIECES * (uint64_t)PIECE_BYTES / 2);
-    for (int i = 0; i < PIECES - 1;
-         i++) /* the last one stays: nothing can be cut off at the end of the heap */
-        free(pieces[i]);
-    os_release_memory();
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* their allocators keep it */
-    assert_true(os_memory_resident() < with - PIECES * (uint64_t)PIECE_BYTES / 2);
-#endif
-    free(pieces[PIECES - 1]);
-    free(pieces);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(freed_memory_goes_back_to_the_machine),
         cmocka_unit_test(clock_never_goes_back_and_wall_time_is_now),
         cmocka_unit_test(thread_cpu_time_counts_work_not_sleep),
         cmocka_unit_test(random_octets_fill_all_and_differ),
