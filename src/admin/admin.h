@@ -23,7 +23,8 @@ typedef struct admin admin_t;
 typedef struct admin_machine {
     uint64_t resident_bytes;
     uint64_t open_files, open_files_max;
-    uint64_t disk_free_bytes; /* where the data is */
+    uint64_t disk_free_bytes;                           /* where the data is */
+    uint64_t io_connections_least, io_connections_most; /* of an I/O thread */
 } admin_machine_t;
 
 typedef struct admin_sources {

@@ -60,6 +60,10 @@
       "Messages left out because what the disk gave back is not what was written")                           \
     X(chaski_engine_longest_step_seconds, GAUGE, NONE, true, (double)v->longest_step_us / 1000000,           \
       "CPU time of the engine's longest step since the start")                                               \
+    X(chaski_io_connections_least, GAUGE, NONE, true, v->machine.io_connections_least,                       \
+      "Connections of the I/O thread that has the fewest")                                                   \
+    X(chaski_io_connections_most, GAUGE, NONE, true, v->machine.io_connections_most,                         \
+      "Connections of the I/O thread that has the most")                                                     \
     X(chaski_log_record, COUNTER, NONE, v->has_store, c->last_record,                                        \
       "Number of the last record of the log")                                                                \
     X(chaski_log_durable_record, COUNTER, NONE, v->has_store, c->durable_record,                             \

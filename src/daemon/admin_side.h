@@ -6,6 +6,7 @@
 #include "admin/admin.h"
 #include "config/config.h"
 #include "daemon/engine_side.h"
+#include "daemon/io_side.h"
 #include "os/os.h"
 
 typedef struct admin_side_options {
@@ -16,6 +17,8 @@ typedef struct admin_side_options {
     const admin_listeners_t *listeners; /* filled later */
     engine_side_t *engine;              /* with its wake-up made */
     const store_side_t *store;          /* open */
+    const io_side_t *io;
+    size_t io_count;
 } admin_side_options_t;
 
 typedef struct admin_side {

@@ -24,15 +24,29 @@ static void signal_came(void *context, int fd)
     signals_read(&b->signals);
 }
 
+/* The side with the fewest connections; of several, the one whose turn it is: connections that go are not always those
+ * of all sides alike. */
+static io_side_t *least_loaded(broker_t *b)
+{
+    size_t best = b->next_io;
+    for (size_t i = 0; i < b->io_count; i++) {
+        size_t side = (b->next_io + i) % b->io_count;
+        if (io_side_load(&b->io[side]) < io_side_load(&b->io[best]))
+            best = side;
+    }
+    b->next_io = (best + 1) % b->io_count;
+    return &b->io[best];
+}
+
 static void accepted(void *context, int fd)
 {
     broker_t *b = context;
-    if (b->thread_count == 0) {
-        io_side_adopt(&b->io[0], fd);
-        return;
-    }
-    io_side_hand_over(&b->io[b->next_io], fd);
-    b->next_io = (b->next_io + 1) % b->io_count;
+    io_side_t *io = least_loaded(b);
+    atomic_fetch_add_explicit(&io->handed, 1, memory_order_relaxed);
+    if (b->thread_count == 0)
+        io_side_adopt(io, fd);
+    else
+        io_side_hand_over(io, fd);
 }
 
 /* ---- the end ---- */

@@ -178,6 +178,8 @@ static int open_admin(broker_t *b, error_t *err)
         .listeners = &b->listeners,
         .engine = &b->engine,
         .store = &b->store,
+        .io = b->io,
+        .io_count = b->io_count,
     };
     return admin_side_init(&b->admin, &options, err);
 }

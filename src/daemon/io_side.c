@@ -45,11 +45,20 @@ bool io_side_turn(io_side_t *io, bool *again)
     *again = io_side_take_events(io);
     amqp_io_resume(io->amqp);
     net_flush(io->loop);
+    atomic_store_explicit(&io->gone, io->adopted - net_connection_count(io->loop), memory_order_relaxed);
     return port_flush(&io->port);
+}
+
+uint64_t io_side_load(const io_side_t *io)
+{
+    uint64_t gone = atomic_load_explicit(&io->gone, memory_order_relaxed);
+    uint64_t handed = atomic_load_explicit(&io->handed, memory_order_relaxed);
+    return handed > gone ? handed - gone : 0;
 }
 
 void io_side_adopt(io_side_t *io, int fd)
 {
+    io->adopted++;
     net_adopt(io->loop, fd, &io->factory);
 }
 

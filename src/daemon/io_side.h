@@ -23,6 +23,8 @@ typedef struct io_side {
     bool has_port;
     amqp_io_t *amqp;
     session_factory_t factory;
+    uint64_t adopted;              /* sockets ever made connections */
+    _Atomic uint64_t handed, gone; /* sockets ever given to this side, and those of them that are closed */
 
     /* with a thread of its own */
     os_thread_t *thread;
@@ -50,6 +52,9 @@ bool io_side_turn(io_side_t *io, bool *again);
 
 /* Makes a socket one of its connections. */
 void io_side_adopt(io_side_t *io, int fd);
+
+/* Connections of this side, with those on their way to it. Any thread may ask. */
+uint64_t io_side_load(const io_side_t *io);
 
 /* Nobody is connected, and the engine has let go of everybody. */
 bool io_side_empty(const io_side_t *io);

@@ -6,6 +6,7 @@ import resource
 import peers
 import pytest
 import wire
+from lib import http
 from peers import MIB
 from pika import spec
 
@@ -181,3 +182,23 @@ def test_thousand_idle_connections_cost_little(broker):
             clients += [peers.opened(broker) for _ in range(1000)]
         for w in clients:
             w.abort()
+
+
+@pytest.mark.chaski_only
+@pytest.mark.broker(fresh=True)
+@pytest.mark.threads
+def test_connections_are_spread_evenly_over_the_io_threads(broker, io_threads):
+    """Also when all those of one thread have gone: who comes then is not sent on in turn."""
+    def spread():
+        metrics = http.metrics(broker)
+        return metrics["chaski_io_connections_least"], metrics["chaski_io_connections_most"]
+    threads = max(io_threads, 1)
+    clients = [peers.opened(broker) for _ in range(20 * threads)]
+    peers.wait_until(lambda: spread() == (20, 20), "20 connections for each thread")
+    for w in clients[::threads]:
+        w.abort()
+    peers.wait_until(lambda: spread() == ((0, 20) if threads > 1 else (0, 0)), "those of one thread have gone")
+    clients = [w for number, w in enumerate(clients) if number % threads] + [peers.opened(broker) for _ in range(20)]
+    peers.wait_until(lambda: spread() == (20, 20), "20 connections for each thread again")
+    for w in clients:
+        w.abort()
