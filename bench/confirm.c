@@ -3,15 +3,14 @@
  * confirm.c: what a confirmed publish costs, beside what it cannot cost less than.
  *
  * One run, rounds in turn on the same file system and the same machine: (1) a bare pwrite and fdatasync into a file
- * that was written over before, (2) a bare round trip over loopback TCP, (3) a persistent message into a durable
- * queue, one outstanding, from its send to its confirm, and (4) with --outstanding N the throughput with N of them.
+ * that was written over before, (2) a bare round trip over loopback TCP, and (3) a persistent message into a durable
+ * queue, one outstanding, from its send to its confirm. (Throughput with many of them: chaski perf amqp --confirms.)
  * Only the ratio of figures of one run says something: both parts of the bare cost change from machine to machine. */
 #include "bare.h"
 #include "base/alloc.h"
 #include "client/client.h"
 #include "daemon.h"
 #include "measure.h"
-#include "throughput.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -28,14 +27,10 @@ typedef struct options {
     const char *program;
     const char *dir;
     uint16_t port; /* of a broker that runs already; 0: start one */
-    pid_t pid;     /* of that broker, for its CPU time */
     size_t rounds;
     size_t count; /* repetitions a round */
     size_t body_bytes;
     size_t log_bytes; /* of the bare write */
-    size_t outstanding;
-    size_t messages; /* a round of throughput */
-    bool consume;    /* them too, with manual acks */
     bool json;
 } options_t;
 
@@ -47,8 +42,6 @@ typedef struct figure {
 typedef struct results {
     figure_t disk, loopback, confirm;
     rounds_t ratio;
-    rounds_t rate; /* messages a second */
-    rounds_t cpu;  /* broker's CPU seconds a million messages */
 } results_t;
 
 static void figure_add(figure_t *f, samples_t *s)
@@ -74,23 +67,6 @@ static int measure_confirms(client_t *c, bytes_t body, size_t count, samples_t *
         samples_add(s, now_ns() - start);
     }
     return 0;
-}
-
-static int run_throughput(const options_t *o, client_t *c, bytes_t body, uint64_t *next_tag, results_t *r)
-{
-    throughput_t t = {.port = o->port,
-                      .queue = QUEUE,
-                      .body = body,
-                      .outstanding = o->outstanding,
-                      .messages = o->messages,
-                      .consume = o->consume};
-    double seconds = 0, cpu_before = process_cpu_seconds(o->pid);
-    if (throughput_run(&t, c, next_tag, &seconds) != 0)
-        return -1;
-    rounds_add(&r->rate, (double)o->messages / seconds);
-    if (cpu_before >= 0)
-        rounds_add(&r->cpu, (process_cpu_seconds(o->pid) - cpu_before) * 1e6 / (double)o->messages);
-    return client_purge_queue(c, QUEUE);
 }
 
 static int run_round(const options_t *o, client_t *c, bare_disk_t *disk, bare_loopback_t *loopback,
@@ -123,22 +99,15 @@ static int run_rounds(const options_t *o, bare_disk_t *disk, bare_loopback_t *lo
                       error_t *err)
 {
     client_t c;
-    uint64_t next_tag = 1;
-    void *octets = mem_zero(o->body_bytes + 1);
     int code = client_open(&c, o->port);
     if (code == 0)
         code = client_declare_queue(&c, QUEUE, NULL) | client_purge_queue(&c, QUEUE) |
                client_select_confirms(&c);
-    for (size_t i = 0; code == 0 && i < o->rounds; i++) {
+    for (size_t i = 0; code == 0 && i < o->rounds; i++)
         code = run_round(o, &c, disk, loopback, r);
-        next_tag += o->count;
-        if (code == 0 && o->outstanding > 0)
-            code = run_throughput(o, &c, bytes_make(octets, o->body_bytes), &next_tag, r);
-    }
     if (code != 0)
         *err = c.error;
     client_close(&c);
-    mem_free(octets);
     return code;
 }
 
@@ -160,14 +129,6 @@ static void print_table(const options_t *o, const results_t *r)
     print_figure(name, &r->confirm);
     printf("\nconfirm / (disk + loopback), p50: %.2f    (%.2f to %.2f)\n", rounds_median(&r->ratio),
            rounds_least(&r->ratio), rounds_most(&r->ratio));
-    if (o->outstanding == 0)
-        return;
-    printf("%zu outstanding%s: %.0f messages/s    (%.0f to %.0f)\n", o->outstanding,
-           o->consume ? ", consumed with manual acks" : "", rounds_median(&r->rate), rounds_least(&r->rate),
-           rounds_most(&r->rate));
-    if (r->cpu.count > 0)
-        printf("%zu outstanding: %.2f CPU s of the broker a million messages    (%.2f to %.2f)\n",
-               o->outstanding, rounds_median(&r->cpu), rounds_least(&r->cpu), rounds_most(&r->cpu));
 }
 
 static void print_json_figure(const char *name, const figure_t *f)
@@ -191,13 +152,8 @@ static void print_json(const options_t *o, const results_t *r)
     print_json_figure("loopback", &r->loopback);
     print_json_figure("confirm", &r->confirm);
     print_json_rounds("ratio", &r->ratio);
-    if (o->outstanding > 0)
-        print_json_rounds("messages_per_second", &r->rate);
-    if (r->cpu.count > 0)
-        print_json_rounds("cpu_seconds_per_million", &r->cpu);
-    printf("  \"rounds\": %zu, \"count\": %zu, \"body_bytes\": %zu, \"log_bytes\": %zu, \"outstanding\": "
-           "%zu\n}\n",
-           o->rounds, o->count, o->body_bytes, o->log_bytes, o->outstanding);
+    printf("  \"rounds\": %zu, \"count\": %zu, \"body_bytes\": %zu, \"log_bytes\": %zu\n}\n", o->rounds,
+           o->count, o->body_bytes, o->log_bytes);
 }
 
 static int remove_entry(const char *path, const struct stat *what, int kind, struct FTW *where)
@@ -220,7 +176,6 @@ static int measure(options_t *o, const char *work, results_t *r, error_t *err)
         snprintf(path, sizeof path, "%s/data", work);
         code = bench_daemon_start(&daemon, o->program, path, err);
         o->port = daemon.port;
-        o->pid = daemon.pid;
     }
     if (code == 0)
         code = run_rounds(o, &disk, &loopback, r, err);
@@ -234,15 +189,12 @@ static void print_usage(FILE *to)
 {
     fprintf(to, "usage: confirm [OPTION]...\n"
                 "  --chaskid PATH     the broker to start (build/chaskid)\n"
-                "  --port N           measure one that runs on 127.0.0.1 already; --pid N: its process\n"
+                "  --port N           measure one that runs on 127.0.0.1 already\n"
                 "  --dir DIR          where the data and the bare file are put, and removed again (.)\n"
                 "  --rounds N         rounds, taken in turn (5)\n"
                 "  --count N          repetitions a round (2000)\n"
                 "  --body N           octets of a message's body (1024)\n"
                 "  --log-bytes N      octets of the bare write (512)\n"
-                "  --outstanding N    measure throughput with N outstanding too\n"
-                "  --messages N       messages of a round of it (200000)\n"
-                "  --consume          consume them meanwhile, with manual acks\n"
                 "  --json             print an object instead of a table\n");
 }
 
@@ -251,16 +203,12 @@ static int parse_options(int argc, char **argv, options_t *o)
     static const struct option known[] = {
         {"chaskid", required_argument, 0, 'x'},
         {"port", required_argument, 0, 'p'},
-        {"pid", required_argument, 0, 'i'},
         {"dir", required_argument, 0, 'd'},
         {"rounds", required_argument, 0, 'r'},
         {"count", required_argument, 0, 'c'},
         {"body", required_argument, 0, 'b'},
         {"log-bytes", required_argument, 0, 'l'},
         {"json", no_argument, 0, 'j'},
-        {"consume", no_argument, 0, 'k'},
-        {"outstanding", required_argument, 0, 'o'},
-        {"messages", required_argument, 0, 'm'},
         {"help", no_argument, 0, 'h'},
         {0},
     };
@@ -269,8 +217,7 @@ static int parse_options(int argc, char **argv, options_t *o)
                      .rounds = 5,
                      .count = 2000,
                      .body_bytes = 1024,
-                     .log_bytes = 512,
-                     .messages = 200000};
+                     .log_bytes = 512};
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         size_t number = optarg != NULL ? strtoul(optarg, NULL, 10) : 0;
         switch (option) {
@@ -282,9 +229,6 @@ static int parse_options(int argc, char **argv, options_t *o)
             break;
         case 'p':
             o->port = (uint16_t)number;
-            break;
-        case 'i':
-            o->pid = (pid_t)number;
             break;
         case 'r':
             o->rounds = number;
@@ -298,17 +242,8 @@ static int parse_options(int argc, char **argv, options_t *o)
         case 'l':
             o->log_bytes = number;
             break;
-        case 'o':
-            o->outstanding = number;
-            break;
-        case 'm':
-            o->messages = number;
-            break;
         case 'j':
             o->json = true;
-            break;
-        case 'k':
-            o->consume = true;
             break;
         case 'h':
             print_usage(stdout);
@@ -317,8 +252,7 @@ static int parse_options(int argc, char **argv, options_t *o)
             return -1;
         }
     }
-    return optind == argc && o->rounds >= 1 && o->rounds <= ROUNDS_MAX && o->count >= 1 && o->messages >= 1 &&
-                   o->log_bytes >= 1
+    return optind == argc && o->rounds >= 1 && o->rounds <= ROUNDS_MAX && o->count >= 1 && o->log_bytes >= 1
                ? 0
                : -1;
 }

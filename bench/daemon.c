@@ -66,22 +66,3 @@ void bench_daemon_stop(bench_daemon_t *d)
     }
     d->pid = 0;
 }
-
-double process_cpu_seconds(pid_t pid)
-{
-    char path[64], text[1024] = "";
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    FILE *file = fopen(path, "r");
-    if (file == NULL)
-        return -1;
-    size_t length = fread(text, 1, sizeof text - 1, file);
-    fclose(file);
-    text[length] = 0;
-    /* The name in brackets may hold anything; user and system time are the 12th and 13th field behind it. */
-    const char *at = strrchr(text, ')');
-    unsigned long user = 0, system = 0;
-    if (at == NULL ||
-        sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
-        return -1;
-    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
-}

@@ -19,6 +19,3 @@ int bench_daemon_start(bench_daemon_t *d, const char *program, const char *data_
 
 /* SIGTERM, and waits for its end. */
 void bench_daemon_stop(bench_daemon_t *d);
-
-/* User and system time that a process used so far, in seconds; below 0 if it cannot be told. */
-double process_cpu_seconds(pid_t pid);
