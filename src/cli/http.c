@@ -2,10 +2,9 @@
  *
  * http.c: asks a broker's /api by libcurl. What goes wrong is said so that one knows what to do; a password is never
  * printed. */
-#include <curl/curl.h>
-
 #include "base/alloc.h"
 #include "cli/cli.h"
+#include "cli/url.h"
 
 #define CONNECT_MOST_S   5L
 #define ANSWER_MOST_S    30L
@@ -16,29 +15,14 @@ struct http_target {
     char *text, *user;
 };
 
-/* A copy of a part that curl allocated; "" if there is none. */
-static char *part_of(CURLU *url, CURLUPart which)
-{
-    char *part = NULL;
-    if (curl_url_get(url, which, &part, which == CURLUPART_URL ? 0 : CURLU_URLDECODE) != CURLUE_OK)
-        part = NULL;
-    size_t len = part ? strlen(part) : 0;
-    char *copy = mem_alloc(len + 1);
-    if (part)
-        memcpy(copy, part, len);
-    copy[len] = '\0';
-    curl_free(part);
-    return copy;
-}
-
-/* The same without user, password and what stands behind the port. */
+/* The URL without user, password and what stands behind the port. */
 static char *describe(CURLU *url)
 {
     static const CURLUPart secret[] = {CURLUPART_USER, CURLUPART_PASSWORD};
     CURLU *copy = curl_url_dup(url);
     for (size_t i = 0; i < 2; i++)
         (void)curl_url_set(copy, secret[i], NULL, 0);
-    char *text = part_of(copy, CURLUPART_URL);
+    char *text = url_part(copy, CURLUPART_URL, "");
     size_t len = strlen(text);
     if (len > 0 && text[len - 1] == '/')
         text[len - 1] = '\0';
@@ -57,7 +41,7 @@ http_target_t *http_target_new(const char *url, error_t *err)
     }
     http_target_t *t = MEM_NEW(http_target_t);
     t->url = parsed;
-    t->user = part_of(parsed, CURLUPART_USER);
+    t->user = url_part(parsed, CURLUPART_USER, "");
     t->text = describe(parsed);
     return t;
 }

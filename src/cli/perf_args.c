@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * perf_args.c: the options of `chaski perf amqp`, a table; and whether they fit together. */
-#include <curl/curl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "cli/perf.h"
+#include "cli/url.h"
 
 const char perf_help[] =
     "usage: chaski perf amqp [OPTION]...\n"
@@ -243,27 +243,11 @@ static int parse_word(int argc, char **argv, int *i, perf_request_t *r, const ch
 
 /* ---- the URL ---- */
 
-static char *copy(const char *text)
-{
-    size_t len = strlen(text) + 1;
-    return memcpy(mem_alloc(len), text, len);
-}
-
-/* A part of the URL, decoded, or what counts where it is missing. Owned. */
-static char *part_of(CURLU *url, CURLUPart which, const char *otherwise)
-{
-    char *part = NULL;
-    bool has = curl_url_get(url, which, &part, which == CURLUPART_HOST ? 0 : CURLU_URLDECODE) == CURLUE_OK;
-    char *out = copy(has ? part : otherwise);
-    curl_free(part);
-    return out;
-}
-
 static int parse_url(const char *text, perf_request_t *r)
 {
     CURLU *url = curl_url();
     CURLUcode rc = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
-    char *scheme = rc == CURLUE_OK ? part_of(url, CURLUPART_SCHEME, "") : copy("");
+    char *scheme = rc == CURLUE_OK ? url_part(url, CURLUPART_SCHEME, "") : url_copy("");
     bool good = strcmp(scheme, "amqp") == 0;
     mem_free(scheme);
     if (!good) {
@@ -271,14 +255,14 @@ static int parse_url(const char *text, perf_request_t *r)
         return cli_complain(CLI_WRONG_USE, "--url %s is no amqp://USER:PASSWORD@HOST:PORT/VHOST%s%s", text,
                             rc == CURLUE_OK ? "" : ": ", rc == CURLUE_OK ? "" : curl_url_strerror(rc));
     }
-    char *host = part_of(url, CURLUPART_HOST, "localhost"), *port = part_of(url, CURLUPART_PORT, "5672");
-    char *path = part_of(url, CURLUPART_PATH, "");
+    char *host = url_part(url, CURLUPART_HOST, "localhost"), *port = url_part(url, CURLUPART_PORT, "5672");
+    char *path = url_part(url, CURLUPART_PATH, "");
     char address[256];
     text_format(address, sizeof address, "%s:%s", host, port);
-    r->url_parts[0] = copy(address);
-    r->url_parts[1] = part_of(url, CURLUPART_USER, "guest");
-    r->url_parts[2] = part_of(url, CURLUPART_PASSWORD, "guest");
-    r->url_parts[3] = copy(path[0] == '/' && path[1] != '\0' ? path + 1 : "/");
+    r->url_parts[0] = url_copy(address);
+    r->url_parts[1] = url_part(url, CURLUPART_USER, "guest");
+    r->url_parts[2] = url_part(url, CURLUPART_PASSWORD, "guest");
+    r->url_parts[3] = url_copy(path[0] == '/' && path[1] != '\0' ? path + 1 : "/");
     mem_free(host), mem_free(port), mem_free(path);
     curl_url_cleanup(url);
     r->options.address = r->url_parts[0];
