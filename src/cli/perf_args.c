@@ -248,8 +248,12 @@ static int parse_url(const char *text, perf_request_t *r)
     CURLU *url = curl_url();
     CURLUcode rc = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
     char *scheme = rc == CURLUE_OK ? url_part(url, CURLUPART_SCHEME, "") : url_copy("");
-    bool good = strcmp(scheme, "amqp") == 0;
+    bool good = strcmp(scheme, "amqp") == 0, tls = strcmp(scheme, "amqps") == 0;
     mem_free(scheme);
+    if (tls) {
+        curl_url_cleanup(url);
+        return cli_complain(CLI_WRONG_USE, "--url %s: perf does not speak TLS; use amqp://", text);
+    }
     if (!good) {
         curl_url_cleanup(url);
         return cli_complain(CLI_WRONG_USE, "--url %s is no amqp://USER:PASSWORD@HOST:PORT/VHOST%s%s", text,
