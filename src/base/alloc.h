@@ -12,6 +12,15 @@ void *mem_zero(size_t size) __attribute__((malloc, returns_nonnull, warn_unused_
 void *mem_resize(void *p, size_t size) __attribute__((returns_nonnull, warn_unused_result));
 void mem_free(void *p);
 
+/* What a piece of so many octets takes, about: allocators have four sizes an octave (jemalloc; sizes from 128 on). */
+static inline size_t mem_taken(size_t size)
+{
+    if (size <= 128)
+        return (size + 15) & ~(size_t)15;
+    size_t step = (size_t)1 << (63 - __builtin_clzll(size - 1) - 2);
+    return (size + step - 1) & ~(step - 1);
+}
+
 /* Room for one more item behind the `count` of a growing array: the array, moved if it was full; its places double,
  * beginning with `least`. */
 static inline void *mem_grow(void *items, size_t item_bytes, size_t count, size_t *capacity, size_t least)

@@ -18,7 +18,7 @@ static void machine(void *context, admin_machine_t *out)
     };
     if (disk_free_bytes(a->options.store->disk, &out->disk_free_bytes, NULL) != 0)
         out->disk_free_bytes = UINT64_MAX;
-    out->io_connections_least = UINT64_MAX;
+    out->io_connections_least = UINT64_MAX; /* there is at least one side */
     for (size_t i = 0; i < a->options.io_count; i++) {
         uint64_t load = io_side_load(&a->options.io[i]);
         out->io_connections_least = load < out->io_connections_least ? load : out->io_connections_least;

@@ -91,5 +91,6 @@ uint64_t message_body_bytes(const message_t *m)
 
 size_t message_bytes(const message_t *m)
 {
-    return sizeof *m + envelope_bytes(m) + (size_t)m->body_capacity + m->part_count * sizeof(message_part_t);
+    return mem_taken(sizeof *m + envelope_bytes(m) + (size_t)m->body_capacity) +
+           m->part_count * sizeof(message_part_t);
 }

@@ -73,6 +73,7 @@ def test_every_room_is_in_the_readme():
 def test_every_package_that_setup_installs_has_its_reason():
     setup = (ROOT / "scripts" / "setup").read_text()
     packages = set(re.search(r"build_packages=\((.*?)\)", setup, re.S).group(1).split())
+    packages |= set(re.search(r"bench_packages=\((.*?)\)", setup, re.S).group(1).split())
     packages |= set(re.search(r"test_packages=\((.*?)\)", setup, re.S).group(1).split())
     ground = {"libc6-dev", "ca-certificates", "debian-archive-keyring", "util-linux"}
     explained = set(re.findall(r"`([^`]+)`", (ROOT / "docs" / "dependencies.md").read_text()))

@@ -51,7 +51,7 @@ def machine(tmp_path):
     return Machine(tmp_path)
 
 
-BUILD = ["gcc", "make", "pkg-config", "libxxhash-dev", "libevent-dev", "libjansson-dev", "libcurl4-openssl-dev",
+BUILD = ["gcc", "make", "pkg-config", "libxxhash-dev", "libjemalloc-dev", "libevent-dev", "libjansson-dev", "libcurl4-openssl-dev",
          "libc6-dev"]
 
 
@@ -86,7 +86,7 @@ def test_services_that_packages_bring_stay_stopped(machine):
 def test_a_failed_install_is_tried_again_with_fresh_lists_and_then_reported(machine):
     machine.with_apt(["gcc", "make"], "exit 100")
     code, output, asked = machine.setup()
-    assert code == 1 and "cannot install: pkg-config libxxhash-dev libevent-dev" in output
+    assert code == 1 and "cannot install: pkg-config libxxhash-dev libjemalloc-dev" in output
     assert sum("apt-get update" in line for line in asked) == 1
     assert sum("install -y" in line for line in asked) == 2
 
@@ -100,6 +100,15 @@ def test_node_and_npm_are_left_alone_where_the_commands_are_there(machine):
     machine.log.write_text("")
     _, output, asked = machine.setup("--tests")
     assert "nodejs" in next(line for line in asked if "install -y" in line).split()
+
+
+def test_what_the_comparison_needs_is_installed_only_for_it(machine):
+    machine.with_apt([*BUILD, "python3"])
+    _, _, asked = machine.setup("--bench")
+    installs = next(line for line in asked if "install -y" in line).split()
+    assert "rabbitmq-server" in installs and "gnuplot-nox" in installs and "libcmocka-dev" not in installs
+    machine.log.write_text("")
+    assert machine.setup()[2] == []
 
 
 def test_without_apt_all_that_is_needed_is_enough(machine):
@@ -123,4 +132,4 @@ def test_without_apt_the_tests_need_more(machine):
 
 def test_an_unknown_argument_is_refused(machine):
     code, output, _ = machine.setup("--everything")
-    assert code == 2 and "usage: scripts/setup [--tests]" in output
+    assert code == 2 and "usage: scripts/setup [--tests|--bench]" in output

@@ -38,7 +38,7 @@ static int setup(void **state)
     f->about = (admin_options_t){
         .cluster_name = "the \"cluster\"", .node = "chaski@here", .listeners = &f->listeners};
     f->view = (view_t){.query = f->query, .target = &f->target, .about = &f->about, .uptime_ms = 1500};
-    f->view.machine = (admin_machine_t){1000, 20, UINT64_MAX, 5000};
+    f->view.machine = (admin_machine_t){1000, 20, UINT64_MAX, 5000, 3, 4};
     *state = f;
     return 0;
 }
@@ -224,6 +224,8 @@ static void metrics_have_a_line_for_what_is_known(void **state)
     assert_true(has_line(f, "rabbitmq_erlang_uptime_seconds 1.500000"));
     assert_true(has_line(f, "chaski_engine_longest_step_seconds 0.001250"));
     assert_true(has_line(f, "rabbitmq_process_open_fds 20"));
+    assert_true(has_line(f, "chaski_io_connections_least 3"));
+    assert_true(has_line(f, "chaski_io_connections_most 4"));
     assert_false(has_line(f, "# TYPE rabbitmq_process_max_fds gauge"));
     assert_false(has_line(f, "# TYPE chaski_store_bytes gauge"));
     assert_true(has_line(f, "rabbitmq_identity_info{rabbitmq_node=\"chaski@here\",rabbitmq_cluster=\"the "

@@ -36,7 +36,7 @@ static uint64_t now_ms(void *context)
 static void machine(void *context, admin_machine_t *out)
 {
     (void)context;
-    *out = (admin_machine_t){1, 2, 3, 4};
+    *out = (admin_machine_t){1, 2, 3, 4, 5, 6};
 }
 
 static uint64_t no_step(void *context)

@@ -80,9 +80,23 @@ static void a_circular_array_that_grows_begins_at_0_with_its_oldest(void **state
     mem_free(items);
 }
 
+static void what_a_piece_takes_is_a_size_that_allocators_have(void **state)
+{
+    (void)state;
+    static const size_t cases[][2] = {{1, 16},      {16, 16},       {17, 32},      {128, 128},
+                                      {129, 160},   {160, 160},     {161, 192},    {256, 256},
+                                      {257, 320},   {1024, 1024},   {1025, 1280},  {1099, 1280},
+                                      {1281, 1536}, {65536, 65536}, {65537, 81920}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(mem_taken(cases[i][0]), cases[i][1]);
+    for (size_t size = 1; size < 100000; size++)
+        assert_true(mem_taken(size) >= size && mem_taken(size) <= size + size / 4 + 15);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_piece_takes_is_a_size_that_allocators_have),
         cmocka_unit_test(no_octets_are_memory_too),
         cmocka_unit_test(new_objects_are_cleared),
         cmocka_unit_test(resizing_keeps_what_was_there),
