@@ -90,8 +90,8 @@ typedef enum amqp_decoded {
 /* Decodes a method frame's arguments (the payload behind the two ids). Every octet must be used. */
 amqp_decoded_t amqp_method_decode(const amqp_method_info_t *info, bytes_t arguments, amqp_method_t *out);
 
-/* The same for basic.publish, which comes with every message. */
-amqp_decoded_t amqp_publish_decode(bytes_t arguments, amqp_method_t *out);
+/* The same for basic.publish, which comes with every message: by hand, without the table. */
+amqp_decoded_t amqp_publish_decode(bytes_t arguments, amqp_basic_publish_t *out);
 
 /* Writes the payload of a method frame: both ids and the arguments, from the struct of that method (NULL will
  * do if it has no arguments). A short string over 255 octets sets the buffer's `failed`. */

@@ -247,11 +247,11 @@ bool amqp_method_has_content(const amqp_method_info_t *info)
     return info->has_content;
 }
 
-static inline amqp_decoded_t decode_by(void (*decode)(decoder_t *d, amqp_method_t *out), bytes_t arguments,
-                                       amqp_method_t *out)
+amqp_decoded_t amqp_method_decode(const amqp_method_info_t *info, bytes_t arguments, amqp_method_t *out)
 {
+    assert(info && out);
     decoder_t d = {.reader = bytes_reader(arguments)};
-    decode(&d, out);
+    info->decode(&d, out);
     if (!reader_done(&d.reader))
         return AMQP_MALFORMED;
     if (d.bad_utf8)
@@ -259,15 +259,22 @@ static inline amqp_decoded_t decode_by(void (*decode)(decoder_t *d, amqp_method_
     return d.bad_table ? AMQP_MALFORMED : AMQP_DECODED;
 }
 
-amqp_decoded_t amqp_method_decode(const amqp_method_info_t *info, bytes_t arguments, amqp_method_t *out)
+/* ticket:s exchange:ss routing-key:ss bits:o, and nothing behind. */
+amqp_decoded_t amqp_publish_decode(bytes_t arguments, amqp_basic_publish_t *out)
 {
-    assert(info && out);
-    return decode_by(info->decode, arguments, out);
-}
-
-amqp_decoded_t amqp_publish_decode(bytes_t arguments, amqp_method_t *out)
-{
-    return decode_by(decode_basic_publish, arguments, out);
+    const uint8_t *p = arguments.data;
+    size_t exchange_len = arguments.len > 2 ? p[2] : 0, key_at = 3 + exchange_len;
+    size_t key_len = arguments.len > key_at ? p[key_at] : 0, bits_at = key_at + 1 + key_len;
+    if (arguments.len != bits_at + 1)
+        return AMQP_MALFORMED;
+    *out = (amqp_basic_publish_t){
+        .reserved_ticket = load_u16(p),
+        .exchange = bytes_make(p + 3, exchange_len),
+        .routing_key = bytes_make(p + key_at + 1, key_len),
+        .mandatory = p[bits_at] & 1,
+        .immediate = p[bits_at] & 2,
+    };
+    return bytes_are_utf8(out->exchange) ? AMQP_DECODED : AMQP_BAD_UTF8;
 }
 
 void amqp_method_encode(buffer_t *b, amqp_method_id id, const void *method)

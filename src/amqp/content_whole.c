@@ -7,22 +7,16 @@
 
 #define PUBLISH_LEAST_BYTES (AMQP_FRAME_OVERHEAD + 4)
 
-/* A frame of no more octets is not too large, whatever was agreed on. */
-static size_t frame_most_bytes(const amqp_session_t *s)
-{
-    return s->frame_max != 0 ? s->frame_max : AMQP_FRAME_MIN_SIZE;
-}
-
-/* The payload of the next frame, if it is whole and of this kind. */
-static bool next_frame(const amqp_session_t *s, bytes_reader_t *in, uint8_t type, uint16_t channel,
-                       bytes_t *payload)
+/* The payload of the next frame, if it is whole, of this kind, and of `most_bytes` at most. */
+static inline bool next_frame(bytes_reader_t *in, size_t most_bytes, uint8_t type, uint16_t channel,
+                              bytes_t *payload)
 {
     if (reader_left(in) < AMQP_FRAME_OVERHEAD)
         return false;
     amqp_frame_head_t head = amqp_frame_head_decode(in->at);
     size_t whole = AMQP_FRAME_OVERHEAD + (size_t)head.payload_bytes;
-    if (head.type != type || head.channel != channel || reader_left(in) < whole ||
-        whole > frame_most_bytes(s) || in->at[whole - 1] != AMQP_FRAME_END)
+    if (head.type != type || head.channel != channel || reader_left(in) < whole || whole > most_bytes ||
+        in->at[whole - 1] != AMQP_FRAME_END)
         return false;
     *payload = bytes_make(in->at + AMQP_FRAME_HEAD_BYTES, head.payload_bytes);
     in->at += whole;
@@ -65,20 +59,22 @@ size_t amqp_content_whole(amqp_session_t *s, bytes_t in)
     if (!is_publish(in))
         return 0;
     bytes_t method, head, body;
-    amqp_method_t m;
+    amqp_basic_publish_t m;
     amqp_content_header_t header;
     bytes_reader_t r = bytes_reader(in);
     uint16_t channel = amqp_frame_head_decode(in.data).channel;
-    if (!next_frame(s, &r, AMQP_FRAME_METHOD, channel, &method) || method.len < 4 ||
-        !next_frame(s, &r, AMQP_FRAME_HEADER, channel, &head) ||
-        !next_frame(s, &r, AMQP_FRAME_BODY, channel, &body))
+    /* not too large, whatever was agreed on */
+    size_t most_bytes = s->frame_max != 0 ? s->frame_max : AMQP_FRAME_MIN_SIZE;
+    if (!next_frame(&r, most_bytes, AMQP_FRAME_METHOD, channel, &method) || method.len < 4 ||
+        !next_frame(&r, most_bytes, AMQP_FRAME_HEADER, channel, &head) ||
+        !next_frame(&r, most_bytes, AMQP_FRAME_BODY, channel, &body))
         return 0;
     amqp_channel_t *ch = amqp_channel_find(s, channel);
     if (!ch || ch->state != AMQP_CHANNEL_OPEN || ch->publishing.stage != AMQP_STAGE_METHOD ||
         !amqp_content_header_decode(head, &header) ||
         amqp_publish_decode(bytes_make(method.data + 4, method.len - 4), &m) != AMQP_DECODED ||
-        !is_plain(s, &m.basic_publish, &header, body))
+        !is_plain(s, &m, &header, body))
         return 0;
-    push(s, channel, &m.basic_publish, &header, body);
+    push(s, channel, &m, &header, body);
     return in.len - reader_left(&r);
 }

@@ -246,7 +246,7 @@ void on_publish(channel_t *ch, command_t *cmd)
         channel_refuse_with(ch, why);
         return;
     }
-    bytes_t headers = properties_headers(properties);
+    bytes_t headers = again ? BYTES("") : properties_headers(properties);
     if (again)
         work_spend(e, 1 + e->route.count);
     else

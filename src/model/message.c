@@ -19,13 +19,14 @@ message_t *message_new(bytes_t exchange, bytes_t routing_key, bytes_t properties
     assert(exchange.len <= UINT8_MAX && routing_key.len <= UINT8_MAX && properties.len <= UINT32_MAX);
     assert(body_capacity <= SIZE_MAX / 2);
     size_t envelope = exchange.len + routing_key.len + properties.len;
-    message_t *m = mem_alloc(sizeof *m + envelope + (size_t)body_capacity);
+    size_t allocated = mem_taken(sizeof(message_t) + envelope + (size_t)body_capacity);
+    message_t *m = mem_alloc(allocated);
     *m = (message_t){
         .exchange_len = (uint8_t)exchange.len,
         .routing_key_len = (uint8_t)routing_key.len,
         .persistent = properties_persistent(properties),
         .properties_len = (uint32_t)properties.len,
-        .body_capacity = body_capacity,
+        .allocated = allocated,
     };
     put_bytes(put_bytes(put_bytes(m->octets, exchange), routing_key), properties);
     return m;
@@ -42,13 +43,12 @@ message_t *message_new_whole(bytes_t exchange, bytes_t routing_key, bytes_t prop
 message_t *message_append(message_t *m, bytes_t octets, uint64_t body_total)
 {
     assert(octets.len <= SIZE_MAX / 2 - m->body_len);
-    uint64_t needed = m->body_len + octets.len;
-    if (needed > m->body_capacity) {
-        uint64_t capacity = 2 * m->body_capacity < body_total ? 2 * m->body_capacity : body_total;
-        if (capacity < needed)
-            capacity = needed;
-        m = mem_resize(m, sizeof *m + envelope_bytes(m) + (size_t)capacity);
-        m->body_capacity = capacity;
+    size_t head = sizeof *m + envelope_bytes(m);
+    uint64_t needed = m->body_len + octets.len, room = m->allocated - head;
+    if (needed > room) {
+        uint64_t capacity = 2 * room < body_total ? 2 * room : body_total;
+        m->allocated = mem_taken(head + (size_t)(capacity < needed ? needed : capacity));
+        m = mem_resize(m, m->allocated);
     }
     put_bytes(m->octets + envelope_bytes(m) + m->body_len, octets);
     m->body_len = needed;
@@ -87,10 +87,4 @@ uint64_t message_body_bytes(const message_t *m)
     for (uint32_t i = 0; i < m->part_count; i++)
         bytes += m->parts[i].bytes;
     return bytes;
-}
-
-size_t message_bytes(const message_t *m)
-{
-    return mem_taken(sizeof *m + envelope_bytes(m) + (size_t)m->body_capacity) +
-           m->part_count * sizeof(message_part_t);
 }

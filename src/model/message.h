@@ -29,10 +29,10 @@ typedef struct message {
     uint32_t part_count;
     message_part_t
         *parts; /* the body's beginning, if it is large and persistent: what is present here is its rest */
-    uint64_t record;        /* the engine's: number of its record in the log; 0: none */
-    uint64_t body_len;      /* octets of body present */
-    uint64_t body_capacity; /* room for body in this allocation */
-    uint8_t octets[];       /* exchange, routing key, properties, body */
+    uint64_t record;   /* the engine's: number of its record in the log; 0: none */
+    uint64_t body_len; /* octets of body present */
+    size_t allocated;  /* octets of this allocation */
+    uint8_t octets[];  /* exchange, routing key, properties, body */
 } message_t;
 
 /* A message with room for `body_capacity` octets of body, and no body yet. Strings are ≤ 255 octets.
@@ -83,4 +83,7 @@ bytes_t message_content(const message_t *m);
 uint64_t message_body_bytes(const message_t *m);
 
 /* Octets of memory it occupies (its parts are not there). */
-size_t message_bytes(const message_t *m);
+static inline size_t message_bytes(const message_t *m)
+{
+    return m->allocated + m->part_count * sizeof(message_part_t);
+}

@@ -84,7 +84,7 @@ static void assert_part(const command_t *c, uint16_t channel, bytes_t octets)
     assert_int_equal(message_routing_key(c->message).len, 0);
     assert_int_equal(message_properties(c->message).len, 0);
     assert_true(bytes_equal(message_body(c->message), octets));
-    assert_int_equal(c->message->body_capacity, octets.len);
+    assert_true(message_bytes(c->message) <= mem_taken(sizeof(message_t) + octets.len));
 }
 
 static void assert_publish(const command_t *c, uint16_t channel, bytes_t body, bytes_t properties)
@@ -96,7 +96,7 @@ static void assert_publish(const command_t *c, uint16_t channel, bytes_t body, b
     assert_text(message_routing_key(c->message), "k");
     assert_true(bytes_equal(message_properties(c->message), properties));
     assert_true(bytes_equal(message_body(c->message), body));
-    assert_int_equal(c->message->body_capacity, body.len);
+    assert_true(message_bytes(c->message) <= mem_taken(sizeof(message_t) + 2 + properties.len + body.len));
     assert_int_equal(c->message->part_count, 0);
 }
 
