@@ -9,20 +9,31 @@
 
 #define PATTERN_PERIOD 251
 
-void stamp_write(uint8_t out[STAMP_BYTES], const stamp_t *s)
+/* All octets of both halves. */
+static uint8_t exclusive_or(uint64_t who, uint64_t when)
 {
-    assert(s->producer < 1 << 12 && s->key < 1 << 20);
-    put_u64(put_u64(out, (uint64_t)s->producer << 52 | (uint64_t)s->key << 32 | s->number), s->at_ns);
+    uint64_t x = who ^ when;
+    x ^= x >> 32;
+    x ^= x >> 16;
+    return (uint8_t)(x ^ x >> 8);
 }
 
-stamp_t stamp_read(const uint8_t in[STAMP_BYTES])
+void stamp_write(uint8_t out[STAMP_BYTES], const stamp_t *s)
 {
-    bytes_reader_t r = bytes_reader(bytes_make(in, STAMP_BYTES));
-    uint64_t who = read_u64(&r);
-    return (stamp_t){.producer = (uint32_t)(who >> 52),
+    assert(s->producer < 1 << 12 && s->key < 1 << 20 && s->at_ns < STAMP_AT_NS_LIMIT);
+    uint64_t who = (uint64_t)s->producer << 52 | (uint64_t)s->key << 32 | s->number;
+    uint64_t check = exclusive_or(who, s->at_ns) ^ STAMP_CHECK;
+    put_u64(put_u64(out, who), check << 56 | s->at_ns);
+}
+
+bool stamp_read(const uint8_t in[STAMP_BYTES], stamp_t *out)
+{
+    uint64_t who = load_u64(in), when = load_u64(in + 8);
+    *out = (stamp_t){.producer = (uint32_t)(who >> 52),
                      .key = (uint32_t)(who >> 32) & 0xfffff,
                      .number = (uint32_t)who,
-                     .at_ns = read_u64(&r)};
+                     .at_ns = when & (STAMP_AT_NS_LIMIT - 1)};
+    return exclusive_or(who, when) == STAMP_CHECK;
 }
 
 void pattern_init(pattern_t *p, size_t body_bytes)
@@ -58,7 +69,7 @@ static bytes_t take_stamp(body_reader_t *r, bytes_t piece)
     memcpy(r->head + r->bytes, piece.data, part);
     r->bytes += part;
     if (part == missing) {
-        r->stamp = stamp_read(r->head);
+        r->damaged |= !stamp_read(r->head, &r->stamp);
         r->expected = pattern_of(r->pattern, &r->stamp);
     }
     return bytes_make(piece.data + part, piece.len - part);
@@ -66,7 +77,7 @@ static bytes_t take_stamp(body_reader_t *r, bytes_t piece)
 
 void body_take(body_reader_t *r, bytes_t piece)
 {
-    if (r->bytes < STAMP_BYTES)
+    if (r->bytes < STAMP_BYTES && piece.len > 0)
         piece = take_stamp(r, piece);
     if (piece.len == 0)
         return;

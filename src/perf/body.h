@@ -3,7 +3,8 @@
  * body.h: what is in a message, and whether it is still what it was.
  *
  *   octets 0 to 7     producer (12 bits), key (20 bits), number of the message among those of both (32 bits)
- *   octets 8 to 15    when it was published, nanoseconds of this machine's monotonic clock
+ *   octet 8           check: all 16 together, by exclusive or, are STAMP_CHECK
+ *   octets 9 to 15    when it was published, nanoseconds of this machine's monotonic clock
  *   the rest          a repeating pattern that begins at a place that producer and number decide */
 #pragma once
 
@@ -16,10 +17,14 @@ typedef struct stamp {
     uint64_t at_ns;
 } stamp_t;
 
-#define STAMP_BYTES 16
+#define STAMP_BYTES       16
+#define STAMP_CHECK       0xa5
+#define STAMP_AT_NS_LIMIT ((uint64_t)1 << 56) /* two years of a machine */
 
 void stamp_write(uint8_t out[STAMP_BYTES], const stamp_t *s);
-stamp_t stamp_read(const uint8_t in[STAMP_BYTES]);
+
+/* False if it is not as it was written: any one octet that changed shows. */
+bool stamp_read(const uint8_t in[STAMP_BYTES], stamp_t *out);
 
 /* The pattern once for all bodies of one size: read-only, shared by all threads. */
 typedef struct pattern {

@@ -17,6 +17,7 @@ typedef struct consumer {
     uint64_t tag; /* of the delivery whose content comes, or of the last one */
     bool redelivered;
     size_t unacked;
+    bool asked, consuming;
 } consumer_t;
 
 static const plan_t *plan_of(const consumer_t *c)
@@ -48,7 +49,6 @@ static void measure(consumer_t *c, const stamp_t *s)
 {
     worker_t *w = c->link.worker;
     uint64_t now_ns = c->link.input_ns;
-    w->last_ns = now_ns;
     if (w->run->options.mode == PERF_LOAD &&
         s->at_ns >= atomic_load_explicit(&w->run->measured_ns, memory_order_relaxed))
         histogram_add(&w->latency, now_ns > s->at_ns ? now_ns - s->at_ns : 0);
@@ -68,11 +68,13 @@ static void message_is_whole(consumer_t *c)
     worker_t *w = c->link.worker;
     w->count[PERF_RECEIVED]++;
     w->count[PERF_REDELIVERED] += c->redelivered;
-    if (c->body.damaged)
+    w->last_ns = c->link.input_ns;
+    if (c->body.damaged) {
         w->count[PERF_DAMAGED]++;
-    else
+    } else {
         check_place(c, &c->body.stamp);
-    measure(c, &c->body.stamp);
+        measure(c, &c->body.stamp);
+    }
     if (o->ack_every > 0 && ++c->unacked == o->ack_every)
         write_ack(c);
 }
@@ -100,17 +102,19 @@ static void consumer_method(link_t *l, uint16_t channel, amqp_method_id id, cons
     if (id == AMQP_basic_deliver) {
         c->tag = m->basic_deliver.delivery_tag;
         c->redelivered = m->basic_deliver.redelivered;
-    } else if (id == AMQP_basic_consume_ok) {
+    } else if (id == AMQP_basic_consume_ok && c->asked && !c->consuming) {
+        c->consuming = true;
         link_ready(l);
     } else if (id != AMQP_basic_qos_ok) {
         link_unexpected(l, id);
     }
 }
 
-static void consumer_opened(link_t *l)
+static void consume(consumer_t *c)
 {
-    consumer_t *c = (consumer_t *)(void *)l;
+    link_t *l = &c->link;
     const perf_options_t *o = plan_of(c)->options;
+    c->asked = true;
     if (o->prefetch > 0)
         link_write(l, CHANNEL, AMQP_basic_qos, &(amqp_basic_qos_t){.prefetch_count = (uint16_t)o->prefetch});
     link_write(l, CHANNEL, AMQP_basic_consume,
@@ -118,10 +122,24 @@ static void consumer_opened(link_t *l)
                                        .no_ack = o->ack_every == 0});
 }
 
+/* Before anything is published; but what a drain measures begins when all consumers are there. */
+static void consumer_opened(link_t *l)
+{
+    consumer_t *c = (consumer_t *)(void *)l;
+    if (plan_of(c)->options->mode == PERF_DRAIN)
+        link_ready(l);
+    else
+        consume(c);
+}
+
 static void consumer_turn(link_t *l, uint64_t now_ns)
 {
     consumer_t *c = (consumer_t *)(void *)l;
-    if (c->unacked > 0 && l->state == LINK_OPEN && now_ns > l->input_ns + ACK_ANYWAY_NS)
+    if (l->state != LINK_OPEN)
+        return;
+    if (!c->asked && l->worker->phase == PHASE_RUN)
+        consume(c);
+    if (c->unacked > 0 && now_ns > l->input_ns + ACK_ANYWAY_NS)
         write_ack(c);
 }
 

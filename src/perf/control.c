@@ -55,7 +55,8 @@ static void control_method(link_t *l, uint16_t channel, amqp_method_id id, const
 /* What a fill left is for a drain; what a drain could not get is not thrown away. */
 static bool may_remove(const run_t *run)
 {
-    return run->options.mode == PERF_LOAD || (run->options.mode == PERF_DRAIN && atomic_load(&run->drained));
+    perf_mode_t mode = run->options.mode;
+    return mode != PERF_FILL && (mode != PERF_DRAIN || atomic_load(&run->drained));
 }
 
 static void control_turn(link_t *l, uint64_t now_ns)

@@ -41,7 +41,9 @@ void histogram_merge(histogram_t *into, const histogram_t *from)
 
 uint64_t histogram_at(const histogram_t *h, double share)
 {
-    uint64_t wanted = (uint64_t)((double)h->total * share + 0.5), seen = 0;
+    double part = (double)h->total * share;
+    uint64_t wanted = (uint64_t)part, seen = 0;
+    wanted += (double)wanted < part;
     for (size_t i = 0; i < sizeof h->count / sizeof *h->count; i++) {
         seen += h->count[i];
         if (seen > 0 && seen >= wanted) {

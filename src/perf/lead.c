@@ -134,11 +134,16 @@ int leader_wait_until(leader_t *l, uint64_t at_ns)
     return check_workers(l);
 }
 
-int leader_wait_received(leader_t *l, uint64_t count)
+uint64_t leader_arrived(const leader_t *l)
+{
+    return leader_count(l, PERF_RECEIVED) - leader_count(l, PERF_DUPLICATES);
+}
+
+int leader_wait_arrived(leader_t *l, uint64_t count)
 {
     snapshot_t last = {.at_ns = os_now_ns()};
     bool moved;
-    while (leader_count(l, PERF_RECEIVED) < count) {
+    while (leader_arrived(l) < count) {
         if (look_around(l, &last, &moved) != 0)
             return -1;
         if (moved)

@@ -33,10 +33,13 @@ int leader_wait_ready(leader_t *l);
 /* Waits until that time. */
 int leader_wait_until(leader_t *l, uint64_t at_ns);
 
-/* Waits until `count` deliveries came, or none has come for LOST_S: then the rest is lost. */
-int leader_wait_received(leader_t *l, uint64_t count);
+/* Waits until `count` deliveries arrived, or none has come for LOST_S: then the rest is lost. */
+int leader_wait_arrived(leader_t *l, uint64_t count);
 
 uint64_t leader_count(const leader_t *l, enum perf_count which);
+
+/* Deliveries, but what came twice once. */
+uint64_t leader_arrived(const leader_t *l);
 uint64_t leader_last_ns(const leader_t *l);
 
 /* -1 if the broker cannot be looked at. */

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/table.h"
 #include "base/text.h"
 #include "perf/perf_internal.h"
 
@@ -93,7 +94,10 @@ void link_write(link_t *l, uint16_t channel, amqp_method_id id, const void *meth
 
 void link_ready(link_t *l)
 {
-    assert(!l->is_ready);
+    if (l->is_ready) {
+        worker_fail(l->worker, "%s: the broker answered twice", l->role->name);
+        return;
+    }
     l->is_ready = true;
     l->worker->ready_links++;
 }
@@ -124,19 +128,31 @@ void link_unexpected(link_t *l, amqp_method_id id)
 
 /* ---- methods ---- */
 
+/* A broker closes the socket without a word on a wrong password, unless the client says that it knows better. */
+static void write_client_properties(buffer_t *out)
+{
+    size_t capabilities = table_begin(out, "capabilities");
+    table_put_bool(out, "authentication_failure_close", true);
+    table_end(out, capabilities);
+    table_put_string(out, "product", BYTES("chaski perf"));
+}
+
 static void say_who(link_t *l)
 {
     const perf_options_t *o = &l->worker->run->options;
-    buffer_t response = {0};
+    buffer_t response = {0}, properties = {0};
+    write_client_properties(&properties);
     write_u8(&response, 0);
     write_bytes(&response, bytes_string(o->user));
     write_u8(&response, 0);
     write_bytes(&response, bytes_string(o->password));
     link_write(l, 0, AMQP_connection_start_ok,
-               &(amqp_connection_start_ok_t){.mechanism = BYTES("PLAIN"),
+               &(amqp_connection_start_ok_t){.client_properties = buffer_bytes(&properties),
+                                             .mechanism = BYTES("PLAIN"),
                                              .response = buffer_bytes(&response),
                                              .locale = BYTES("en_US")});
     buffer_free(&response);
+    buffer_free(&properties);
 }
 
 static void agree(link_t *l, const amqp_connection_tune_t *tune)
@@ -214,7 +230,7 @@ static void take_content(link_t *l, uint8_t type, bytes_t payload)
     amqp_content_header_t header;
     if (!l->role->content) /* a role that does not look at them */
         return;
-    if (type == AMQP_FRAME_BODY && payload.len <= l->body_left) {
+    if (type == AMQP_FRAME_BODY && l->body_left > 0 && payload.len <= l->body_left) {
         l->body_left -= payload.len;
         l->role->body(l, payload, l->body_left == 0);
     } else if (type == AMQP_FRAME_HEADER && amqp_content_header_decode(payload, &header)) {
@@ -268,14 +284,15 @@ static void link_drained(session_t *s)
 static void link_ended(session_t *s, const char *reason)
 {
     link_t *l = (link_t *)(void *)s;
+    bool expected = l->state == LINK_CLOSING;
     l->transport = NULL;
+    l->state = LINK_CLOSED;
     if (l->worker->phase == PHASE_QUIT)
         return;
-    if (l->state != LINK_CLOSING) {
+    if (!expected) {
         worker_fail(l->worker, "%s: the connection ended: %s", l->role->name, reason);
         return;
     }
-    l->state = LINK_CLOSED;
     if (l->role->closed)
         l->role->closed(l);
     else

@@ -24,7 +24,13 @@ static size_t binding_of(const perf_options_t *o, size_t key)
 
 static size_t queue_of(const perf_options_t *o, size_t key)
 {
-    return o->type == PERF_FANOUT ? 0 : binding_of(o, key) % o->queues;
+    return o->type == PERF_FANOUT ? 0 : key * o->queues / o->keys;
+}
+
+/* Bindings that fit no key go where the last one that does goes. */
+static size_t queue_of_binding(const perf_options_t *o, size_t binding)
+{
+    return queue_of(o, ((binding + 1) * o->keys - 1) / o->bindings);
 }
 
 /* ---- texts ---- */
@@ -170,9 +176,10 @@ static size_t write_exchange_setup(const plan_t *p, buffer_t *out)
                       &(amqp_exchange_declare_t){.exchange = bytes_string(p->exchange),
                                                  .type = bytes_string(type_names[o->type]),
                                                  .durable = o->durable});
-    size_t count = o->type == PERF_FANOUT ? o->queues : o->bindings;
+    bool fanout = o->type == PERF_FANOUT;
+    size_t count = fanout ? o->queues : o->bindings;
     for (size_t i = 0; i < count; i++)
-        write_bind(p, i % o->queues, o->type == PERF_FANOUT ? 0 : i, out);
+        write_bind(p, fanout ? i : queue_of_binding(o, i), fanout ? 0 : i, out);
     return count + 1;
 }
 

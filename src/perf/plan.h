@@ -5,8 +5,8 @@
  *
  *   default   key i is the name of queue i
  *   fanout    one key, every queue
- *   others    binding b leads to queue b modulo queues; key k fits one binding alone, and the keys are spread evenly over
- *             the bindings. Topic: "perf.B.*" or "perf.B.#", in turn; headers: x-match=all, number=B */
+ *   others    each key fits one binding alone and leads to one queue; the keys are spread evenly over both.
+ *             Topic: "perf.B.*" or "perf.B.#", in turn; headers: x-match=all, number=B */
 #pragma once
 
 #include "base/bytes.h"

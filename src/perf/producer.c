@@ -5,6 +5,7 @@
  * With a rate each message has a time at which it is due, and its latency counts from then: a broker that makes the
  * producer wait is not spared what would have been measured meanwhile (no coordinated omission). */
 #include <assert.h>
+#include <inttypes.h>
 
 #include "base/alloc.h"
 #include "perf/perf_internal.h"
@@ -175,11 +176,17 @@ static void confirm_one(producer_t *p, uint64_t n, enum perf_count as)
 /* Message n has the delivery tag n + 1. */
 static void confirm(producer_t *p, uint64_t tag, bool multiple, enum perf_count as)
 {
+    const perf_options_t *o = options_of(p);
+    if (tag > p->sent) {
+        worker_fail(p->link.worker, "producer: the broker confirmed message %" PRIu64 " of %" PRIu64, tag,
+                    p->sent);
+        return;
+    }
     for (uint64_t n = multiple ? p->oldest : tag - 1; n < tag; n++)
         confirm_one(p, n, as);
-    while (p->oldest < p->sent && p->at_ns[p->oldest % options_of(p)->confirms] == 0)
+    while (p->oldest < p->sent && p->at_ns[p->oldest % o->confirms] == 0)
         p->oldest++;
-    if (options_of(p)->consumers == 0)
+    if (o->consumers == 0 || o->mode == PERF_FILL)
         p->link.worker->last_ns = p->link.input_ns;
 }
 
@@ -187,7 +194,8 @@ static void producer_method(link_t *l, uint16_t channel, amqp_method_id id, cons
 {
     producer_t *p = (producer_t *)(void *)l;
     (void)channel;
-    if (id == AMQP_confirm_select_ok || id == AMQP_channel_close_ok)
+    if ((id == AMQP_confirm_select_ok && l->worker->phase == PHASE_CONNECT) ||
+        (id == AMQP_channel_close_ok && p->closing))
         link_ready(l);
     else if (id == AMQP_basic_ack && p->at_ns)
         confirm(p, m->basic_ack.delivery_tag, m->basic_ack.multiple, PERF_CONFIRMED);

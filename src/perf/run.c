@@ -136,9 +136,9 @@ static int drain(leader_t *l)
     else if (run->options.mode == PERF_LOAD && run->options.consumers > 0)
         expected = plan_deliveries(&run->plan, leader_count(l, PERF_SENT) - leader_count(l, PERF_NACKED));
     leader_enter(l, PHASE_DRAIN, 0);
-    if (leader_wait_received(l, expected) != 0)
+    if (leader_wait_arrived(l, expected) != 0)
         return -1;
-    atomic_store(&run->drained, leader_count(l, PERF_RECEIVED) >= expected);
+    atomic_store(&run->drained, leader_arrived(l) >= expected);
     return 0;
 }
 
@@ -149,7 +149,7 @@ static int lead_traffic(leader_t *l, const cast_t *c, outcome_t *out)
     bool timed = o->mode == PERF_CHURN || (o->mode != PERF_DRAIN && o->messages == 0);
     if (enter(l, PHASE_CONNECT, c->producers + c->consumers + c->stalled) != 0 || begin(l, out) != 0)
         return -1;
-    leader_enter(l, PHASE_RUN, c->producers + c->churn);
+    leader_enter(l, PHASE_RUN, c->producers + c->churn + (o->mode == PERF_DRAIN ? c->consumers : 0));
     if (timed && run_for_a_time(l, out) != 0)
         return -1;
     if (leader_wait_ready(l) != 0 || drain(l) != 0)
@@ -161,7 +161,8 @@ static int lead_traffic(leader_t *l, const cast_t *c, outcome_t *out)
 static int lead_idle(leader_t *l, const cast_t *c, outcome_t *out)
 {
     snapshot_t held;
-    if (begin(l, out) != 0 || enter(l, PHASE_CONNECT, c->idle) != 0 || leader_look(l, &out->last) != 0 ||
+    if (begin(l, out) != 0 || enter(l, PHASE_CONNECT, c->idle + c->stalled) != 0 ||
+        leader_look(l, &out->last) != 0 ||
         leader_wait_until(l, os_now_ns() + l->run->options.time_ms * 1000000) != 0 ||
         leader_look(l, &held) != 0)
         return -1;
@@ -169,9 +170,9 @@ static int lead_idle(leader_t *l, const cast_t *c, outcome_t *out)
     return 0;
 }
 
-static int lead_declares(leader_t *l, outcome_t *out)
+static int lead_declares(leader_t *l, const cast_t *c, outcome_t *out)
 {
-    if (enter(l, PHASE_CONNECT, 1) != 0 || begin(l, out) != 0 || enter(l, PHASE_RUN, 1) != 0 ||
+    if (enter(l, PHASE_CONNECT, 1 + c->stalled) != 0 || begin(l, out) != 0 || enter(l, PHASE_RUN, 1) != 0 ||
         run_to_the_end(l, out) != 0)
         return -1;
     return enter(l, PHASE_DRAIN, 1); /* deletes them */
@@ -184,7 +185,7 @@ static int lead(leader_t *l, const cast_t *c, outcome_t *out)
     if (rc == 0 && l->run->options.mode == PERF_IDLE)
         rc = lead_idle(l, c, out);
     else if (rc == 0 && l->run->options.mode == PERF_DECLARE)
-        rc = lead_declares(l, out);
+        rc = lead_declares(l, c, out);
     else if (rc == 0)
         rc = lead_traffic(l, c, out);
     if (rc != 0)
@@ -209,15 +210,24 @@ static perf_latency_t summary(const run_t *run, size_t offset)
     return l;
 }
 
-/* Nacked messages were never taken: they are not missing. */
-static uint64_t lost_of(const run_t *run, const perf_report_t *r)
+static uint64_t above(uint64_t a, uint64_t b)
 {
+    return a > b ? a - b : 0;
+}
+
+/* Nacked messages were never taken, and damaged ones did come, in the place of one that is missing. A drain knows how
+ * many were in the queues, but not which was the last of each stream. */
+static uint64_t lost_of(const leader_t *l, const perf_report_t *r)
+{
+    const run_t *run = l->run;
     const perf_options_t *o = &run->options;
     if ((o->mode != PERF_LOAD && o->mode != PERF_DRAIN) || o->consumers == 0)
         return 0;
     uint64_t missing = plan_missing(&run->plan, o->mode == PERF_LOAD ? run->published : NULL);
-    uint64_t nacked = plan_deliveries(&run->plan, r->count[PERF_NACKED]);
-    return missing > nacked ? missing - nacked : 0;
+    uint64_t excused = plan_deliveries(&run->plan, r->count[PERF_NACKED]) + r->count[PERF_DAMAGED];
+    uint64_t lost = above(missing, excused);
+    uint64_t kept = o->mode == PERF_DRAIN ? above(atomic_load(&run->in_queues), leader_arrived(l)) : 0;
+    return lost > kept ? lost : kept;
 }
 
 static void fill_report(const leader_t *l, const outcome_t *out, perf_report_t *r)
@@ -227,7 +237,7 @@ static void fill_report(const leader_t *l, const outcome_t *out, perf_report_t *
         r->count[i] = leader_count(l, i);
         r->measured[i] = out->last.count[i] - out->first.count[i];
     }
-    r->count[PERF_LOST] = lost_of(run, r);
+    r->count[PERF_LOST] = lost_of(l, r);
     r->seconds = (double)(out->last.at_ns - out->first.at_ns) / 1e9;
     r->latency = summary(run, offsetof(worker_t, latency));
     r->confirm = summary(run, offsetof(worker_t, confirm));

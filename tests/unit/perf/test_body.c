@@ -153,6 +153,20 @@ static void a_body_in_random_pieces_is_whole(void **state)
     tear_down(&f);
 }
 
+static void an_empty_piece_changes_nothing(void **state)
+{
+    (void)state;
+    fixture_t f = {0};
+    set_up(&f, BODY_BYTES);
+    body_begin(&f.reader, &f.pattern, BODY_BYTES);
+    body_take(&f.reader, bytes_make(NULL, 0));
+    body_take(&f.reader, bytes_make(f.body, BODY_BYTES));
+    body_take(&f.reader, bytes_make(NULL, 0));
+    assert_false(f.reader.damaged);
+    assert_int_equal(f.reader.bytes, BODY_BYTES);
+    tear_down(&f);
+}
+
 static void the_pattern_begins_elsewhere_for_each_number_and_producer(void **state)
 {
     (void)state;
@@ -288,6 +302,7 @@ int main(void)
         cmocka_unit_test(any_changed_octet_of_a_stamp_shows),
         cmocka_unit_test(a_body_cut_anywhere_is_whole),
         cmocka_unit_test(a_body_in_random_pieces_is_whole),
+        cmocka_unit_test(an_empty_piece_changes_nothing),
         cmocka_unit_test(the_pattern_begins_elsewhere_for_each_number_and_producer),
         cmocka_unit_test(any_changed_octet_is_damage),
         cmocka_unit_test(a_changed_octet_of_the_smallest_body_is_damage),
