@@ -185,7 +185,7 @@ unit-threads: $(filter $(OUT)/unit/os/% $(OUT)/unit/admin/test_run% $(OUT)/unit/
 E2E = $(PYTEST) -c tests/e2e/pytest.ini tests/e2e -n $(JOBS) --junitxml=$(RESULTS)/$@/$@.xml $(PYTEST_ARGS)
 E2E_ENV = CHASKI_PASS=$(@:e2e-%=%) CHASKI_RESULTS=$(abspath $(RESULTS))/$@/logs
 e2e-release: ## end-to-end tests, release build, normal bounds
-	@$(MAKE) --no-print-directory BUILD=release all
+	@$(MAKE) --no-print-directory BUILD=release all bench
 	$(E2E_ENV) CHASKID=$(CURDIR)/build/chaskid $(E2E)
 e2e-tiny: ## the same under address and undefined-behaviour sanitizers, all bounds tiny
 	@$(MAKE) --no-print-directory BUILD=asan all

@@ -138,6 +138,44 @@ def test_without_consumers_what_was_published_is_counted_alone(broker):
                   connections=2)
 
 
+COUNTS = ("sent", "confirmed", "nacked", "received", "acked", "redelivered", "connections", *FAULTS)
+
+
+def test_counts_are_the_same_with_no_one_and_two_io_threads():
+    """Whatever the threads are, the same messages come to the same."""
+    messages = some(2000, 200)
+    options = (f"--type topic --queues 3 --keys 9 --bindings 30 --producers 3 --consumers 2 --messages {messages} "
+               "--confirms 40 --ack-every 7 --prefetch 20 --persistent --durable --size 500")
+    counts = []
+    for threads in (0, 1, 2):
+        broker = Broker(io_threads=threads)
+        broker.start()
+        try:
+            report = perf(broker, options)
+        finally:
+            broker.stop()
+        counts.append({name: report[name] for name in COUNTS})
+    assert counts[0]["received"] == counts[0]["acked"] == messages
+    assert counts[0] == counts[1] == counts[2]
+
+
+@pytest.mark.release_only
+def test_what_no_broker_can_beat_passes_everything_on():
+    """bench/ceiling, which bench/compare measures brokers against."""
+    ceiling = subprocess.Popen([ROOT / "build" / "bench" / "ceiling", "--port", "0"], stdout=subprocess.PIPE, text=True)
+    try:
+        port = int(re.match(r"ceiling listening on 127\.0\.0\.1:(\d+), pid \d+", ceiling.stdout.readline()).group(1))
+        url = f"amqp://guest:guest@127.0.0.1:{port}/"
+        for options, copies in (("--size 16", 1), ("--size 20000 --producers 2 --queues 2 --ack-every 10", 1),
+                                ("--type fanout --queues 4 --size 300", 4), ("--confirms 10 --persistent --durable", 1)):
+            code, out, err = chaski("perf", "amqp", "--url", url, "--json", "--quiet", "--messages", "2000", *options.split())
+            assert (code, err) == (0, "")
+            assert_counts(json.loads(out), sent=2000, received=2000 * copies)
+    finally:
+        ceiling.terminate()
+        assert ceiling.wait(10) == 0
+
+
 # ---- fill, then drain ----
 
 

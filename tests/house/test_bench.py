@@ -3,6 +3,7 @@
 import contextlib
 import json
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -366,3 +367,18 @@ def test_the_list_shows_every_row_and_its_commands():
                           timeout=30)
     assert done.returncode == 0 and all(f"{row.name}: {row.text}\n" in done.stdout for row in rows.ROWS)
     assert "    chaski perf amqp --size 16 --warmup 1 --time 2\n" in done.stdout
+
+
+# ---- the document ----
+
+def test_each_row_stands_in_the_document_with_its_brokers():
+    text = (ROOT / "docs" / "performance.md").read_text()
+    assert re.search(r"^Measured on \d{4}-\d\d-\d\d, \d+ cores of .+, commit [0-9a-f]+", text, re.M)
+    for row in rows.ROWS:
+        found = re.search(rf"^### {row.name}\n(.*?)(?=^##|\Z)", text, re.M | re.S)
+        assert found, f"{row.name} is missing"
+        for broker in {"chaski", "ceiling", "rabbitmq"} - set(row.not_for):
+            assert f"| {broker} |" in found.group(1), f"{row.name}: no {broker}"
+        for words in rows.arguments_of(row, 1).values():
+            assert f"chaski perf amqp {words[0]} {words[1]}" in found.group(1), f"{row.name}: no command"
+
