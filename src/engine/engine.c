@@ -169,12 +169,20 @@ static bool may_take(engine_t *e, engine_port_t *p)
     return !records_full(e) || next->type == COMMAND_QUERY || e->shutting_down;
 }
 
+/* With no work left in the step messages wait; acks, loans that end and all else is taken: deliveries go on by them, and
+ * the publishers of one port must not hold up those of another. */
+static bool has_work_for_next(engine_t *e, engine_port_t *p)
+{
+    const command_t *next = lane_peek(p->port->commands);
+    return e->work_left > 0 || !command_has_message(next->type);
+}
+
 /* Commands are taken only while their answers have room: so what overflows stays small (base/lane.h); and no
- * more of them than the step has work left for. */
+ * more messages than the step has work left for. */
 static void take_commands(engine_t *e, engine_port_t *p)
 {
     command_t cmd;
-    for (uint32_t n = 0; n < e->options.slice && e->work_left > 0 && may_take(e, p); n++) {
+    for (uint32_t n = 0; n < e->options.slice && may_take(e, p) && has_work_for_next(e, p); n++) {
         if (!port_take(p->port, &cmd))
             return;
         connection_t *c = connection_find(p, cmd.connection);

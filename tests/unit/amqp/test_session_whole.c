@@ -43,6 +43,8 @@ static hands_t *publisher(void)
 static void write_body(buffer_t *b, uint16_t channel, size_t bytes, uint64_t *seed)
 {
     static const uint8_t octets[BODY_MOST] = {1, 2, 3, 0xce, 0xce, 5};
+    if (bytes == 0 && chance(seed, 4) == 0) /* the publish was complete without it */
+        write_frame(b, AMQP_FRAME_BODY, channel, BYTES(""));
     while (bytes > 0) {
         size_t most = chance(seed, 3) == 0 ? 1 + chance(seed, 100) : FRAME_MAX - AMQP_FRAME_OVERHEAD;
         size_t piece = bytes < most ? bytes : most;

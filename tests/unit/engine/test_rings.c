@@ -243,9 +243,34 @@ static void the_same_commands_give_the_same_events(void **state)
     }
 }
 
+/* Deliveries that could go out are behind, so few publishes are taken; the others' commands are not held up by them. */
+static void publishers_of_one_port_hold_up_no_commands_of_another(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new((fixture_options_t){.slice = 4});
+    chan_t in = new_channel(f), out = channel_of(connected_at(f, 1), 1),
+           other = channel_of(connected_at(f, 1), 1);
+    char body[16];
+    new_queue(in, "q"), new_queue(in, "full");
+    put_many(in, "full", 0, 400);
+    run(f);
+    new_consumer(out, "full", "t", COMMAND_NO_ACK);
+    for (unsigned i = 0; i < 200; i++)
+        put(in, "q", numbered(body, i));
+    for (unsigned round = 0; round < 12; round++) {
+        echo(other);
+        (void)step(f);
+        assert_int_equal(pending_count(other), 1);
+        expect_ok(other);
+    }
+    run(f);
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(publishers_of_one_port_hold_up_no_commands_of_another),
         cmocka_unit_test(nothing_is_lost_or_reordered_through_rings_of_two),
         cmocka_unit_test(acks_and_deliveries_pass_each_other_through_rings_of_two),
         cmocka_unit_test(the_engine_stops_taking_commands_when_its_answers_have_no_room),
