@@ -252,11 +252,11 @@ static int parse_url(const char *text, perf_request_t *r)
     mem_free(scheme);
     if (tls) {
         curl_url_cleanup(url);
-        return cli_complain(CLI_WRONG_USE, "--url %s: perf does not speak TLS; use amqp://", text);
+        return cli_complain(CLI_WRONG_USE, "--url: perf does not speak TLS; use amqp://, not amqps://");
     }
     if (!good) {
         curl_url_cleanup(url);
-        return cli_complain(CLI_WRONG_USE, "--url %s is no amqp://USER:PASSWORD@HOST:PORT/VHOST%s%s", text,
+        return cli_complain(CLI_WRONG_USE, "--url is no amqp://USER:PASSWORD@HOST:PORT/VHOST%s%s",
                             rc == CURLUE_OK ? "" : ": ", rc == CURLUE_OK ? "" : curl_url_strerror(rc));
     }
     char *host = url_part(url, CURLUPART_HOST, "localhost"), *port = url_part(url, CURLUPART_PORT, "5672");

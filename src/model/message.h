@@ -43,7 +43,7 @@ message_t *message_new(bytes_t exchange, bytes_t routing_key, bytes_t properties
 message_t *message_new_whole(bytes_t exchange, bytes_t routing_key, bytes_t properties, bytes_t body);
 
 /* Appends octets to the body of a message that nobody else knows yet; may move it. Capacity at least doubles, but
- * never beyond `body_total`, so memory follows what has arrived, not what was announced. */
+ * never beyond `body_total` (and what allocators add to a size), so memory follows what has arrived, not what was announced. */
 message_t *message_append(message_t *m, bytes_t octets, uint64_t body_total);
 
 /* A copy with other properties, references 0. */

@@ -254,7 +254,8 @@ static void publishers_of_one_port_hold_up_no_commands_of_another(void **state)
     new_queue(in, "q"), new_queue(in, "full");
     put_many(in, "full", 0, 400);
     run(f);
-    new_consumer(out, "full", "t", COMMAND_NO_ACK);
+    consume(out, "full", "t", COMMAND_NO_ACK);
+    (void)step(f);
     for (unsigned i = 0; i < 200; i++)
         put(in, "q", numbered(body, i));
     for (unsigned round = 0; round < 12; round++) {
