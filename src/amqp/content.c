@@ -66,7 +66,7 @@ void amqp_content_abandon(amqp_session_t *s, amqp_channel_t *ch)
 
 /* ---- the whole of it ---- */
 
-static uint64_t size_limit(const amqp_session_t *s)
+uint64_t amqp_content_limit(const amqp_session_t *s)
 {
     uint64_t most = s->io->options.max_message_size;
     return most < AMQP_BODY_LIMIT_BYTES ? most : AMQP_BODY_LIMIT_BYTES;
@@ -79,7 +79,7 @@ static void refuse_publish(amqp_session_t *s, amqp_channel_t *ch)
         amqp_refuse_request(s, ch, REFUSAL_NOT_IMPLEMENTED, AMQP_basic_publish, "immediate=true");
         return;
     }
-    uint64_t most = size_limit(s);
+    uint64_t most = amqp_content_limit(s);
     amqp_refuse_request(s, ch, REFUSAL_PRECONDITION_FAILED, AMQP_basic_publish,
                         "message size %llu is larger than %smax size %llu", (unsigned long long)p->body_bytes,
                         most < AMQP_BODY_LIMIT_BYTES ? "configured " : "", (unsigned long long)most);
@@ -166,7 +166,7 @@ static bool header_fits(amqp_session_t *s, const amqp_content_header_t *h)
     return true;
 }
 
-static bool travels_in_parts(const amqp_session_t *s, const amqp_content_header_t *h)
+bool amqp_content_in_parts(const amqp_session_t *s, const amqp_content_header_t *h)
 {
     uint64_t part_bytes = s->io->options.part_bytes;
     return part_bytes > 0 && h->body_bytes > part_bytes && properties_persistent(h->properties);
@@ -183,8 +183,8 @@ void amqp_content_header(amqp_session_t *s, uint16_t channel, const amqp_content
     p->stage = AMQP_STAGE_BODY;
     p->body_bytes = h->body_bytes;
     p->body_left = h->body_bytes;
-    p->skipped = p->immediate || h->body_bytes > size_limit(s);
-    p->in_parts = !p->skipped && travels_in_parts(s, h);
+    p->skipped = p->immediate || h->body_bytes > amqp_content_limit(s);
+    p->in_parts = !p->skipped && amqp_content_in_parts(s, h);
     if (!p->skipped) {
         uint64_t room = h->body_bytes <= s->input_left && !p->in_parts ? h->body_bytes : 0;
         p->message = message_new(exchange_of(p), routing_key_of(p), h->properties, room);
@@ -249,7 +249,7 @@ void amqp_content_frame_end(amqp_session_t *s, amqp_channel_t *ch)
  * hundred large headers are more than any client has under way at once. */
 static bool hold_too_much(amqp_session_t *s)
 {
-    uint64_t most = 2 * size_limit(s) + AMQP_HELD_SPARE_BYTES;
+    uint64_t most = 2 * amqp_content_limit(s) + AMQP_HELD_SPARE_BYTES;
     if (s->held_bytes <= most)
         return false;
     amqp_refuse_connection(s, REFUSAL_RESOURCE_ERROR, AMQP_basic_publish,

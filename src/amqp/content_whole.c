@@ -33,12 +33,9 @@ static bool is_publish(bytes_t in)
 static bool is_plain(const amqp_session_t *s, const amqp_basic_publish_t *m, const amqp_content_header_t *h,
                      bytes_t body)
 {
-    const amqp_options_t *o = &s->io->options;
-    bool in_parts = o->part_bytes > 0 && body.len > o->part_bytes;
     return !m->immediate && h->class_id == AMQP_CLASS_OF(AMQP_basic_publish) && h->weight == 0 &&
-           body.len > 0 && h->body_bytes == body.len && body.len <= o->max_message_size &&
-           body.len <= AMQP_BODY_LIMIT_BYTES && !in_parts &&
-           (s->frame_max == 0 || body.len + AMQP_FRAME_OVERHEAD <= s->frame_max);
+           body.len > 0 && h->body_bytes == body.len && body.len <= amqp_content_limit(s) &&
+           !amqp_content_in_parts(s, h);
 }
 
 static void push(amqp_session_t *s, uint16_t channel, const amqp_basic_publish_t *m,

@@ -281,6 +281,10 @@ amqp_channel_t *amqp_content_body_frame(amqp_session_t *s, uint16_t channel, uin
 size_t amqp_content_octets(amqp_session_t *s, amqp_channel_t *ch, bytes_t octets);
 void amqp_content_frame_end(amqp_session_t *s, amqp_channel_t *ch);
 
+/* No body may be larger; and true if one is so large that parts of it go ahead. */
+uint64_t amqp_content_limit(const amqp_session_t *s);
+bool amqp_content_in_parts(const amqp_session_t *s, const amqp_content_header_t *h);
+
 /* content_whole.c: if `in` begins with all frames of an ordinary publish, pushes its command; how many octets that took,
  * or 0: nothing is done. Only for a session that is running. */
 size_t amqp_content_whole(amqp_session_t *s, bytes_t in);

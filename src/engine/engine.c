@@ -159,32 +159,27 @@ static void connection_command(connection_t *c, command_t *cmd)
     }
 }
 
-/* True if there is a command that may be taken now. With the log full that is one that comes to no record: a question, or
+/* The next command, if it may be taken now. With the log full that is one that comes to no record: a question, or
  * anything once all connections are being closed. */
-static bool may_take(engine_t *e, engine_port_t *p)
+static const command_t *next_command(engine_t *e, engine_port_t *p)
 {
     const command_t *next = lane_peek(p->port->commands);
     if (next == NULL || lane_room(p->port->events) == 0)
-        return false;
-    return !records_full(e) || next->type == COMMAND_QUERY || e->shutting_down;
+        return NULL;
+    return !records_full(e) || next->type == COMMAND_QUERY || e->shutting_down ? next : NULL;
 }
 
-/* With no work left in the step messages wait; acks, loans that end and all else is taken: deliveries go on by them, and
- * the publishers of one port must not hold up those of another. */
-static bool has_work_for_next(engine_t *e, engine_port_t *p)
-{
-    const command_t *next = lane_peek(p->port->commands);
-    return e->work_left > 0 || !command_has_message(next->type);
-}
-
-/* Commands are taken only while their answers have room: so what overflows stays small (base/lane.h); and no
- * more messages than the step has work left for. */
+/* Commands are taken only while their answers have room: so what overflows stays small (base/lane.h). With no work left
+ * in the step messages wait; acks, loans that end and all else is taken: deliveries go on by them, and the publishers of
+ * one port must not hold up those of another. */
 static void take_commands(engine_t *e, engine_port_t *p)
 {
     command_t cmd;
-    for (uint32_t n = 0; n < e->options.slice && may_take(e, p) && has_work_for_next(e, p); n++) {
-        if (!port_take(p->port, &cmd))
+    const command_t *next;
+    for (uint32_t n = 0; n < e->options.slice && (next = next_command(e, p)); n++) {
+        if (e->work_left == 0 && command_has_message(next->type))
             return;
+        (void)port_take(p->port, &cmd);
         connection_t *c = connection_find(p, cmd.connection);
         if (cmd.type == COMMAND_CONNECTION_OPEN)
             connection_open(e, p, &cmd);
@@ -211,7 +206,7 @@ static bool port_finish(engine_t *e, engine_port_t *p)
         p->wake = true;
     if (lane_release(p->port->commands))
         p->wake = true;
-    return may_take(e, p) || (lane_room(p->port->events) > 0 && !list_empty(&p->stalled));
+    return next_command(e, p) || (lane_room(p->port->events) > 0 && !list_empty(&p->stalled));
 }
 
 bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)

@@ -4,8 +4,6 @@
 #include "base/alloc.h"
 #include "perf/perf_internal.h"
 
-#define CHANNEL 1
-
 /* Acks that do not fill a batch go out once no delivery has come for so long. */
 #define ACK_ANYWAY_NS ((uint64_t)50000000)
 
@@ -56,7 +54,7 @@ static void measure(consumer_t *c, const stamp_t *s)
 
 static void write_ack(consumer_t *c)
 {
-    link_write(&c->link, CHANNEL, AMQP_basic_ack,
+    link_write(&c->link, LINK_CHANNEL, AMQP_basic_ack,
                &(amqp_basic_ack_t){.delivery_tag = c->tag, .multiple = c->unacked > 1});
     c->link.worker->count[PERF_ACKED] += c->unacked;
     c->unacked = 0;
@@ -116,8 +114,9 @@ static void consume(consumer_t *c)
     const perf_options_t *o = plan_of(c)->options;
     c->asked = true;
     if (o->prefetch > 0)
-        link_write(l, CHANNEL, AMQP_basic_qos, &(amqp_basic_qos_t){.prefetch_count = (uint16_t)o->prefetch});
-    link_write(l, CHANNEL, AMQP_basic_consume,
+        link_write(l, LINK_CHANNEL, AMQP_basic_qos,
+                   &(amqp_basic_qos_t){.prefetch_count = (uint16_t)o->prefetch});
+    link_write(l, LINK_CHANNEL, AMQP_basic_consume,
                &(amqp_basic_consume_t){.queue = bytes_string(plan_of(c)->queues[c->queue].name),
                                        .no_ack = o->ack_every == 0});
 }

@@ -9,8 +9,6 @@
 #include "base/table.h"
 #include "base/text.h"
 
-#define CHANNEL 1
-
 static const char *const type_names[] = {
     [PERF_DEFAULT] = "",    [PERF_DIRECT] = "direct",   [PERF_FANOUT] = "fanout",
     [PERF_TOPIC] = "topic", [PERF_HEADERS] = "headers",
@@ -89,10 +87,10 @@ static void write_publish(plan_t *p, size_t key)
     name_t route = routing_key(p, binding);
     buffer_t properties = {0};
     write_properties(p, binding, &properties);
-    amqp_write_method(&p->frames, CHANNEL, AMQP_basic_publish,
+    amqp_write_method(&p->frames, LINK_CHANNEL, AMQP_basic_publish,
                       &(amqp_basic_publish_t){.exchange = bytes_string(p->exchange),
                                               .routing_key = bytes_string(route.text)});
-    amqp_write_header(&p->frames, CHANNEL, p->options->body_bytes, buffer_bytes(&properties));
+    amqp_write_header(&p->frames, LINK_CHANNEL, p->options->body_bytes, buffer_bytes(&properties));
     buffer_free(&properties);
 }
 
@@ -147,11 +145,11 @@ void plan_deinit(plan_t *p)
 static size_t write_queue_setup(const plan_t *p, const char *name, buffer_t *out)
 {
     bytes_t queue = bytes_string(name);
-    amqp_write_method(out, CHANNEL, AMQP_queue_declare,
+    amqp_write_method(out, LINK_CHANNEL, AMQP_queue_declare,
                       &(amqp_queue_declare_t){.queue = queue, .durable = p->options->durable});
     if (p->options->mode == PERF_DRAIN)
         return 1;
-    amqp_write_method(out, CHANNEL, AMQP_queue_purge, &(amqp_queue_purge_t){.queue = queue});
+    amqp_write_method(out, LINK_CHANNEL, AMQP_queue_purge, &(amqp_queue_purge_t){.queue = queue});
     return 2;
 }
 
@@ -161,7 +159,7 @@ static void write_bind(const plan_t *p, size_t queue, size_t binding, buffer_t *
     buffer_t arguments = {0};
     if (p->options->type == PERF_HEADERS)
         write_criteria(&arguments, binding, true);
-    amqp_write_method(out, CHANNEL, AMQP_queue_bind,
+    amqp_write_method(out, LINK_CHANNEL, AMQP_queue_bind,
                       &(amqp_queue_bind_t){.queue = bytes_string(p->queues[queue].name),
                                            .exchange = bytes_string(p->exchange),
                                            .routing_key = bytes_string(key.text),
@@ -172,7 +170,7 @@ static void write_bind(const plan_t *p, size_t queue, size_t binding, buffer_t *
 static size_t write_exchange_setup(const plan_t *p, buffer_t *out)
 {
     const perf_options_t *o = p->options;
-    amqp_write_method(out, CHANNEL, AMQP_exchange_declare,
+    amqp_write_method(out, LINK_CHANNEL, AMQP_exchange_declare,
                       &(amqp_exchange_declare_t){.exchange = bytes_string(p->exchange),
                                                  .type = bytes_string(type_names[o->type]),
                                                  .durable = o->durable});
@@ -194,11 +192,11 @@ size_t plan_write_setup(const plan_t *p, buffer_t *out)
 size_t plan_write_removal(const plan_t *p, buffer_t *out)
 {
     for (size_t i = 0; i < p->options->queues; i++)
-        amqp_write_method(out, CHANNEL, AMQP_queue_delete,
+        amqp_write_method(out, LINK_CHANNEL, AMQP_queue_delete,
                           &(amqp_queue_delete_t){.queue = bytes_string(p->queues[i].name)});
     if (p->options->type == PERF_DEFAULT)
         return p->options->queues;
-    amqp_write_method(out, CHANNEL, AMQP_exchange_delete,
+    amqp_write_method(out, LINK_CHANNEL, AMQP_exchange_delete,
                       &(amqp_exchange_delete_t){.exchange = bytes_string(p->exchange)});
     return p->options->queues + 1;
 }

@@ -14,6 +14,8 @@
 #include "perf/perf.h"
 #include "perf/stream.h"
 
+#define LINK_CHANNEL 1 /* of connections with one channel */
+
 /* One key: whole method and header frames of a publish with it, for channel 1. */
 typedef struct plan_key {
     bytes_t frames;

@@ -10,8 +10,6 @@
 #include "base/alloc.h"
 #include "perf/perf_internal.h"
 
-#define CHANNEL 1
-
 /* Published only while less waits for the socket; and so much in one turn, that confirms and deliveries are read. */
 #define OUTPUT_BYTES ((uint64_t)256 * 1024)
 
@@ -45,7 +43,7 @@ static void write_piece_head(output_t *out, size_t bytes)
 {
     uint8_t *at = output_reserve(out, AMQP_FRAME_HEAD_BYTES);
     buffer_t b = buffer_over(at, AMQP_FRAME_HEAD_BYTES);
-    amqp_write_body_head(&b, CHANNEL, (uint32_t)bytes);
+    amqp_write_body_head(&b, LINK_CHANNEL, (uint32_t)bytes);
     output_commit(out, b.len);
 }
 
@@ -146,7 +144,7 @@ static void finish(producer_t *p, uint64_t now_ns)
         return;
     p->closing = true;
     p->link.worker->run->published[p->number] = p->sent;
-    link_write(&p->link, CHANNEL, AMQP_channel_close, &(amqp_channel_close_t){.reply_code = 200});
+    link_write(&p->link, LINK_CHANNEL, AMQP_channel_close, &(amqp_channel_close_t){.reply_code = 200});
 }
 
 static void producer_turn(link_t *l, uint64_t now_ns)
@@ -211,7 +209,7 @@ static void producer_opened(link_t *l)
 {
     producer_t *p = (producer_t *)(void *)l;
     if (p->at_ns)
-        link_write(l, CHANNEL, AMQP_confirm_select, &(amqp_confirm_select_t){0});
+        link_write(l, LINK_CHANNEL, AMQP_confirm_select, &(amqp_confirm_select_t){0});
     else
         link_ready(l);
 }

@@ -5,8 +5,6 @@
 #include "base/text.h"
 #include "perf/perf_internal.h"
 
-#define CHANNEL 1
-
 /* What it leaves unread, more than sockets hold. */
 #define QUEUED_BYTES ((size_t)16 * 1024 * 1024)
 #define BODY_BYTES   ((size_t)4096)
@@ -18,9 +16,9 @@ static void fill(link_t *l, bytes_t queue)
     for (size_t i = 0; i < QUEUED_BYTES / BODY_BYTES; i++) {
         buffer_t *b = &l->worker->scratch;
         buffer_clear(b);
-        amqp_write_method(b, CHANNEL, AMQP_basic_publish, &(amqp_basic_publish_t){.routing_key = queue});
-        amqp_write_header(b, CHANNEL, BODY_BYTES, BYTES("\0\0"));
-        amqp_write_body_head(b, CHANNEL, BODY_BYTES);
+        amqp_write_method(b, LINK_CHANNEL, AMQP_basic_publish, &(amqp_basic_publish_t){.routing_key = queue});
+        amqp_write_header(b, LINK_CHANNEL, BODY_BYTES, BYTES("\0\0"));
+        amqp_write_body_head(b, LINK_CHANNEL, BODY_BYTES);
         write_bytes(b, bytes_make(body, BODY_BYTES));
         write_u8(b, AMQP_FRAME_END);
         output_write(out, buffer_bytes(b));
@@ -29,7 +27,7 @@ static void fill(link_t *l, bytes_t queue)
 
 static void stalled_opened(link_t *l)
 {
-    link_write(l, CHANNEL, AMQP_queue_declare, &(amqp_queue_declare_t){.exclusive = true});
+    link_write(l, LINK_CHANNEL, AMQP_queue_declare, &(amqp_queue_declare_t){.exclusive = true});
 }
 
 static void stalled_method(link_t *l, uint16_t channel, amqp_method_id id, const amqp_method_t *m)
@@ -37,7 +35,7 @@ static void stalled_method(link_t *l, uint16_t channel, amqp_method_id id, const
     (void)channel;
     if (id == AMQP_queue_declare_ok) {
         fill(l, m->queue_declare_ok.queue);
-        link_write(l, CHANNEL, AMQP_basic_consume,
+        link_write(l, LINK_CHANNEL, AMQP_basic_consume,
                    &(amqp_basic_consume_t){.queue = m->queue_declare_ok.queue, .no_ack = true});
     } else if (id == AMQP_basic_consume_ok) {
         l->transport->kind->set_reading(l->transport, false);
