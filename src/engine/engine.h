@@ -17,6 +17,34 @@
 
 typedef struct engine engine_t;
 
+/* How many of the groups in view must have handled an event before its publisher is answered. */
+typedef enum need_policy {
+    NEED_UNSET, /* as the exchange says */
+    NEED_ALL,
+    NEED_QUORUM,
+    NEED_COUNT,
+    NEED_NONE, /* answered when it is stored */
+} need_policy_t;
+
+typedef struct need {
+    need_policy_t policy;
+    uint32_t count; /* of NEED_COUNT; "one" is 1 */
+} need_t;
+
+#define REPLAY_ALL UINT64_MAX
+
+/* What is different for some topics of an exchange; of several whose prefix fits, the longest decides. */
+typedef struct engine_topic {
+    const char *name; /* in messages, and of what it keeps */
+    const char *exchange;
+    const char *prefix;    /* "": every topic */
+    bool replay_last;      /* late joiners get the last message of each topic … */
+    uint64_t replay_count; /* … or so many of all of them; 0: none */
+    need_t need;
+    uint64_t timeout_ms; /* 0: as the exchange says */
+    uint32_t window;     /* 0: as the exchange says */
+} engine_topic_t;
+
 /* Every bound is a setting; tiny mode makes them small. */
 typedef struct engine_options {
     uint64_t memory_high_bytes; /* memory of messages at which publishers are held back; 0: no alarm */
@@ -32,6 +60,8 @@ typedef struct engine_options {
     uint64_t unwritten_bytes; /* on their way to the log before no more commands are taken */
     uint64_t batch_bytes;     /* a batch is closed when it has reached this */
     uint64_t restate_bytes;   /* of log before definitions are written anew, so that old segments can go */
+    const engine_topic_t *topics; /* must outlive the engine */
+    size_t topic_count;
     const log_t *log;
 } engine_options_t;
 

@@ -36,6 +36,7 @@ static void predeclare(vhost_t *v)
         {"amq.headers", EXCHANGE_HEADERS, false},
         {"amq.match", EXCHANGE_HEADERS, false},
         {"amq.rabbitmq.trace", EXCHANGE_TOPIC, true},
+        {"amq.events", EXCHANGE_TOPIC, false},
     };
     for (size_t i = 0; i < sizeof predeclared / sizeof *predeclared; i++) {
         exchange_t *x = exchange_new(v, bytes_string(predeclared[i].name), predeclared[i].type);

@@ -57,6 +57,9 @@ bool command_has_request(uint8_t type)
     case COMMAND_CONSUME:
     case COMMAND_CANCEL:
     case COMMAND_GET:
+    case COMMAND_SUBSCRIBER:
+    case COMMAND_SUBSCRIBE:
+    case COMMAND_UNSUBSCRIBE:
         return true;
     default:
         return false;

@@ -63,6 +63,16 @@ typedef enum command_type {
     COMMAND_TX_COMMIT,
     COMMAND_TX_ROLLBACK,
 
+    /* Who wants all that has one of its prefixes, as it comes: a queue of its own that is gone with the connection, bounded,
+     * consumed without acks. .name = the queue, made up by the wire room; .arguments = its bounds: x-max-length,
+     * x-max-length-bytes (l), x-overflow (S: what happens to what is over them: drop-newest, drop-oldest, block,
+     * disconnect); count = consumer number. Answer EVENT_CONSUMER_STARTED. */
+    COMMAND_SUBSCRIBER,
+    /* .name = that queue, .source = exchange, .routing_key = prefix, of any length. A set: what is there already, or is
+     * not, changes nothing. What a topic keeps for late joiners comes first. No answer, but a refusal. */
+    COMMAND_SUBSCRIBE,
+    COMMAND_UNSUBSCRIBE,
+
     /* An answer with nothing to do for the engine (access.request, flow(true)): comes back as EVENT_OK
      * in its turn. */
     COMMAND_ECHO,
@@ -96,6 +106,7 @@ enum command_flag {
     COMMAND_REQUEUE = 1 << 12,
     COMMAND_MANDATORY = 1 << 13,
     COMMAND_GONE = 1 << 14,
+    COMMAND_ASKS = 1 << 15, /* publish, of who takes no confirms: answer EVENT_REPORT */
 };
 
 /* The names and arguments of a request, in one allocation. Absent ones are empty. `name` of a queue request may be

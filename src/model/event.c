@@ -4,10 +4,29 @@
 #include "model/event.h"
 
 #include "base/alloc.h"
+#include "base/text.h"
 
 bool event_has_message(uint8_t type)
 {
-    return type == EVENT_DELIVER || type == EVENT_GET_OK || type == EVENT_RETURN || type == EVENT_CONTENT;
+    return type == EVENT_DELIVER || type == EVENT_GET_OK || type == EVENT_RETURN || type == EVENT_CONTENT ||
+           type == EVENT_REPORT;
+}
+
+size_t event_correlation(const event_t *e, char out[EVENT_CORRELATION_MOST_BYTES])
+{
+    return text_format(out, EVENT_CORRELATION_MOST_BYTES, "%u.%llu", e->channel,
+                       (unsigned long long)e->delivery_tag);
+}
+
+bool event_correlation_parse(bytes_t text, uint16_t *channel, uint64_t *delivery_tag)
+{
+    const uint8_t *dot = text.len > 0 ? memchr(text.data, '.', text.len) : NULL;
+    uint64_t number;
+    if (dot == NULL || !text_parse_u64(bytes_make(text.data, (size_t)(dot - text.data)), &number) ||
+        number > UINT16_MAX)
+        return false;
+    *channel = (uint16_t)number;
+    return text_parse_u64(bytes_make(dot + 1, text.len - (size_t)(dot + 1 - text.data)), delivery_tag);
 }
 
 void event_discard(event_t *e)

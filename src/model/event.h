@@ -42,6 +42,7 @@ typedef enum event_type {
     EVENT_GET_EMPTY,
     EVENT_RETURN,  /* message (lent): 312 NO_ROUTE */
     EVENT_CONFIRM, /* delivery_tag = sequence number, MULTIPLE, NEGATIVE */
+    EVENT_REPORT, /* message (lent): what became of the event published with ASKS and this cause; its body is the report */
     EVENT_QUERIED, /* query: answers COMMAND_QUERY */
 } event_type_t;
 
@@ -50,7 +51,14 @@ enum event_flag {
     EVENT_MULTIPLE = 1 << 1,
     EVENT_NEGATIVE = 1 << 2,
     EVENT_NOTIFY = 1 << 3,
+    /* Deliver: somebody waits for what becomes of it. A message published to the default exchange with EVENT_REPLY_TO as
+     * routing key and event_correlation as correlation-id, on a channel of the same connection, before the ack is the
+     * result; before a reject, the reason. message_count = how often it was delivered before. */
+    EVENT_ASKS = 1 << 4,
 };
+
+#define EVENT_REPLY_TO               BYTES("amq.events.reply")
+#define EVENT_CORRELATION_MOST_BYTES 32
 
 typedef struct event {
     uint8_t type; /* event_type_t */
@@ -72,6 +80,12 @@ typedef struct event {
 
 /* True if the event bears a loan. */
 bool event_has_message(uint8_t type);
+
+/* "CHANNEL.TAG" of a delivery that asks; returns its length. */
+size_t event_correlation(const event_t *e, char out[EVENT_CORRELATION_MOST_BYTES]);
+
+/* Takes such a text apart; false if it is none. */
+bool event_correlation_parse(bytes_t text, uint16_t *channel, uint64_t *delivery_tag);
 
 /* Frees what the event owns (not a lent message): for events whose client is gone. */
 void event_discard(event_t *e);

@@ -30,6 +30,8 @@ typedef struct message {
     message_part_t
         *parts; /* the body's beginning, if it is large and persistent: what is present here is its rest */
     uint64_t record;   /* the engine's: number of its record in the log; 0: none */
+    uint64_t seq;      /* the engine's: its place in the order of a synchronous exchange; 0: none */
+    uint64_t view;     /* and the exchange's view at that place */
     uint64_t body_len; /* octets of body present */
     size_t allocated;  /* octets of this allocation */
     uint8_t octets[];  /* exchange, routing key, properties, body */
