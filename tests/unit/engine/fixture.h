@@ -51,7 +51,7 @@ typedef struct seen {
     uint32_t refusal_cause;
     size_t body_len;
     uint64_t seq, view; /* of a message */
-    uint64_t step; /* in which the engine made it visible */
+    uint64_t step;      /* in which the engine made it visible */
     bool taken;
     char text[400]; /* a refusal's text, a queue's name, a consumer's tag, a report */
     char body[40];
@@ -301,6 +301,8 @@ static inline bool step(fixture_t *f)
         if (port_dispatch(&f->ports[i], SIZE_MAX) > 0)
             f->moved = true;
     clients_return_loans(f);
+    for (size_t i = 0; i < FIXTURE_PORTS; i++)
+        port_turn(&f->ports[i]);
     for (size_t i = 0; i < FIXTURE_PORTS; i++)
         if (port_flush(&f->ports[i]))
             f->moved = true;
