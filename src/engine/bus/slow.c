@@ -69,16 +69,24 @@ bool subscribers_hold(channel_t *ch, command_t *cmd)
     return false;
 }
 
-void slow_run(engine_t *e)
+static void let_publishers_go(engine_t *e, subscriber_t *s)
 {
-    channels_go_on(&e->slow_over);
-    LIST_EACH (node, &e->slow) {
-        subscriber_t *s = LIST_OF(node, subscriber_t, slow);
-        if (!is_half_empty(s) && holds(s, NULL))
+    bool has_room = is_half_empty(s);
+    LIST_EACH (node, &s->publishers) {
+        if (!has_room && holds(s, LIST_OF(node, channel_t, waiting_link)->connection))
             continue;
         list_remove(node);
-        list_splice(&e->slow_over, &s->publishers); /* a channel that goes on may end anything in this list */
+        list_append(&e->slow_over, node);
     }
+    if (list_empty(&s->publishers))
+        list_remove(&s->slow);
+}
+
+/* First all are found, then they go on: a channel that does may end any subscriber. */
+void slow_run(engine_t *e)
+{
+    LIST_EACH (node, &e->slow)
+        let_publishers_go(e, LIST_OF(node, subscriber_t, slow));
     channels_go_on(&e->slow_over);
 }
 
