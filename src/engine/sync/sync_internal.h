@@ -94,13 +94,14 @@ struct sync_event {
     record_no stored;  /* it must be durable before it counts as handled */
     record_no release; /* before it is given to handlers */
     record_no message; /* in the log; 0: not */
-    stated_t stated;   /* the event's, then the report's record */
+    stated_t stated;   /* its report's record */
     wait_t on_disk;
     wait_t due; /* engine.sync_dues, by time */
     const char *error;
     uint8_t outcome;
     bool held;     /* it holds its exchange */
     bool is_brief; /* its report, by now */
+    bool logged;   /* its record is in the log: so will be what its groups say */
     list_t waiters;
     sync_place_t *places; /* of one that expires, until it does */
     size_t place_count;

@@ -51,7 +51,7 @@ typedef struct seen {
     uint32_t refusal_cause;
     size_t body_len;
     uint64_t seq, view; /* of a message */
-    uint64_t step; /* in which the engine made it visible */
+    uint64_t step;      /* in which the engine made it visible */
     bool taken;
     char text[400]; /* a refusal's text, a queue's name, a consumer's tag, a report */
     char body[40];
