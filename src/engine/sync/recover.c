@@ -249,12 +249,10 @@ static void recover_event(engine_t *e, sync_event_t *ev)
 {
     list_remove(&ev->in_finished);
     ev->begun_ms = e->now_ms;
-    ev->window->open++;
-    list_append(&ev->window->events, &ev->in_window);
+    ev->due_ms = e->now_ms + (ev->due_wall_ms > e->wall_ms ? ev->due_wall_ms - e->wall_ms : 0);
+    sync_event_enter(ev);
     for (uint32_t i = 0; i < ev->count; i++)
         recover_group(ev, &ev->groups[i]);
-    ev->due_ms = e->now_ms + (ev->due_wall_ms > e->wall_ms ? ev->due_wall_ms - e->wall_ms : 0);
-    sync_event_set_due(ev);
     sync_event_check(ev);
 }
 

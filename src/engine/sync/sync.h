@@ -94,6 +94,11 @@ void sync_run(engine_t *e);
 /* Deadlines, and times at which messages leave their queues. */
 void sync_run_timers(engine_t *e);
 
+/* ---- who looks (kept.c) ---- */
+
+/* Adds the reports that are kept, of each exchange the newest ones. */
+void sync_list_kept(const engine_t *e, query_t *q);
+
 /* ---- the log (recover.c) ---- */
 
 void sync_apply(engine_t *e, record_no number, const record_t *r, bytes_t content, bool damaged);

@@ -151,7 +151,8 @@ void sync_group_init(sync_event_t *ev, sync_group_t *g, queue_t *q, uint64_t pos
 void sync_group_owes(sync_group_t *g);
 /* Ends it if it is decided and durable. */
 void sync_event_check(sync_event_t *ev);
-void sync_event_set_due(sync_event_t *ev);
+/* It counts in its window, and its time runs. */
+void sync_event_enter(sync_event_t *ev);
 /* Its publishers are told; then it is kept, or freed. */
 void sync_event_over(sync_event_t *ev, outcome_t outcome);
 
