@@ -48,8 +48,8 @@ void sync_view_rises(sequencer_t *s);
 
 /* ---- publishing (publish.c) ---- */
 
-/* A publish to an exchange with a sequencer; `again`: e->route is its route already. */
-void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again);
+/* A publish, with these headers, to an exchange with a sequencer; `again`: e->route is its route already. */
+void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, bytes_t headers);
 
 /* True, and done with, if it is a handler's answer: addressed to EVENT_REPLY_TO. */
 bool sync_answer(channel_t *ch, command_t *cmd);
