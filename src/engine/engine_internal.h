@@ -662,10 +662,10 @@ refusal_t *queue_arguments_compare(const command_t *cmd, const queue_t *q);
 refusal_t *publication_check(const channel_t *ch, const command_t *cmd, const exchange_t *x,
                              bytes_t properties);
 
-/* publish.c: the parts of a publish. Finds the queues of the message (e->route). */
-void publish_route(channel_t *ch, exchange_t *x, const message_t *m);
+/* publish.c: the parts of a publish. Finds the queues of the message (e->route), which has these headers. */
+void publish_route(channel_t *ch, exchange_t *x, const message_t *m, bytes_t headers);
 /* Takes the message out of the command, with one reference for the caller. */
-message_t *publish_take(channel_t *ch, command_t *cmd);
+message_t *publish_take(channel_t *ch, command_t *cmd, bytes_t headers);
 /* Puts it into these queues, in this step. Returns the record that says so; 0: none does. */
 record_no publish_place(engine_t *e, message_t *m, queue_t *const *queues, size_t count);
 /* What its confirm waits for, given that record. */

@@ -163,10 +163,9 @@ static size_t count_copies(bytes_t headers)
     return count;
 }
 
-void publish_route(channel_t *ch, exchange_t *x, const message_t *m)
+void publish_route(channel_t *ch, exchange_t *x, const message_t *m, bytes_t headers)
 {
     engine_t *e = ch->connection->engine;
-    bytes_t headers = properties_headers(message_properties(m));
     bytes_t few[16];
     size_t max = 1 + count_copies(headers);
     bytes_t *keys = max <= 16 ? few : mem_alloc(max * sizeof(bytes_t));
@@ -201,9 +200,9 @@ static message_t *without_bcc(message_t *m, bytes_t headers)
     return copy;
 }
 
-message_t *publish_take(channel_t *ch, command_t *cmd)
+message_t *publish_take(channel_t *ch, command_t *cmd, bytes_t headers)
 {
-    message_t *m = without_bcc(cmd->message, properties_headers(message_properties(cmd->message)));
+    message_t *m = without_bcc(cmd->message, headers);
     if (m == cmd->message)
         cmd->message = NULL; /* else what it was copied from goes with the command */
     ch->connection->engine->counts.published++;
@@ -257,18 +256,19 @@ void on_publish(channel_t *ch, command_t *cmd)
     if (x == NULL || sync_answer(ch, cmd))
         return;
     refusal_t *why = publication_check(ch, cmd, x, properties);
+    bytes_t headers = known ? BYTES("") : properties_headers(properties);
     if (why) {
         channel_refuse_with(ch, why);
     } else if (x->sequencer) {
-        sync_publish(ch, cmd, x, known);
+        sync_publish(ch, cmd, x, known, headers);
     } else {
         if (known)
             work_spend(e, 1 + e->route.count);
         else
-            publish_route(ch, x, cmd->message);
+            publish_route(ch, x, cmd->message, headers);
         if (subscribers_hold(ch, cmd))
             return;
-        enqueue(ch, cmd, publish_take(ch, cmd));
+        enqueue(ch, cmd, publish_take(ch, cmd, headers));
     }
 }
 

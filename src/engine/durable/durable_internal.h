@@ -77,7 +77,6 @@ typedef enum statement_kind {
     STATED_QUEUE,
     STATED_BINDING,
     STATED_SEQUENCE,
-    STATED_EVENT,
     STATED_REPORT,
     STATED_KINDS
 } statement_kind_t;

@@ -3,7 +3,7 @@
  * statement.c: definitions are said again from time to time, so that the beginning of the log, where they were said
  * first, can go.
  *
- * A round states all exchanges, then all queues, bindings, sequences and events, a slice a step, between other records. It ends with
+ * A round states all exchanges, then all queues, bindings, sequences and reports, a slice a step, between other records. It ends with
  * `low`: a log that begins there, or above, has all of them. A binding is stated after its ends, whoever changes what
  * meanwhile: the last part of the round takes all bindings that were said before the last queue was. What was
  * said lately stands at the end of its list, so the round is over when the first of a list is young enough. */

@@ -71,6 +71,7 @@ static void leave_window(sync_event_t *ev)
         return;
     list_remove(&ev->in_window);
     ev->window->open--;
+    ev->sequencer->exchange->vhost->engine->counts.events_open--;
     window_has_room(ev->window);
 }
 
@@ -111,12 +112,21 @@ void sync_event_free(sync_event_t *ev)
 
 /* ---- its end ---- */
 
+static void count_outcome(engine_counts_t *c, outcome_t outcome)
+{
+    c->events_ok += outcome == OUTCOME_OK;
+    c->events_failed += outcome == OUTCOME_FAILED;
+    c->events_timeout += outcome == OUTCOME_TIMEOUT;
+    c->events_none += outcome == OUTCOME_NONE;
+}
+
 void sync_event_over(sync_event_t *ev, outcome_t outcome)
 {
     engine_t *e = ev->sequencer->exchange->vhost->engine;
     assert(ev->outcome == OUTCOME_OPEN && outcome != OUTCOME_OPEN);
     ev->outcome = (uint8_t)outcome;
     ev->took_ms = e->now_ms > ev->begun_ms ? e->now_ms - ev->begun_ms : 0;
+    count_outcome(&e->counts, outcome);
     wait_cancel(e, &ev->on_disk);
     bool kept = ev->id.len > 0 || ev->sequencer->keep_results > 0;
     if (kept || !list_empty(&ev->waiters)) {
@@ -190,7 +200,7 @@ static void time_is_up(engine_t *e, wait_t *w)
         sync_keep(ev);
 }
 
-void sync_event_set_due(sync_event_t *ev)
+static void set_due(sync_event_t *ev)
 {
     ev->due.over = time_is_up;
     heap_set(&ev->sequencer->exchange->vhost->engine->sync_dues, &ev->due.timer, ev->due_ms);
@@ -205,11 +215,17 @@ void sync_run_timers(engine_t *e)
     }
 }
 
-void sync_event_begin(sync_event_t *ev)
+void sync_event_enter(sync_event_t *ev)
 {
     ev->window->open++;
     list_append(&ev->window->events, &ev->in_window);
-    sync_event_set_due(ev);
+    ev->sequencer->exchange->vhost->engine->counts.events_open++;
+    set_due(ev);
+}
+
+void sync_event_begin(sync_event_t *ev)
+{
+    sync_event_enter(ev);
     for (uint32_t i = 0; i < ev->count; i++)
         sync_group_owes(&ev->groups[i]);
     sync_event_check(ev);

@@ -82,3 +82,31 @@ void sync_keep(sync_event_t *ev)
         sync_event_free(LIST_OF(list_first(&s->finished), sync_event_t, in_finished));
     shorten_oldest(s);
 }
+
+/* ---- for who looks ---- */
+
+/* More is not copied in one step. */
+#define LISTED_MOST_REPORTS 1000
+#define LISTED_MOST_BYTES   (2u << 20)
+
+static void list_kept_of(const sequencer_t *s, query_t *q)
+{
+    size_t bytes = 0, count = 0;
+    list_t *first = s->finished.prev;
+    for (; first != &s->finished && count < LISTED_MOST_REPORTS && bytes < LISTED_MOST_BYTES;
+         first = first->prev) {
+        bytes += report_bytes(LIST_OF(first, sync_event_t, in_finished));
+        count++;
+    }
+    for (list_t *node = first->next; node != &s->finished; node = node->next)
+        query_add_event(q, s->exchange->name, message_body(LIST_OF(node, sync_event_t, in_finished)->report));
+}
+
+void sync_list_kept(const engine_t *e, query_t *q)
+{
+    for (hash_node_t *n = hash_next(&e->vhost->exchanges, NULL); n; n = hash_next(&e->vhost->exchanges, n)) {
+        const sequencer_t *s = HASH_OF(n, exchange_t, node)->sequencer;
+        if (s && q->octets.len < LISTED_MOST_BYTES)
+            list_kept_of(s, q);
+    }
+}

@@ -222,7 +222,7 @@ static bool may_be_numbered(sequencer_t *s, sync_window_t *w, channel_t *ch, com
     return sequencer_ready(s, ch, cmd);
 }
 
-void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again)
+void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, bytes_t headers)
 {
     engine_t *e = ch->connection->engine;
     sequencer_t *s = x->sequencer;
@@ -237,12 +237,12 @@ void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again)
     if (again && !tracked)
         work_spend(e, 1 + e->route.count);
     else
-        publish_route(ch, x, cmd->message);
+        publish_route(ch, x, cmd->message, headers);
     if (subscribers_hold(ch, cmd))
         return;
-    message_t *m = publish_take(ch, cmd);
+    message_t *m = publish_take(ch, cmd, headers);
     m->seq = s->next++;
-    m->view = s->view;
+    m->view = (uint32_t)s->view;
     if (tracked)
         open_event(w, ch, cmd, &a, m);
     else

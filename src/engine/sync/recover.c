@@ -2,7 +2,8 @@
  *
  * recover.c: events in the log. A sequence is always in it; an event only if its publisher gave it an id, or it expires:
  * one that cannot be asked for again needs no memory. An event's record names its groups that outlive the broker, what a
- * group says is a record, and the report that ends it. */
+ * group says is a record, and the report that ends it. While a group owes an answer its entry keeps the log from the
+ * message on; reports are said again with the definitions. */
 #include "engine/sync/sync_internal.h"
 
 static engine_t *engine_of(const sync_event_t *ev)
@@ -53,7 +54,7 @@ record_no sync_record_event(sync_event_t *ev)
     r.parts.octets = buffer_bytes(&groups);
     r.list.octets = buffer_bytes(&places);
     record_no number = records_add(e, &r, NULL);
-    stated_now(e, &ev->stated, STATED_EVENT, number);
+    ev->logged = number > 0;
     buffer_free(&groups);
     buffer_free(&places);
     return number;
@@ -62,7 +63,7 @@ record_no sync_record_event(sync_event_t *ev)
 void sync_record_result(const sync_group_t *g)
 {
     const sync_event_t *ev = g->event;
-    if (!list_linked(&ev->stated.link) || g->queue->id == 0 || !records_wanted(engine_of(ev)))
+    if (!ev->logged || g->queue->id == 0 || !records_wanted(engine_of(ev)))
         return;
     record_t r = {.type = RECORD_RESULT,
                   .name = ev->sequencer->exchange->name,
@@ -102,18 +103,8 @@ size_t sync_state(engine_t *e, statement_kind_t kind, stated_t *s)
         return 32;
     }
     sync_event_t *ev = LIST_OF(s, sync_event_t, stated);
-    size_t bytes = ev->id.len + ev->topic.len + 64;
-    if (kind == STATED_REPORT) {
-        sync_record_report(ev);
-        return bytes + (ev->report ? (size_t)ev->report->body_len : 0);
-    }
-    (void)sync_record_event(ev);
-    for (uint32_t i = 0; i < ev->count; i++) {
-        bytes += ev->groups[i].value.len + 32;
-        if (ev->groups[i].status != GROUP_PENDING)
-            sync_record_result(&ev->groups[i]);
-    }
-    return bytes;
+    sync_record_report(ev);
+    return ev->id.len + (size_t)ev->report->body_len + 64;
 }
 
 /* ---- and back ---- */
@@ -157,9 +148,8 @@ static void apply_groups(sync_event_t *ev, const record_t *r)
     }
 }
 
-static void apply_event(sequencer_t *s, record_no number, const record_t *r)
+static void apply_event(sequencer_t *s, const record_t *r)
 {
-    engine_t *e = s->exchange->vhost->engine;
     if (find_recovering(s, r->seq) || sync_find(s, r->arguments)) /* said again */
         return;
     sync_event_t *ev = sync_event_new(s, sequencer_window(s, NULL), r->parts.count, r->key, r->arguments);
@@ -169,8 +159,8 @@ static void apply_event(sequencer_t *s, record_no number, const record_t *r)
     ev->message = r->message;
     ev->due_wall_ms = r->time_ms;
     apply_groups(ev, r);
+    ev->logged = true;
     list_append(&s->recovering, &ev->in_finished);
-    stated_now(e, &ev->stated, STATED_EVENT, number);
 }
 
 static void apply_result(sequencer_t *s, const record_t *r)
@@ -230,7 +220,7 @@ void sync_apply(engine_t *e, record_no number, const record_t *r, bytes_t conten
     if (r->type == RECORD_SEQUENCE)
         apply_sequence(s, number, r);
     else if (r->type == RECORD_EVENT)
-        apply_event(s, number, r);
+        apply_event(s, r);
     else if (r->type == RECORD_RESULT)
         apply_result(s, r);
     else
@@ -259,12 +249,10 @@ static void recover_event(engine_t *e, sync_event_t *ev)
 {
     list_remove(&ev->in_finished);
     ev->begun_ms = e->now_ms;
-    ev->window->open++;
-    list_append(&ev->window->events, &ev->in_window);
+    ev->due_ms = e->now_ms + (ev->due_wall_ms > e->wall_ms ? ev->due_wall_ms - e->wall_ms : 0);
+    sync_event_enter(ev);
     for (uint32_t i = 0; i < ev->count; i++)
         recover_group(ev, &ev->groups[i]);
-    ev->due_ms = e->now_ms + (ev->due_wall_ms > e->wall_ms ? ev->due_wall_ms - e->wall_ms : 0);
-    sync_event_set_due(ev);
     sync_event_check(ev);
 }
 

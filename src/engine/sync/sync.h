@@ -48,8 +48,8 @@ void sync_view_rises(sequencer_t *s);
 
 /* ---- publishing (publish.c) ---- */
 
-/* A publish to an exchange with a sequencer; `again`: e->route is its route already. */
-void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again);
+/* A publish, with these headers, to an exchange with a sequencer; `again`: e->route is its route already. */
+void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, bytes_t headers);
 
 /* True, and done with, if it is a handler's answer: addressed to EVENT_REPLY_TO. */
 bool sync_answer(channel_t *ch, command_t *cmd);
@@ -94,6 +94,11 @@ void sync_run(engine_t *e);
 /* Deadlines, and times at which messages leave their queues. */
 void sync_run_timers(engine_t *e);
 
+/* ---- who looks (kept.c) ---- */
+
+/* Adds the reports that are kept, of each exchange the newest ones. */
+void sync_list_kept(const engine_t *e, query_t *q);
+
 /* ---- the log (recover.c) ---- */
 
 void sync_apply(engine_t *e, record_no number, const record_t *r, bytes_t content, bool damaged);
@@ -101,7 +106,7 @@ void sync_apply(engine_t *e, record_no number, const record_t *r, bytes_t conten
 /* After the last record: open events wait for what is still in queues. */
 void sync_recovered(engine_t *e);
 
-/* Says it again (statement.c): a sequence, an event, a report. Returns the octets that took, about. */
+/* Says it again (statement.c): a sequence, a report. Returns the octets that took, about. */
 size_t sync_state(engine_t *e, statement_kind_t kind, stated_t *s);
 
 void sync_deinit(engine_t *e);

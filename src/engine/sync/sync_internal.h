@@ -94,13 +94,14 @@ struct sync_event {
     record_no stored;  /* it must be durable before it counts as handled */
     record_no release; /* before it is given to handlers */
     record_no message; /* in the log; 0: not */
-    stated_t stated;   /* the event's, then the report's record */
+    stated_t stated;   /* its report's record */
     wait_t on_disk;
     wait_t due; /* engine.sync_dues, by time */
     const char *error;
     uint8_t outcome;
     bool held;     /* it holds its exchange */
     bool is_brief; /* its report, by now */
+    bool logged;   /* its record is in the log: so will be what its groups say */
     list_t waiters;
     sync_place_t *places; /* of one that expires, until it does */
     size_t place_count;
@@ -149,7 +150,8 @@ void sync_group_init(sync_event_t *ev, sync_group_t *g, queue_t *q, uint64_t pos
 void sync_group_owes(sync_group_t *g);
 /* Ends it if it is decided and durable. */
 void sync_event_check(sync_event_t *ev);
-void sync_event_set_due(sync_event_t *ev);
+/* It counts in its window, and its time runs. */
+void sync_event_enter(sync_event_t *ev);
 /* Its publishers are told; then it is kept, or freed. */
 void sync_event_over(sync_event_t *ev, outcome_t outcome);
 
