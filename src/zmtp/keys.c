@@ -25,7 +25,7 @@ void zmtp_key_pair_wipe(zmtp_key_pair_t *pair)
 
 bool zmtp_key_parse(bytes_t text, uint8_t key[KEY_BYTES])
 {
-    return text.len == KEY_CHARS && z85_decode(text, key);
+    return text.len == KEY_CHARS && z85_decode(text, key) && !sodium_is_zero(key, KEY_BYTES);
 }
 
 /* ---- lines and words ---- */

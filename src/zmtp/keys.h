@@ -34,7 +34,7 @@ int zmtp_key_pair_parse(bytes_t text, zmtp_key_pair_t *out, error_t *err);
 /* True if the first line that is no comment begins as one of a key pair: what it is then, unless it is wrong. */
 bool zmtp_is_key_pair(bytes_t text);
 
-/* A key alone, as an option has it; false if it is none. */
+/* A key alone, as an option has it; false if it is none, which 40 times 0 is not, either. */
 bool zmtp_key_parse(bytes_t text, uint8_t key[ZMTP_CURVE_KEY_BYTES]);
 
 /* Who may connect. 0, with a list that the caller gives to mem_free; it is there (not NULL, which would mean everybody) also

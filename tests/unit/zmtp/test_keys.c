@@ -140,6 +140,8 @@ static void no_key_begins_as_a_comment_does(void **state)
     assert_false(zmtp_key_parse(bytes_string(text), key));
     text[0] = '%';
     assert_true(zmtp_key_parse(bytes_string(text), key));
+    text[0] = '0';
+    assert_false(zmtp_key_parse(bytes_string(text), key));
 }
 
 /* NULL would let everybody in. */
@@ -161,7 +163,7 @@ static void many_clients_are_read(void **state)
     zmtp_curve_user_t *users;
     size_t count;
     for (uint32_t i = 0; i < 1000; i++) {
-        uint8_t key[32] = {(uint8_t)(i >> 8), (uint8_t)i};
+        uint8_t key[32] = {(uint8_t)(i >> 8), (uint8_t)i, 1};
         char text[41];
         z85_encode(bytes_make(key, 32), text);
         write_bytes(&b, bytes_string(text));
