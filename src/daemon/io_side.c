@@ -45,6 +45,7 @@ bool io_side_turn(io_side_t *io, bool *again)
     *again = io_side_take_events(io);
     amqp_io_resume(io->amqp);
     net_flush(io->loop);
+    port_turn(&io->port);
     atomic_store_explicit(&io->gone, io->adopted - net_connection_count(io->loop), memory_order_relaxed);
     return port_flush(&io->port);
 }
