@@ -14,7 +14,7 @@ import peers
 import zwire
 from bus import *
 from bus import wait_for
-from client import put
+from client import put, sync
 from lib import broker as brokers
 from lib import http
 from stored import data_dir, start  # noqa: F401: fixtures
@@ -315,6 +315,6 @@ def test_who_joins_under_load_gets_all_from_the_first_to_the_last_without_a_gap_
 def test_an_amqp_publisher_is_kept_too(broker, zocket, amqp):
     for number in range(3):
         amqp.basic_publish("amq.events", "log.y", b"%d" % number)
-    publish_and_wait(zocket, broker)
+    sync(amqp)
     sub = late_sub(zocket, broker, b"log.y")
     assert receive_all(sub, 3) == [[b"log.y", b"%d" % number] for number in range(3)]
