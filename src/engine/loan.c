@@ -54,6 +54,7 @@ void emit(connection_t *c, event_t *ev)
 {
     assert(c->state != CONNECTION_CLOSED);
     ev->connection = c->number;
+    c->port->emitted++;
     if (event_has_message(ev->type))
         loan_push(c, (message_t *)ev->message);
     if (c->engine->freeing)
@@ -86,7 +87,7 @@ static void loans_shrink(connection_t *c)
     }
 }
 
-void loans_return(connection_t *c, uint64_t through)
+void connection_return_loans(connection_t *c, uint64_t through)
 {
     while (c->loans_returned < through && c->loans_length > 0) {
         message_t *m = c->loans[c->loans_head];

@@ -7,6 +7,7 @@
  * socket, after which it does. */
 #pragma once
 
+#include "zmtp/curve.h"
 #include "zmtp/zmtp.h"
 
 typedef enum zmtp_step {
@@ -14,9 +15,6 @@ typedef enum zmtp_step {
     ZMTP_STEP_DONE,    /* READY was sent and received: traffic begins */
     ZMTP_STEP_REFUSED, /* why says it; what stands in `out` is still sent */
 } zmtp_step_t;
-
-/* CURVE's own state and traffic keys (mechanism_curve.c). */
-typedef struct zmtp_curve zmtp_curve_t;
 
 /* Of one connection, from the whole greeting to its end. */
 typedef struct zmtp_handshake {
@@ -32,7 +30,7 @@ typedef struct zmtp_handshake {
     char user[256];      /* who it is, once known */
     char why[160];       /* REFUSED: for the log */
     bool for_good;       /* REFUSED: trying again is useless */
-    zmtp_curve_t *curve; /* NULL but for CURVE */
+    zmtp_curve_t *curve; /* NULL but for CURVE, whose traffic goes through it */
 } zmtp_handshake_t;
 
 typedef struct zmtp_mechanism_ops {
@@ -69,13 +67,3 @@ zmtp_step_t zmtp_handshake_unexpected(zmtp_handshake_t *h, const zmtp_command_t 
 
 /* NULL, and CURVE without a list of keys: the port's user. REFUSED, for good, if it may not be had from there. */
 zmtp_step_t zmtp_handshake_anonymous(zmtp_handshake_t *h);
-
-/* ---- CURVE's traffic: each frame in a MESSAGE command ---- */
-
-/* Opens the data of a MESSAGE into `plain`, which is emptied first; flags as ZMTP_MORE, ZMTP_COMMAND. False: it does not
- * open, or is no MESSAGE of this connection; what follows cannot be read any more. `message_body` is the whole body, name
- * included. */
-bool zmtp_curve_open(zmtp_curve_t *c, bytes_t message_body, buffer_t *plain, uint8_t *flags);
-
-/* Appends a frame, sealed, with its outer head. */
-void zmtp_curve_seal(zmtp_curve_t *c, uint8_t flags, bytes_t body, buffer_t *out);
