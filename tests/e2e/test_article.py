@@ -105,7 +105,7 @@ def check_that_it_works(publisher, *subscribers):
 @pytest.mark.threads
 @pytest.mark.broker(settings=listen(events=EVENTS))
 def test_on_one_machine_the_publisher_connects_where_it_bound(broker, run):
-    here = ("5557", str(port_of(broker, "events")))
+    here = ("5557", str(broker.bus_port("events")))
     publisher = run(PUBLISH, ("bind", "connect"), ("*", "localhost"), here)
     check_that_it_works(publisher, run(SUBSCRIBE, here), run(SUBSCRIBE, here))
 
@@ -115,7 +115,7 @@ def test_on_one_machine_the_publisher_binds_another_port_and_the_bus_dials_it(st
     port = free_port("127.0.0.1")
     broker = start_broker({**listen(events=EVENTS),
                            "bus.connect.press": f"tcp://127.0.0.1:{port} exchange=amq.events"})
-    subscriber = run(SUBSCRIBE, ("5557", str(port_of(broker, "events"))))
+    subscriber = run(SUBSCRIBE, ("5557", str(broker.bus_port("events"))))
     check_that_it_works(run(PUBLISH, ("5557", str(port))), subscriber)
 
 
@@ -136,7 +136,7 @@ def test_the_bus_finds_a_publisher_that_comes_late_or_comes_back(start_broker, r
     broker = start_broker({**listen(events=EVENTS),
                            "bus.connect.press": f"tcp://127.0.0.1:{port} exchange=amq.events"})
     broker.wait_for_log("bus.connect.press")  # it says that nobody is there
-    subscriber = run(SUBSCRIBE, ("5557", str(port_of(broker, "events"))))
+    subscriber = run(SUBSCRIBE, ("5557", str(broker.bus_port("events"))))
     first = run(PUBLISH, ("5557", str(port)))
     check_that_it_works(first, subscriber)
     first.end()

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.threads, pytest.mark.broker(settings=SETTINGS)]
 
 
 def raw(broker, name="events"):
-    return zwire.connect(broker.host, port_of(broker, name))
+    return zwire.connect(broker.host, broker.bus_port(name))
 
 
 def met(broker, kind, name="events", **how):

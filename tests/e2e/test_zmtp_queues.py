@@ -68,7 +68,7 @@ def test_each_task_goes_to_one_of_those_who_pull(broker, zocket, amqp):
 @pytest.mark.threads
 def test_a_pull_that_dies_has_lost_at_most_what_was_handed_over_and_the_next_gets_the_rest_in_order(broker, zocket, amqp):
     count, size, read = (400, 2000, 10) if peers.is_tiny() else (3000, 4096, 20)
-    w = zwire.connect(broker.host, port_of(broker, "tasks"), receive_bytes=8192)
+    w = zwire.connect(broker.host, broker.bus_port("tasks"), receive_bytes=8192)
     w.meet("PULL")
     wait_for_consumers(amqp, "tasks", 1)
     push = zocket(zmq.PUSH, address(broker, "tasks"), sndhwm=0)
@@ -89,7 +89,7 @@ def test_a_pull_does_not_swallow_a_queue_that_another_could_work_on(broker, zock
     count, size = 400, 65536
     if peers.is_tiny():
         count, size = 400, 4096
-    w = zwire.connect(broker.host, port_of(broker, "tasks"), receive_bytes=8192)
+    w = zwire.connect(broker.host, broker.bus_port("tasks"), receive_bytes=8192)
     w.meet("PULL")
     wait_for_consumers(amqp, "tasks", 1)
     numbered(zocket(zmq.PUSH, address(broker, "tasks"), sndhwm=0), count, size)
@@ -305,7 +305,7 @@ def test_a_probe_of_a_router_is_no_request(broker, zocket):
 
 @pytest.mark.threads
 def test_of_two_connections_of_one_identity_the_newer_stays(broker, zocket):
-    first, second = (zwire.connect(broker.host, port_of(broker, "tasks")) for _ in range(2))
+    first, second = (zwire.connect(broker.host, broker.bus_port("tasks")) for _ in range(2))
     first.meet("DEALER", b"bob")
     second.meet("DEALER", b"bob")
     first.expect_eof()
@@ -317,7 +317,7 @@ def test_of_two_connections_of_one_identity_the_newer_stays(broker, zocket):
 
 
 def test_those_whose_identity_is_empty_do_not_replace_each_other(broker):
-    clients = [zwire.connect(broker.host, port_of(broker, "tasks")) for _ in range(3)]
+    clients = [zwire.connect(broker.host, broker.bus_port("tasks")) for _ in range(3)]
     for w in clients:
         w.meet("DEALER", b"")
     assert all(w.is_silent(0.05) for w in clients)
@@ -336,7 +336,7 @@ def test_a_worker_says_that_a_request_failed_and_it_is_not_given_out_again(broke
 
 
 def test_a_pair_has_no_place_on_a_queues_port(broker):
-    with zwire.connect(broker.host, port_of(broker, "tasks")) as w:
+    with zwire.connect(broker.host, broker.bus_port("tasks")) as w:
         w.greet()
         w.send(zwire.ready("PAIR"))
         assert w.read_command()[0] == b"ERROR"

@@ -21,7 +21,7 @@ class Lives:
         self.start, self.settings = start_, listen(**PORTS)
         self.broker = start_(self.settings)
         for name, options in PORTS.items():
-            self.settings[f"bus.listen.{name}"] = f"tcp://127.0.0.1:{port_of(self.broker, name)} {options}"
+            self.settings[f"bus.listen.{name}"] = f"tcp://127.0.0.1:{self.broker.bus_port(name)} {options}"
 
     def end(self, how):
         self.broker.stop() if how == "SIGTERM" else self.broker.kill()

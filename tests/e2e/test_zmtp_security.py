@@ -96,7 +96,7 @@ def test_plain_at_a_port_for_null_is_refused_and_the_log_says_so(broker, zocket,
 
 @pytest.mark.broker(settings=PLAIN)
 def test_a_peer_that_speaks_2_0_is_closed_where_it_would_have_to_say_who_it_is(broker, zocket):
-    with zwire.connect(broker.host, port_of(broker, "events")) as w:
+    with zwire.connect(broker.host, broker.bus_port("events")) as w:
         w.send(zwire.SIGNATURE + b"\x01\x02")
         w.read_exactly(11)
         w.expect_eof()
@@ -108,7 +108,7 @@ def test_a_peer_that_speaks_2_0_is_closed_where_it_would_have_to_say_who_it_is(b
 @pytest.mark.parametrize("hello", [b"\x05guest\x05guestx", b"\x05guest\x05gues", b"\x05guest", b"", b"\xffguest\x05guest"],
                          ids=["longer", "shorter", "half", "empty", "lies"])
 def test_a_malformed_hello_ends_the_connection(broker, hello):
-    with zwire.connect(broker.host, port_of(broker, "events")) as w:
+    with zwire.connect(broker.host, broker.bus_port("events")) as w:
         w.greet("PLAIN")
         w.send(zwire.command(b"HELLO", hello))
         w.expect_eof()

@@ -40,7 +40,7 @@ def number_of(frames):
 
 def stuck_subscriber(broker, push, prefix=b"n"):
     """One that subscribes and then reads nothing, with little room in its kernel."""
-    w = zwire.connect(broker.host, port_of(broker, "slow"), receive_bytes=4096)
+    w = zwire.connect(broker.host, broker.bus_port("slow"), receive_bytes=4096)
     w.meet("SUB")
     w.send(zwire.subscribe(prefix) + zwire.subscribe(b"hello"))
     for _ in range(500):
@@ -189,7 +189,7 @@ def test_what_is_dropped_is_seen_in_metrics_in_the_api_and_in_the_tools_status(b
 def test_a_hundred_stuck_subscribers_take_bounded_memory_and_a_fast_one_loses_nothing(broker, zocket):
     push = zocket(zmq.PUSH, address(broker, "events"))
     with peers.memory_grows_at_most(broker, 100 * peers.MIB):
-        stuck = [zwire.connect(broker.host, port_of(broker, "slow"), receive_bytes=4096) for _ in range(100)]
+        stuck = [zwire.connect(broker.host, broker.bus_port("slow"), receive_bytes=4096) for _ in range(100)]
         for w in stuck:
             w.meet("SUB")
             w.send(zwire.subscribe(b"n"))
