@@ -2,6 +2,7 @@
  *
  * publish.c: publish, with returns, and get. */
 #include "engine/engine_internal.h"
+#include "model/frames.h"
 
 void on_tx(channel_t *ch, command_t *cmd)
 {
@@ -60,7 +61,7 @@ record_no publish_place(engine_t *e, message_t *m, queue_t *const *queues, size_
 {
     record_no record = m->persistent ? record_places(e, m, queues, count) : 0;
     for (size_t i = 0; i < count; i++)
-        if (!queues[i]->deleted)
+        if (!queues[i]->deleted && (!queues[i]->subscriber || subscriber_admits(queues[i]->subscriber)))
             queue_append(queues[i], m, record > 0 && queues[i]->id > 0);
     return record;
 }
@@ -162,15 +163,14 @@ static size_t count_copies(bytes_t headers)
     return count;
 }
 
-void publish_route(channel_t *ch, exchange_t *x, const message_t *m)
+void publish_route(channel_t *ch, exchange_t *x, const message_t *m, bytes_t headers)
 {
     engine_t *e = ch->connection->engine;
-    bytes_t headers = properties_headers(message_properties(m));
     bytes_t few[16];
     size_t max = 1 + count_copies(headers);
     bytes_t *keys = max <= 16 ? few : mem_alloc(max * sizeof(bytes_t));
     size_t count = collect_keys(m, headers, keys, max);
-    route_message(e, x, keys, count, headers);
+    route_message(e, x, keys, count, message_topic(m), headers);
     work_spend(e, e->route.work + count);
     if (count == 1)
         route_remember(ch, x, m);
@@ -200,9 +200,9 @@ static message_t *without_bcc(message_t *m, bytes_t headers)
     return copy;
 }
 
-message_t *publish_take(channel_t *ch, command_t *cmd)
+message_t *publish_take(channel_t *ch, command_t *cmd, bytes_t headers)
 {
-    message_t *m = without_bcc(cmd->message, properties_headers(message_properties(cmd->message)));
+    message_t *m = without_bcc(cmd->message, headers);
     if (m == cmd->message)
         cmd->message = NULL; /* else what it was copied from goes with the command */
     ch->connection->engine->counts.published++;
@@ -227,12 +227,13 @@ static exchange_t *exchange_for_publish(channel_t *ch, const command_t *cmd)
 }
 
 /* Puts the message where the route leads; takes over the caller's reference. One with parts, large as it is, goes to all
- * queues at once: a MESSAGE_ALSO must not speak of one, as apply.c makes cold entries of it. */
+ * queues at once: a MESSAGE_ALSO must not speak of one, as apply.c makes cold entries of it. So does one with a number,
+ * as all queues have them in order. */
 static void enqueue(channel_t *ch, const command_t *cmd, message_t *m)
 {
     engine_t *e = ch->connection->engine;
     const route_t *r = &e->route;
-    if (r->count > e->options.slice && m->part_count == 0) {
+    if (r->count > e->options.slice && m->part_count == 0 && m->seq == 0) {
         fan_out(ch, m, r);
         return;
     }
@@ -251,21 +252,28 @@ void on_publish(channel_t *ch, command_t *cmd)
 {
     engine_t *e = ch->connection->engine;
     bytes_t properties = message_properties(cmd->message);
-    exchange_t *known = properties_has(properties, PROPERTY_HEADERS) ? NULL : route_recall(ch, cmd->message);
+    exchange_t *known = route_recall(ch, cmd->message);
     exchange_t *x = known ? known : exchange_for_publish(ch, cmd);
     if (x == NULL || sync_answer(ch, cmd))
         return;
     refusal_t *why = publication_check(ch, cmd, x, properties);
+    bytes_t headers = known ? BYTES("") : properties_headers(properties);
     if (why) {
         channel_refuse_with(ch, why);
     } else if (x->sequencer) {
-        sync_publish(ch, cmd, x, known);
+        sync_publish(ch, cmd, x, known, headers);
     } else {
         if (known)
             work_spend(e, 1 + e->route.count);
         else
-            publish_route(ch, x, cmd->message);
-        enqueue(ch, cmd, publish_take(ch, cmd));
+            publish_route(ch, x, cmd->message, headers);
+        exchange_t *on_the_way = e->route.synchronous;
+        if (subscribers_hold(ch, cmd) || (on_the_way && !sync_ready(on_the_way, ch, cmd)))
+            return;
+        message_t *m = publish_take(ch, cmd, headers);
+        if (on_the_way)
+            sync_number(on_the_way, m);
+        enqueue(ch, cmd, m);
     }
 }
 

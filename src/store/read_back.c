@@ -198,7 +198,7 @@ static message_t *make_message(const frame_record_t *r)
     m = message_append(m, body, body.len);
     m->record = r->number;
     m->seq = record->seq;
-    m->view = record->view;
+    m->view = (uint32_t)record->view;
     if (record->parts.count > 0)
         message_set_parts(m, make_parts(&record->parts), record->parts.count);
     return m;

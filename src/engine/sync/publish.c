@@ -147,6 +147,8 @@ static void note_places(sync_event_t *ev, const route_t *r)
 {
     ev->places = mem_alloc(r->count * sizeof *ev->places);
     for (size_t i = 0; i < r->count; i++) {
+        if (r->queues[i]->subscriber) /* it may not take it */
+            continue;
         ev->places[ev->place_count++] = (sync_place_t){r->queues[i], r->queues[i]->fifo.tail};
         r->queues[i]->holds++;
     }
@@ -220,7 +222,18 @@ static bool may_be_numbered(sequencer_t *s, sync_window_t *w, channel_t *ch, com
     return sequencer_ready(s, ch, cmd);
 }
 
-void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again)
+bool sync_ready(exchange_t *x, channel_t *ch, command_t *cmd)
+{
+    return sequencer_ready(x->sequencer, ch, cmd);
+}
+
+void sync_number(exchange_t *x, message_t *m)
+{
+    m->seq = x->sequencer->next++;
+    m->view = (uint32_t)x->sequencer->view;
+}
+
+void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, bytes_t headers)
 {
     engine_t *e = ch->connection->engine;
     sequencer_t *s = x->sequencer;
@@ -235,10 +248,11 @@ void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again)
     if (again && !tracked)
         work_spend(e, 1 + e->route.count);
     else
-        publish_route(ch, x, cmd->message);
-    message_t *m = publish_take(ch, cmd);
-    m->seq = s->next++;
-    m->view = s->view;
+        publish_route(ch, x, cmd->message, headers);
+    if (subscribers_hold(ch, cmd))
+        return;
+    message_t *m = publish_take(ch, cmd, headers);
+    sync_number(x, m);
     if (tracked)
         open_event(w, ch, cmd, &a, m);
     else

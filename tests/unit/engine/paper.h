@@ -178,7 +178,7 @@ static inline message_t *paper_message(const paper_t *p, record_no number)
     m = message_append(m, body, body.len);
     m->record = number;
     m->seq = r.seq;
-    m->view = r.view;
+    m->view = (uint32_t)r.view;
     if (r.parts.count > 0)
         message_set_parts(m, paper_parts(&r.parts), r.parts.count);
     return m;
