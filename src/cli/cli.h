@@ -22,6 +22,11 @@ extern const verb_t verb_status; /* status.c */
 extern const verb_t verb_log;    /* log.c */
 extern const verb_t verb_perf;   /* perf.c */
 
+extern const verb_t verb_publish;   /* publish.c */
+extern const verb_t verb_subscribe; /* subscribe.c */
+extern const verb_t verb_event;     /* event.c */
+extern const verb_t verb_handle;    /* handle.c */
+
 /* ---- args.c ---- */
 
 /* Prints "chaski: …" to stderr and returns `code`. */
