@@ -26,14 +26,14 @@ endif
 CFLAGS += -fvisibility=hidden
 # xxHash is used by its header alone. scripts/setup installs it; before that the compiler says that it is missing.
 CFLAGS += -std=c17 -D_GNU_SOURCE $(WARN) $(OPT_$(BUILD)) -fno-strict-aliasing -pthread -Isrc
-CFLAGS += $(shell pkg-config --cflags libxxhash libevent_core libevent_extra jansson libcurl librabbitmq libzmq 2>/dev/null)
+CFLAGS += $(shell pkg-config --cflags libxxhash libevent_core libevent_extra jansson libcurl librabbitmq libzmq libsodium 2>/dev/null)
 LDFLAGS += $(patsubst -flto,-fno-lto,$(filter-out -ffat-lto-objects,$(OPT_$(BUILD)))) -pthread
 CFLAGS := $(CFLAGS)
 
-# HTTP of the daemon, and of the tool; the tool's clients of the bus.
-LDLIBS += $(shell pkg-config --libs libevent_extra libevent_core jansson 2>/dev/null || echo -levent_extra -levent_core -ljansson) -lm
-TOOL_LDLIBS := $(shell pkg-config --libs libcurl jansson librabbitmq libzmq 2>/dev/null || \
-	echo -lcurl -ljansson -lrabbitmq -lzmq) -lm
+# HTTP of the daemon, and of the tool; the tool's clients of the bus; CURVE of both.
+LDLIBS += $(shell pkg-config --libs libevent_extra libevent_core jansson libsodium 2>/dev/null || echo -levent_extra -levent_core -ljansson -lsodium) -lm
+TOOL_LDLIBS := $(shell pkg-config --libs libcurl jansson librabbitmq libzmq libsodium 2>/dev/null || \
+	echo -lcurl -ljansson -lrabbitmq -lzmq -lsodium) -lm
 LDLIBS := $(LDLIBS)
 
 # The daemon's allocator; the sanitizers have their own. Nothing names it: being linked is enough.
@@ -56,12 +56,14 @@ FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$(OUT)/fuzz/%)
 # of the files with its name.
 BENCH := $(OUT)/bench/confirm
 CEILING := $(OUT)/bench/ceiling
+PREFIX := $(OUT)/bench/prefix
 CRASH := $(OUT)/crash/lines
 CLIENT_SRC := $(wildcard tests/client/*.c)
 CEILING_SRC := $(wildcard bench/ceiling*.c)
-BENCH_SRC := $(filter-out $(CEILING_SRC),$(wildcard bench/*.c))
+PREFIX_SRC := bench/prefix.c bench/measure.c
+BENCH_SRC := $(filter-out $(CEILING_SRC) bench/prefix.c,$(wildcard bench/*.c))
 CRASH_SRC := $(wildcard tests/crash/*.c)
-OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(CLIENT_SRC) $(BENCH_SRC) $(CEILING_SRC) $(CRASH_SRC))
+OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(CLIENT_SRC) $(BENCH_SRC) $(CEILING_SRC) $(PREFIX_SRC) $(CRASH_SRC))
 
 .PHONY: all run bench sim sim-selftest unit objects clean help check crash fuzz fuzz-programs conformance compile_commands.json
 .SECONDARY:
@@ -113,8 +115,10 @@ $(OUT)/tests/fuzz/%.o: CFLAGS += -Wno-missing-prototypes
 $(BENCH): $(BENCH_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
 $(CRASH): $(CRASH_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
 $(CEILING): $(CEILING_SRC:%.c=$(OUT)/%.o) $(LIB)
+$(PREFIX): $(PREFIX_SRC:%.c=$(OUT)/%.o) $(OUT)/src/daemon/allocator.o $(LIB)
+$(PREFIX): LDLIBS := $(ALLOCATOR) $(LDLIBS)
 $(CEILING): LDFLAGS := $(LDFLAGS:-fno-lto=$(WHOLE))
-$(BENCH) $(CEILING) $(CRASH):
+$(BENCH) $(CEILING) $(PREFIX) $(CRASH):
 	@echo "link    $@"
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -124,7 +128,7 @@ objects: $(OBJECTS)
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
 
-bench: all $(BENCH) $(CEILING) ## builds the benchmarks into build/bench
+bench: all $(BENCH) $(CEILING) $(PREFIX) ## builds the benchmarks into build/bench
 
 bench-confirm: bench ## what a confirmed publish costs beside bare disk and loopback: make bench-confirm ARGS="--json"
 	@$(OUT)/bench/confirm --chaskid $(OUT)/chaskid $(ARGS)
@@ -132,6 +136,9 @@ bench-compare: bench ## chaski beside a pass-through, RabbitMQ and others: make 
 	@bench/compare --build $(OUT) $(ARGS)
 bench-history: bench ## a few rows, beside what they were before on this machine
 	@bench/history --build $(OUT) $(ARGS)
+
+bench-prefix: $(PREFIX) ## a million subscriptions: memory, matches a second: make bench-prefix ARGS=100000
+	@$(PREFIX) $(ARGS)
 
 run: ## installs what building needs, builds and starts a broker in the foreground: make run ARGS="-c FILE"
 	@scripts/setup

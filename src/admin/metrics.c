@@ -55,9 +55,19 @@
       "1 if the node's memory alarm is in effect: publishers are held back")                                 \
     X(chaski_exchanges, GAUGE, NONE, true, c->exchanges, "Exchanges")                                        \
     X(chaski_bindings, GAUGE, NONE, true, c->bindings, "Bindings")                                           \
+    X(chaski_events_open, GAUGE, NONE, true, c->events_open, "Synchronous events whose publishers wait")     \
+    X(chaski_events_ok_total, COUNTER, NONE, true, c->events_ok, "Synchronous events handled as asked for")  \
+    X(chaski_events_failed_total, COUNTER, NONE, true, c->events_failed,                                     \
+      "Synchronous events that too many handlers failed")                                                    \
+    X(chaski_events_timeout_total, COUNTER, NONE, true, c->events_timeout,                                   \
+      "Synchronous events whose time was up")                                                                \
+    X(chaski_events_none_total, COUNTER, NONE, true, c->events_none,                                         \
+      "Synchronous events that had no handler")                                                              \
     X(chaski_message_memory_bytes, GAUGE, NONE, true, c->memory_bytes, "Memory of messages")                 \
     X(chaski_messages_damaged, GAUGE, NONE, true, c->messages_damaged,                                       \
       "Messages left out because what the disk gave back is not what was written")                           \
+    X(chaski_messages_dropped_total, COUNTER, NONE, true, c->dropped,                                        \
+      "Messages dropped for subscribers that were too slow for them")                                        \
     X(chaski_engine_longest_step_seconds, GAUGE, NONE, true, (double)v->longest_step_us / 1000000,           \
       "CPU time of the engine's longest step since the start")                                               \
     X(chaski_io_connections_least, GAUGE, NONE, true, v->machine.io_connections_least,                       \

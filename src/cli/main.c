@@ -8,7 +8,7 @@
 #include "cli/cli.h"
 
 static const verb_t *const verbs[] = {&verb_publish, &verb_subscribe, &verb_event, &verb_handle,
-                                      &verb_status,  &verb_log,       &verb_perf};
+                                      &verb_status,  &verb_log,       &verb_perf,  &verb_curve};
 
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 

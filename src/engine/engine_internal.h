@@ -26,10 +26,13 @@
 #include "base/properties.h"
 #include "base/table.h"
 #include "base/text.h"
+#include "engine/bus/bus.h"
+#include "engine/bus/prefix.h"
 #include "engine/durable/durable_internal.h"
 #include "engine/durable/live.h"
 #include "engine/engine.h"
 #include "engine/fifo.h"
+#include "engine/sync/sync.h"
 #include "engine/trie.h"
 
 typedef struct vhost vhost_t;
@@ -111,16 +114,21 @@ struct exchange {
     list_t in;             /* bindings with this destination */
     hash_table_t bindings; /* those of `out`, by identity */
     hash_table_t keys;     /* direct: routing key → key_group_t */
+    list_t walked;         /* fanout, headers: bindings that are looked at one by one */
     trie_t trie;           /* topic */
-    uint64_t visited;      /* route that was here last */
-    uint32_t holds;        /* bindings in and out, running job */
-    stated_t stated;       /* if it is durable and not predeclared */
+    hash_table_t prefixed; /* bindings by prefix, of any type: prefix → key_group_t */
+    prefix_lengths_t prefixed_lengths;
+    prefix_index_t subscriptions; /* subscriber_t */
+    uint64_t visited;             /* route that was here last */
+    uint32_t holds;               /* bindings in and out, running job */
+    stated_t stated;              /* if it is durable and not predeclared */
+    sequencer_t *sequencer;       /* of a synchronous one (sync/sync.h); NULL else */
     job_t removal;
 };
 
-/* All bindings of a direct exchange with one routing key. */
+/* All bindings of a direct exchange with one routing key, or of any with one prefix. */
 typedef struct key_group {
-    hash_node_t node; /* exchange.keys */
+    hash_node_t node; /* exchange.keys, exchange.prefixed */
     list_t bindings;
     bytes_t key; /* of one of them: a group without bindings does not exist */
 } key_group_t;
@@ -129,13 +137,15 @@ struct binding {
     list_t in_source;      /* exchange.out */
     list_t in_destination; /* queue.bindings or exchange.in */
     stated_t stated;       /* if both ends are durable */
-    list_t in_index;       /* key_group.bindings or trie node's, by type of the source */
+    list_t in_index;       /* key_group.bindings, trie node's, or exchange.walked: by type of the source */
     hash_node_t node;      /* exchange.bindings */
     exchange_t *source;
+    bool observes;        /* argument x-sync: never: its queue is no group by it */
+    bool by_prefix;       /* argument x-binding-type: prefix */
     queue_t *queue;       /* destination: this … */
     exchange_t *exchange; /* … or this */
     union {
-        key_group_t *group;     /* direct */
+        key_group_t *group;     /* direct, and by prefix */
         trie_node_t *trie_node; /* topic */
     };
     bytes_t identity;  /* of octets[] */
@@ -181,32 +191,41 @@ typedef struct route {
     size_t count, capacity;
     exchange_t **exchanges; /* to visit */
     size_t exchange_count, exchange_capacity;
-    uint64_t serial; /* marks what this route visited */
-    size_t work;     /* bindings and trie nodes looked at */
-    buffer_t sorted; /* the message's headers, once a headers exchange asked for them */
+    exchange_t *synchronous; /* the first one on the way that numbers what goes through it, or NULL */
+    size_t subscribers;      /* of the queues */
+    uint64_t serial;         /* marks what this route visited */
+    size_t work;             /* bindings, trie nodes and prefixes looked at */
+    size_t topic_bytes;      /* so many octets of the topic, at most, were looked at */
+    buffer_t sorted;         /* the message's headers, once a headers exchange asked for them */
     bool is_sorted;
     trie_walk_t walk;
 } route_t;
 
 /* The last route of a channel's publishes: holds while engine.topology is what it was. */
-#define ROUTE_MEMO_QUEUES 16
+#define ROUTE_MEMO_QUEUES      16
+#define ROUTE_MEMO_TOPIC_BYTES UINT8_MAX
 typedef struct route_memo {
     uint64_t topology;
+    exchange_t *exchange, *synchronous;
     size_t count;
     queue_t *queues[ROUTE_MEMO_QUEUES];
     uint8_t exchange_len, key_len;
     uint8_t names[2 * UINT8_MAX]; /* exchange, routing key */
+    bool topic_is_key;
+    size_t topic_bytes; /* so many octets of the topic, at most, decided: these */
+    uint8_t topic_len, topic[ROUTE_MEMO_TOPIC_BYTES];
 } route_memo_t;
 
-/* Routes a message as the channel's last one was, if that is known to lead there still; only for one whose headers
- * decide nothing. */
-bool route_recall(channel_t *ch, const message_t *m);
-/* Remembers the route just found, if headers had no part in it. */
-void route_remember(channel_t *ch, const message_t *m);
+/* Routes a message as the channel's last one was, if that is known to lead there still, and returns its exchange, else
+ * NULL. */
+exchange_t *route_recall(channel_t *ch, const message_t *m);
+/* Remembers the route just found from `x`, if headers had no part in it. */
+void route_remember(channel_t *ch, exchange_t *x, const message_t *m);
 
 /* Finds the queues for a message: each once, whatever the paths. They are in e->route until the next call.
- * `keys`: the routing key and those of CC and BCC. */
-void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t headers);
+ * `keys`: the routing key and those of CC and BCC; `topic`: what prefixes are compared with. */
+void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t topic,
+                   bytes_t headers);
 void route_deinit(route_t *r);
 
 /* True if the headers satisfy the binding's arguments (headers.c); both as table_write_sorted writes them. */
@@ -236,9 +255,10 @@ struct queue {
     record_no id; /* of a durable one: the record that declared it; 0: not in the log */
     bool durable, auto_delete, exclusive, deleted;
     bool consumed_exclusively;
-    connection_t *owner; /* exclusive: whose, until its bindings are gone; NULL else */
-    list_t owned;        /* connection.exclusive_queues */
-    bytes_t arguments;   /* owned */
+    connection_t *owner;      /* exclusive: whose, until its bindings are gone; NULL else */
+    list_t owned;             /* connection.exclusive_queues */
+    bytes_t arguments;        /* owned */
+    subscriber_t *subscriber; /* of one that is no more than a subscriber's backlog; owned */
     fifo_t fifo;
     list_t bindings;
     list_t consumers; /* all: consumer.in_queue */
@@ -247,6 +267,10 @@ struct queue {
     uint32_t consumer_count;
     uint32_t holds; /* unacked entries, running job, publishes on their way */
     uint64_t visited;
+    uint64_t counted;    /* the last route that reached it by a binding that does not only observe */
+    uint32_t members;    /* consumers that ack */
+    list_t owed;         /* sync_group_t: events that wait for an answer from here, by position */
+    list_t *owed_last;   /* of them the one that went out last; NULL: look from the front */
     uint64_t expires_ms; /* 0: never */
     heap_timer_t expiry;
     job_t cleaning; /* of purged entries, or of everything once deleted */
@@ -274,7 +298,7 @@ struct queue {
     /* Cold entries (cold.c). */
     bool
         waits_for_store; /* its first entry cannot go out yet: nobody takes from it until the store has answered */
-    list_t getters;      /* channels whose basic.get waits for that: channel.getting_link */
+    list_t getters;      /* channels whose basic.get waits for that: channel.waiting_link */
     reader_t reading;
     uint64_t warm_ahead;   /* read back and not taken yet, about */
     uint64_t read_average; /* octets of a message that was read back, about */
@@ -292,6 +316,8 @@ void queue_define(queue_t *q, const record_t *r);
 /* It never was: the log forgot it before its records. */
 void queue_undefined(queue_t *q);
 queue_t *queue_find_by_id(engine_t *e, record_no id);
+/* The same while records are applied: one that is not there is made known. */
+queue_t *queue_of_record(engine_t *e, record_no id);
 /* Takes the name out at once; consumers, bindings and content in slices. The waiter is answered when
  * consumers and bindings are gone. */
 void queue_remove(queue_t *q, channel_t *waiter, const event_t *reply);
@@ -366,9 +392,6 @@ void command_queue_filter(command_queue_t *q, command_taker_t *take, void *conte
 /* Frees everything it holds. */
 void command_queue_deinit(command_queue_t *q);
 
-/* What becomes of a delivery. */
-typedef enum settle_how { SETTLE_ACK, SETTLE_REJECT, SETTLE_REQUEUE } settle_how_t;
-
 typedef enum channel_state {
     CHANNEL_OPEN,
     CHANNEL_REFUSED, /* the peer is told; nothing counts until COMMAND_CHANNEL_RELEASE */
@@ -397,6 +420,7 @@ struct channel {
     confirm_marks_t confirm_marks;
     wait_t confirm_wait; /* for the oldest of them */
     list_t confirming;   /* engine.confirming */
+    list_t asking;       /* sync_waiter_t: its publishes that wait for an event, oldest first */
 
     /* Parking: while a job of the channel runs or publishes are held back, commands wait here in order. */
     command_queue_t parked;
@@ -407,10 +431,11 @@ struct channel {
     job_t resume;     /* carries out what was parked */
 
     /* While it waits for something that is no job, `awaited` is `pause`: a reply for the log (sync_wait), basic.get for
-     * the store (getting_link), everything for a large message that goes out part by part (stream, parts.c). */
+     * the store, a publish for an exchange (waiting_link), everything for a large message that goes out part by part
+     * (stream, parts.c). */
     job_t pause;
     wait_t sync_wait;
-    list_t getting_link; /* queue.getters */
+    list_t waiting_link; /* queue.getters, or of a sequencer */
     stream_t *stream;
 
     /* Parts of a publish under way. */
@@ -449,6 +474,7 @@ struct connection {
     uint64_t loans_returned;
     uint64_t output_bytes; /* lent and not yet sent */
     list_t stalled;        /* consumers waiting for the peer to read */
+    uint64_t full_at;      /* engine_port.emitted when the first of them began to */
     list_t streams;        /* streams waiting for the same */
 
     uint64_t held_bytes;       /* of parked publishes */
@@ -466,7 +492,10 @@ struct engine_port {
     port_t *port;
     connection_t **connections; /* by number */
     uint32_t capacity;
-    list_t stalled; /* consumers waiting for room in the event lane */
+    list_t stalled;   /* consumers waiting for room in the event lane */
+    uint64_t emitted; /* events, so far */
+    uint64_t
+        handled; /* of them, those whose octets are in sockets, as far as these took them (COMMAND_TURN) */
     bool wake;
 };
 
@@ -482,9 +511,14 @@ struct engine {
     uint32_t work_left;   /* units that commands and timers may still cost in this step */
     list_t dirty_queues;
     list_t confirming;
-    list_t blocked;      /* connections told of the alarm */
-    list_t held;         /* channels whose publishes are held back */
-    timer_heap_t timers; /* queue.expiry */
+    list_t blocked;         /* connections told of the alarm */
+    list_t held;            /* channels whose publishes are held back */
+    timer_heap_t timers;    /* queue.expiry */
+    timer_heap_t sync_dues; /* sync_event_t */
+    list_t sync_freed;      /* sync_window_t that have room for who waits */
+    bool sync_recovered;    /* events of the log have been looked at */
+    list_t slow;            /* subscriber_t that publishers wait for */
+    list_t slow_over;       /* channels that waited for one that is gone */
 
     /* the log */
     journal_t *journal; /* NULL: nothing is kept */
@@ -563,8 +597,12 @@ void reply_ok_after(channel_t *ch, const command_t *cmd, record_no after);
 void channel_stop_waiting(channel_t *ch);
 /* `awaited` is over: parked commands, and consumers that waited for it, go on. */
 void channel_resume(channel_t *ch);
-/* The command waits, in front of all others, until the queue's first message can go out. */
-void channel_wait_for_queue(channel_t *ch, queue_t *q, command_t *cmd);
+/* The command waits, in front of all others, in a list of those that wait for the same. */
+void channel_wait_in(channel_t *ch, list_t *waiting, command_t *cmd);
+/* It waits there no more. */
+void channel_goes_on(channel_t *ch);
+/* The same for all of the list; one that has to wait again joins it behind them. */
+void channels_go_on(list_t *waiting);
 
 /* consumer.c */
 /* Takes it out of its queue and channel; its unacked deliveries stay. May remove an auto-delete queue. */
@@ -576,6 +614,8 @@ void consumers_wake(list_t *stalled);
 
 /* dispatch.c */
 void dispatch_run(engine_t *e);
+/* Gives the queue's consumers at once what they can take, no more than a slice. */
+void dispatch_now(queue_t *q);
 /* Takes the first ready message and books it as delivered on the channel. NULL if there is none.
  * The caller emits the event, which lends the message. */
 message_t *deliver_take(channel_t *ch, queue_t *q, consumer_t *consumer, bool no_ack, event_t *e);
@@ -612,6 +652,7 @@ command_handler_t on_exchange_declare, on_exchange_delete, on_exchange_bind, on_
 command_handler_t on_queue_declare, on_queue_bind, on_queue_unbind, on_queue_purge, on_queue_delete;
 command_handler_t on_qos, on_consume, on_cancel, on_publish, on_part, on_get;
 command_handler_t on_ack, on_nack, on_recover, on_confirm_select, on_tx;
+command_handler_t on_subscriber, on_subscribe, on_unsubscribe;
 
 /* arguments.c: NULL, or a refusal (cause set) for a new queue's arguments. Fills type. */
 refusal_t *queue_arguments_check(const command_t *cmd, vhost_t *v, queue_type_t *type);
@@ -619,9 +660,19 @@ refusal_t *queue_arguments_check(const command_t *cmd, vhost_t *v, queue_type_t 
 refusal_t *queue_arguments_compare(const command_t *cmd, const queue_t *q);
 
 /* Checks of properties on publish (publication.c): NULL, or why not. */
-refusal_t *publication_check(const channel_t *ch, const command_t *cmd, bytes_t properties);
+refusal_t *publication_check(const channel_t *ch, const command_t *cmd, const exchange_t *x,
+                             bytes_t properties);
 
-/* False (and refused) if a headers binding's x-match is not one RabbitMQ knows. */
+/* publish.c: the parts of a publish. Finds the queues of the message (e->route), which has these headers. */
+void publish_route(channel_t *ch, exchange_t *x, const message_t *m, bytes_t headers);
+/* Takes the message out of the command, with one reference for the caller. */
+message_t *publish_take(channel_t *ch, command_t *cmd, bytes_t headers);
+/* Puts it into these queues, in this step. Returns the record that says so; 0: none does. */
+record_no publish_place(engine_t *e, message_t *m, queue_t *const *queues, size_t count);
+/* What its confirm waits for, given that record. */
+record_no publish_safe_with(const engine_t *e, const message_t *m, record_no record);
+
+/* False (and refused) if a headers binding's x-match is not one RabbitMQ knows, or x-binding-type not one of ours. */
 bool binding_arguments_allowed(channel_t *ch, const command_t *cmd, const exchange_t *source);
 
 /* The queue a request names; "" is the last one declared on the channel. NULL: refused already. */

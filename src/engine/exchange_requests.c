@@ -33,6 +33,14 @@ static bytes_t bool_text(bool b)
     return b ? BYTES("true") : BYTES("false");
 }
 
+static bool sync_equivalent(channel_t *ch, const command_t *cmd, const exchange_t *x)
+{
+    refusal_t *why = sync_arguments_compare(cmd, x);
+    if (why)
+        channel_refuse_with(ch, why);
+    return why == NULL;
+}
+
 /* RabbitMQ compares in this order. */
 static bool exchange_equivalent(channel_t *ch, const command_t *cmd, const exchange_t *x,
                                 exchange_type_t type)
@@ -50,7 +58,7 @@ static bool exchange_equivalent(channel_t *ch, const command_t *cmd, const excha
     else if (x->internal != internal)
         refuse_inequivalent(ch, cmd, x, "internal", bool_text(internal), bool_text(x->internal));
     else
-        return true;
+        return sync_equivalent(ch, cmd, x);
     return false;
 }
 
@@ -88,6 +96,11 @@ static void declare(channel_t *ch, const command_t *cmd, exchange_type_t type)
     }
     if (!new_exchange_allowed(ch, cmd))
         return;
+    refusal_t *why = sync_arguments_check(cmd, v);
+    if (why) {
+        channel_refuse_with(ch, why);
+        return;
+    }
     record_t r = {
         .type = RECORD_EXCHANGE,
         .kind = (uint8_t)type,
@@ -139,7 +152,8 @@ void on_exchange_delete(channel_t *ch, command_t *cmd)
     if (x == NULL) {
         reply_ok_after(ch, cmd,
                        ch->connection->engine->definitions); /* deleting what is not there succeeds */
-    } else if ((cmd->flags & COMMAND_IF_UNUSED) && !list_empty(&x->out)) {
+    } else if ((cmd->flags & COMMAND_IF_UNUSED) &&
+               (!list_empty(&x->out) || x->subscriptions.entries.count > 0)) {
         channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED, EXCHANGE_FORMAT " in use",
                        NAMED_ARG(name, ch->connection->vhost));
     } else {
@@ -150,9 +164,27 @@ void on_exchange_delete(channel_t *ch, command_t *cmd)
 
 /* ---- bind, unbind ---- */
 
+static bool binding_type_allowed(channel_t *ch, const command_t *cmd)
+{
+    field_t type;
+    if (!table_find(cmd->request->arguments, BYTES("x-binding-type"), &type) ||
+        (type.tag == 'S' &&
+         (bytes_equal(type.octets, BYTES("prefix")) || bytes_equal(type.octets, BYTES("pattern")))))
+        return true;
+    char value[128];
+    field_text(&type, value, sizeof value);
+    channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED,
+                   "invalid arg 'x-binding-type' for a binding of " EXCHANGE_FORMAT
+                   ": '%s', expected prefix or pattern",
+                   NAMED_ARG(cmd->request->source, ch->connection->vhost), value);
+    return false;
+}
+
 bool binding_arguments_allowed(channel_t *ch, const command_t *cmd, const exchange_t *source)
 {
     field_t mode;
+    if (!binding_type_allowed(ch, cmd))
+        return false;
     if (source->type != EXCHANGE_HEADERS || !table_find(cmd->request->arguments, BYTES("x-match"), &mode))
         return true;
     char value[128];

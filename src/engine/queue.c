@@ -30,6 +30,7 @@ static queue_t *queue_new(vhost_t *v)
     list_init(&q->stated.link);
     list_init(&q->settling);
     list_init(&q->getters);
+    list_init(&q->owed);
     list_init(&q->chilling);
     list_init(&q->reading.link);
     job_init(&q->cleaning);
@@ -82,6 +83,7 @@ static void queue_free(queue_t *q)
     mem_free(q->left_out);
     list_remove(&q->dirty);
     list_remove(&q->owned);
+    subscriber_free(&q->subscriber);
     fifo_deinit(&q->fifo);
     mem_free((void *)q->name.data);
     mem_free((void *)q->arguments.data);
@@ -104,6 +106,8 @@ void queue_mark(queue_t *q)
 void queue_append(queue_t *q, message_t *m, bool stored)
 {
     message_ref(m);
+    if (q->subscriber)
+        q->subscriber->bytes += message_bytes(m);
     uint64_t position = fifo_append(&q->fifo, m, stored);
     if (stored) {
         q->stored++;
@@ -119,6 +123,8 @@ void queue_let_go(queue_t *q, const fifo_item_t *item)
         q->stored--;
         live_drop(&e->live, item->record);
     }
+    if (q->subscriber)
+        q->subscriber->bytes -= message_bytes(item->message);
     if (item->message)
         message_unref(e, item->message);
 }
@@ -167,6 +173,7 @@ uint64_t queue_purge(queue_t *q)
     record_purge(q);
     queue_forget_left_out(q);
     uint64_t purged = fifo_purge(&q->fifo);
+    sync_queue_purged(q);
     if (purged > 0 && !job_running(&q->cleaning)) {
         q->holds++; /* the sweeping job's */
         job_start(q->vhost->engine, &q->cleaning, sweep_step, NULL, NULL);
@@ -201,7 +208,7 @@ static uint32_t drain_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
     return budget - left;
 }
 
-/* Consumers, then bindings; at the end the content goes on by itself. */
+/* Consumers, then bindings and prefixes; at the end the content goes on by itself. */
 static uint32_t removal_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
 {
     queue_t *q = LIST_OF(job, queue_t, cleaning);
@@ -211,7 +218,10 @@ static uint32_t removal_step(engine_t *e, job_t *job, uint32_t budget, bool *don
         cancel_by_removal(LIST_OF(node, consumer_t, in_queue));
     for (; used < budget && (node = list_first(&q->bindings)); used++)
         binding_remove(LIST_OF(node, binding_t, in_destination));
-    *done = list_empty(&q->consumers) && list_empty(&q->bindings);
+    while (used < budget && q->subscriber && subscriber_drop_prefix(q->subscriber))
+        used++;
+    *done = list_empty(&q->consumers) && list_empty(&q->bindings) &&
+            (q->subscriber == NULL || q->subscriber->prefixes.count == 0);
     if (!*done)
         return used;
     if (q->owner)
@@ -230,6 +240,9 @@ static void forget_in_log(queue_t *q)
         hash_remove(&e->queues_by_id, &q->by_id);
         (void)records_define(e, &(record_t){.type = RECORD_QUEUE_GONE, .queue = q->id});
     }
+    sync_queue_gone(q);
+    if (q->subscriber)
+        subscriber_leave(q->subscriber);
     list_remove(&q->settling);
     list_remove(&q->stated.link);
     list_remove(&q->chilling);
