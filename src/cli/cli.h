@@ -40,6 +40,14 @@ int cli_take_value(int argc, char **argv, int *i, const char *name, const char *
 /* The name among `count` that is most like `wanted`, or NULL if none is near. */
 const char *cli_nearest(const char *wanted, const char *const *names, size_t count);
 
+/* ---- file.c ---- */
+
+/* Reads a whole file; 0, or -1 with the reason. `out` is to be forgotten in any case. */
+int cli_read_file(const char *file, buffer_t *out, error_t *err);
+
+/* Frees it; what may be a secret is not left behind in memory. */
+void cli_forget(buffer_t *text);
+
 /* ---- http.c ---- */
 
 typedef struct http_target http_target_t;

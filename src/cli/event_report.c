@@ -2,9 +2,9 @@
  *
  * event_report.c: what became of an event:
  *
- *     orders.new: ok, 2 of 2 handlers (seq 42, view 2), 3 ms
- *       billing   ok       1 attempt   "17"
- *       mail      ok       2 attempts  ""
+ *     orders.new: failed, 1 ok of 2, 1 failed (seq 42, view 2), 12 ms
+ *       billing  ok       1 attempt       11 ms  "17"
+ *       mail     failed   3 attempts       2 ms  "no such address"
  */
 #include "cli/event.h"
 
@@ -62,15 +62,22 @@ int event_report_code(const json_t *report)
 static void print_totals(const json_t *r, uint64_t ms)
 {
     static const char *const others[] = {"failed", "pending", "gone"};
+    long long all = number_of(r, "ok");
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        all += number_of(r, others[i]);
     print_text(bytes_string(text_of(r, "topic")));
     printf(": %s", text_of(r, "status"));
-    if (event_report_code(r) == CLI_DONE && number_of(r, "view") == 0)
+    if (all == 0)
         printf(", no handler is there");
     else
-        printf(", %lld ok of %zu", number_of(r, "ok"), json_array_size(json_object_get(r, "handlers")));
+        printf(", %lld ok of %lld", number_of(r, "ok"), all);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (number_of(r, others[i]) > 0)
             printf(", %lld %s", number_of(r, others[i]), others[i]);
+    if (json_object_get(r, "error")) {
+        printf(": ");
+        print_text(bytes_string(text_of(r, "error")));
+    }
     printf(" (seq %lld, view %lld), %" PRIu64 " ms\n", number_of(r, "seq"), number_of(r, "view"), ms);
 }
 
@@ -102,7 +109,7 @@ static void print_handler(const json_t *h, int width)
     printf("%*s  %-7s", width + used - 2 - (int)strlen(name), "", text_of(h, "status"));
     printf("  %lld attempt%s", attempts, attempts == 1 ? " " : "s");
     if (json_object_get(h, "ms"))
-        printf("  %lld ms", number_of(h, "ms"));
+        printf("  %5lld ms", number_of(h, "ms"));
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         print_value(h, values[i]);
     if (json_is_true(json_object_get(h, "truncated")))

@@ -65,8 +65,8 @@ static int tell(const bus_options_t *o, const bus_counts_t *c)
                             "%" PRIu64 " of %" PRIu64 " message%s refused by the broker (basic.nack)",
                             c->refused, c->published, s);
     if (c->returned > 0 && o->mandatory)
-        return cli_complain(CLI_FAILED, "%" PRIu64 " of %" PRIu64 " message%s wanted by no queue",
-                            c->returned, c->published, s);
+        return cli_complain(CLI_FAILED, "%" PRIu64 " of %" PRIu64 " message%s came back", c->returned,
+                            c->published, s);
     printf("published %" PRIu64 " message%s\n", c->published, s);
     return CLI_DONE;
 }

@@ -202,25 +202,12 @@ static bus_code_t send_message(wire_t *w, bytes_t exchange, bytes_t key, const a
     return status == AMQP_STATUS_OK ? BUS_OK : amqp_lost(status, "connection lost", err);
 }
 
-static void set_sync_header(amqp_table_entry_t *header, const char *sync)
-{
-    uint64_t number;
-    header->key = from_text("x-sync");
-    if (text_parse_u64(bytes_string(sync), &number)) {
-        header->value.kind = AMQP_FIELD_KIND_I64;
-        header->value.value.i64 = (int64_t)number;
-    } else {
-        header->value.kind = AMQP_FIELD_KIND_UTF8;
-        header->value.value.bytes = from_text(sync);
-    }
-}
-
 /* What makes an event of a message: who is told what became of it, and how long that may take. */
 static bus_code_t send_event(wire_t *w, bytes_t topic, bytes_t body, amqp_basic_properties_t *p, error_t *err)
 {
     const bus_options_t *o = w->options;
     char expiration[24];
-    amqp_table_entry_t header;
+    amqp_table_entry_t header = {.key = from_text("x-sync")};
     p->_flags |= AMQP_BASIC_REPLY_TO_FLAG | AMQP_BASIC_CORRELATION_ID_FLAG;
     p->reply_to = w->queue;
     p->correlation_id = from_text("1");
@@ -234,7 +221,8 @@ static bus_code_t send_event(wire_t *w, bytes_t topic, bytes_t body, amqp_basic_
         p->expiration = from_text(expiration);
     }
     if (o->sync) {
-        set_sync_header(&header, o->sync);
+        header.value.kind = AMQP_FIELD_KIND_UTF8;
+        header.value.value.bytes = from_text(o->sync);
         p->_flags |= AMQP_BASIC_HEADERS_FLAG;
         p->headers = (amqp_table_t){.num_entries = 1, .entries = &header};
     }

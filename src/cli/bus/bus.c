@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "cli/bus/wire.h"
+#include "os/os.h"
 
 #define REOPEN_LEAST_MS 200
 #define REOPEN_MOST_MS  5000
@@ -50,11 +51,38 @@ static int parse_tcp(const char *text, wire_address_t *out, error_t *err)
     return code;
 }
 
+static int read_keys(const char *file, zmtp_key_pair_t *out, error_t *err)
+{
+    buffer_t text;
+    error_t why;
+    int code = cli_read_file(file, &text, &why);
+    if (code != 0)
+        error_set(err, "--key %s", why.text);
+    else if ((code = zmtp_key_pair_parse(buffer_bytes(&text), out, &why)) != 0)
+        error_set(err, "--key %s: %s", file, why.text);
+    cli_forget(&text);
+    return code;
+}
+
+static int take_keys(const bus_options_t *o, wire_address_t *out, error_t *err)
+{
+    random_source_t random = os_random();
+    out->curve = o->server_key != NULL;
+    if (!out->curve)
+        return 0;
+    if (!zmtp_key_parse(bytes_string(o->server_key), out->server_key))
+        return error_set(err, "--server-key: expected a public key, 40 characters of Z85");
+    if (o->key)
+        return read_keys(o->key, &out->keys, err);
+    zmtp_key_pair_make(&random, &out->keys);
+    return 0;
+}
+
 static int choose(bus_t *b, const bus_options_t *o, error_t *err)
 {
     b->calls = bus_is_amqp(o) ? &wire_amqp : &wire_zmtp;
     if (!bus_is_amqp(o))
-        return parse_tcp(o->url, &b->address, err);
+        return parse_tcp(o->url, &b->address, err) == 0 ? take_keys(o, &b->address, err) : -1;
     if (strncmp(o->url, "amqp", 4) == 0)
         return url_parse_amqp(o->url, &b->address.amqp, err);
     return error_set(err, "--url is neither amqp://USER:PASSWORD@HOST:PORT/VHOST nor tcp://HOST:PORT");
@@ -77,6 +105,7 @@ void bus_free(bus_t **bp)
         return;
     if (b->wire)
         b->calls->destroy(b->wire);
+    zmtp_key_pair_wipe(&b->address.keys);
     url_amqp_free(&b->address.amqp);
     mem_free(b->address.endpoint), mem_free(b->address.user), mem_free(b->address.password);
     mem_free(b);

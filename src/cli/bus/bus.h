@@ -43,7 +43,8 @@ typedef struct bus_options {
     const char *sync;
     const char *group;
     const char *fail;
-    const char *server_key, *secret_key; /* CURVE: Z85; the broker's, and ours */
+    const char *server_key; /* CURVE: the broker's, as Z85 */
+    const char *key;        /* and the file with our own key pair */
     bus_list_t patterns;
     bus_list_t words; /* what is no option: topics, prefixes, bodies */
     char **command;   /* what stands behind --; ends with NULL. NULL: nothing */
@@ -68,7 +69,7 @@ bool bus_is_amqp(const bus_options_t *o);
     "asks\n"                                                                                                 \
     "                     who you are\n"                                                                     \
     "  --server-key KEY   the public key of a ZMTP port with CURVE\n"                                        \
-    "  --secret-key KEY   your own for it, if it knows its clients\n"                                        \
+    "  --key FILE         your own key pair for it (chaski curve make), if it knows its clients\n"           \
     "  --exchange NAME    (amq.events); AMQP only: a ZMTP port has its own\n"
 
 /* ---- message.c: what came ---- */

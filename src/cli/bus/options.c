@@ -15,6 +15,8 @@ enum {
     HANDLE = 1 << BUS_HANDLE
 };
 enum { EVERY_ROLE = PUBLISH | SUBSCRIBE | ASK | HANDLE };
+#define NAME_BYTES_MOST 255
+
 enum { AMQP = 1, ZMTP = 2, BOTH = AMQP | ZMTP };
 
 typedef struct option {
@@ -30,7 +32,7 @@ static const option_t options[] = {
     {"--url", TEXT, EVERY_ROLE, BOTH, AT(url)},
     {"--exchange", TEXT, EVERY_ROLE, AMQP, AT(exchange)},
     {"--server-key", TEXT, EVERY_ROLE, ZMTP, AT(server_key)},
-    {"--secret-key", TEXT, EVERY_ROLE, ZMTP, AT(secret_key)},
+    {"--key", TEXT, EVERY_ROLE, ZMTP, AT(key)},
     {"--timeout", SPAN, PUBLISH | SUBSCRIBE | ASK, BOTH, AT(timeout_ms)},
     {"--count", NUMBER, PUBLISH | SUBSCRIBE | HANDLE, BOTH, AT(count)},
     {"--json", FLAG, SUBSCRIBE | ASK | HANDLE, BOTH, AT(json)},
@@ -180,7 +182,7 @@ static const char *what_is_wrong_with_sync(const char *sync)
     for (size_t i = 0; i < sizeof policies / sizeof *policies; i++)
         if (strcmp(sync, policies[i]) == 0)
             return NULL;
-    return text_parse_u64(bytes_string(sync), &number) && number > 0 && number <= UINT32_MAX
+    return text_parse_u64(bytes_string(sync), &number) && number > 0 && number < UINT32_MAX
                ? NULL
                : "expected all, quorum, one, none, or how many handlers";
 }
@@ -196,6 +198,18 @@ static int check_words(const bus_options_t *o)
             CLI_WRONG_USE, "%s: '%s' is one word too many%s", verbs[o->role], o->words.items[most],
             o->role == BUS_HANDLE ? "; a command stands behind --" : "; quote a body with spaces");
     return CLI_DONE;
+}
+
+/* AMQP has them as short strings; a body, the second word of who publishes, may be longer. */
+static const char *longest_name(const bus_options_t *o)
+{
+    size_t names = o->role == BUS_PUBLISH || o->role == BUS_ASK ? 1 : o->words.count;
+    const char *longest = o->group && strlen(o->group) > strlen(o->exchange) ? o->group : o->exchange;
+    for (size_t i = 0; i < names; i++)
+        longest = strlen(o->words.items[i]) > strlen(longest) ? o->words.items[i] : longest;
+    for (size_t i = 0; i < o->patterns.count; i++)
+        longest = strlen(o->patterns.items[i]) > strlen(longest) ? o->patterns.items[i] : longest;
+    return longest;
 }
 
 static const char *what_does_not_fit(const bus_options_t *o)
@@ -218,8 +232,10 @@ static const char *what_does_not_fit(const bus_options_t *o)
         return "--fail: expected a reason";
     if (o->echo && o->fail)
         return "--fail: --echo says that it goes well";
-    if (o->secret_key && !o->server_key)
-        return "--secret-key needs --server-key";
+    if (bus_is_amqp(o) && strlen(longest_name(o)) > NAME_BYTES_MOST)
+        return "a topic or name of more than 255 octets cannot be said in AMQP";
+    if (o->key && !o->server_key)
+        return "--key needs --server-key";
     return NULL;
 }
 

@@ -5,14 +5,18 @@
 
 #include "cli/bus/bus.h"
 #include "cli/url.h"
+#include "zmtp/keys.h"
 
 typedef struct wire wire_t;
 
 /* Where the broker is; which of them counts is the wire's choice. */
 typedef struct wire_address {
     url_amqp_t amqp;
-    char *endpoint; /* tcp://HOST:PORT */
-    char *user, *password;
+    char *endpoint;        /* tcp://HOST:PORT */
+    char *user, *password; /* of PLAIN; user "": nobody is asked for */
+    bool curve;
+    uint8_t server_key[ZMTP_CURVE_KEY_BYTES];
+    zmtp_key_pair_t keys; /* ours: given, or made for this time: some ports want to be private only */
 } wire_address_t;
 
 typedef struct wire_calls {
