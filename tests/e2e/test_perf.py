@@ -395,7 +395,7 @@ def refused(*args):
     ("--time x", "--time x: expected seconds"), ("--time -1", "--time -1: expected seconds"),
     ("--warmup nan", "--warmup nan: expected seconds"), ("--time 1s", "--time 1s: "), ("--time=", "--time : "),
     ("--type ring", "--type ring: expected default, direct, fanout, topic or headers"),
-    ("--url amqps://localhost", "--url: perf does not speak TLS; use amqp://"),
+    ("--url amqps://localhost", "--url: chaski does not speak TLS; use amqp://"),
     ("--url http://u:secret@localhost", "--url is no amqp://USER:PASSWORD@HOST:PORT/VHOST\n"),
     ("--url nonsense", "--url is no amqp://"), ("--url amqp://localhost:99999", "--url is no amqp://"),
     ("--fill --drain", "--drain: only one of --fill, --drain, --idle, --churn and --declare"),

@@ -52,7 +52,7 @@ def machine(tmp_path):
 
 
 BUILD = ["gcc", "make", "pkg-config", "libxxhash-dev", "libjemalloc-dev", "libevent-dev", "libjansson-dev", "libcurl4-openssl-dev",
-         "libsodium-dev", "libc6-dev"]
+         "librabbitmq-dev", "libzmq3-dev", "libsodium-dev", "libc6-dev"]
 
 
 def test_nothing_is_installed_where_nothing_is_missing(machine):
