@@ -111,6 +111,7 @@ typedef void answer_t(const view_t *v, reply_t *r);
 
 answer_t answer_overview;             /* overview.c */
 answer_t answer_queues, answer_queue; /* queues.c: /api/queues…, /api/queues/VHOST/NAME */
+answer_t answer_events;               /* events.c: /api/events/VHOST/EXCHANGE */
 answer_t answer_metrics;              /* metrics.c */
 
 /* ---- page.c: one page of a list ---- */
@@ -162,7 +163,7 @@ bool api_accept(admin_t *a, admin_kind_t kind, exchange_t *x, query_type_t *quer
 
 /* ---- ask.c ---- */
 
-#define QUERY_TYPES 2
+#define QUERY_TYPES 3
 
 /* Who waits for an answer of one type. Those who came after the question was asked wait for the next: what they did
  * before they asked must be in it. */

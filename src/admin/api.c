@@ -20,6 +20,7 @@ static const struct route {
     {ADMIN_API, {"api", "queues"}, QUERY_QUEUES, answer_queues},
     {ADMIN_API, {"api", "queues", "*"}, QUERY_QUEUES, answer_queues},
     {ADMIN_API, {"api", "queues", "*", "*"}, QUERY_QUEUES, answer_queue},
+    {ADMIN_API, {"api", "events", "*", "*"}, QUERY_EVENTS, answer_events},
     {ADMIN_METRICS, {"metrics"}, QUERY_OVERVIEW, answer_metrics},
 };
 

@@ -55,6 +55,14 @@
       "1 if the node's memory alarm is in effect: publishers are held back")                                 \
     X(chaski_exchanges, GAUGE, NONE, true, c->exchanges, "Exchanges")                                        \
     X(chaski_bindings, GAUGE, NONE, true, c->bindings, "Bindings")                                           \
+    X(chaski_events_open, GAUGE, NONE, true, c->events_open, "Synchronous events whose publishers wait")     \
+    X(chaski_events_ok_total, COUNTER, NONE, true, c->events_ok, "Synchronous events handled as asked for")  \
+    X(chaski_events_failed_total, COUNTER, NONE, true, c->events_failed,                                     \
+      "Synchronous events that too many handlers failed")                                                    \
+    X(chaski_events_timeout_total, COUNTER, NONE, true, c->events_timeout,                                   \
+      "Synchronous events whose time was up")                                                                \
+    X(chaski_events_none_total, COUNTER, NONE, true, c->events_none,                                         \
+      "Synchronous events that had no handler")                                                              \
     X(chaski_message_memory_bytes, GAUGE, NONE, true, c->memory_bytes, "Memory of messages")                 \
     X(chaski_messages_damaged, GAUGE, NONE, true, c->messages_damaged,                                       \
       "Messages left out because what the disk gave back is not what was written")                           \

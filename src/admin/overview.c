@@ -95,6 +95,13 @@ static json_t *alarms(const engine_counts_t *c)
     return out;
 }
 
+static json_t *events(const engine_counts_t *c)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "open", number(c->events_open), "ok", number(c->events_ok),
+                     "failed", number(c->events_failed), "timeout", number(c->events_timeout), "none",
+                     number(c->events_none));
+}
+
 static json_t *own(const view_t *v)
 {
     const engine_counts_t *c = &v->query->counts;
@@ -103,6 +110,7 @@ static json_t *own(const view_t *v)
     json_object_set_new(out, "longest_step_us", number(v->longest_step_us));
     json_object_set_new(out, "alarms", alarms(c));
     json_object_set_new(out, "bindings", number(c->bindings));
+    json_object_set_new(out, "events", events(c));
     json_object_set_new(out, "damaged", number(c->messages_damaged));
     json_object_set_new(out, "message_bytes", number(c->memory_bytes));
     json_object_set_new(out, "message_bytes_high", number(c->memory_high_bytes));

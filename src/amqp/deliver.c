@@ -13,6 +13,8 @@
 
 #include "amqp/session_internal.h"
 #include "base/alloc.h"
+#include "base/properties.h"
+#include "base/table.h"
 
 /* Upper bound of a deliver, get-ok or return frame: three short strings and some numbers. */
 #define METHOD_FRAME_MOST_BYTES (AMQP_FRAME_OVERHEAD + 4 + 3 * 256 + 32)
@@ -143,13 +145,44 @@ static void body_follows(amqp_session_t *s, uint16_t channel, uint64_t body_byte
     ch->sending_delivered = delivered;
 }
 
+/* ---- events ---- */
+
+/* What a handler is told of an event stands in headers; who must answer is told where. */
+static bytes_t event_properties(amqp_session_t *s, const event_t *e)
+{
+    const message_t *m = e->message;
+    bytes_t properties = message_properties(m);
+    buffer_t *headers = &s->io->headers, *with = &s->io->properties;
+    char correlation[EVENT_CORRELATION_MOST_BYTES];
+    buffer_clear(headers);
+    write_bytes(headers, properties_headers(properties));
+    table_put_long(headers, "x-seq", (int64_t)m->seq);
+    table_put_long(headers, "x-view", (int64_t)m->view);
+    if (e->flags & EVENT_ASKS)
+        table_put_long(headers, "x-delivery-count", (int64_t)e->consumer_count);
+    buffer_clear(with);
+    properties_write_headers(with, properties, buffer_bytes(headers));
+    if (!(e->flags & EVENT_ASKS))
+        return buffer_bytes(with);
+    size_t len = event_correlation(e, correlation);
+    buffer_clear(headers);
+    properties_write_reply(headers, buffer_bytes(with), EVENT_REPLY_TO, bytes_make(correlation, len));
+    return buffer_bytes(headers);
+}
+
+static bytes_t properties_of(amqp_session_t *s, const event_t *e)
+{
+    return e->message->seq > 0 && e->type != EVENT_RETURN ? event_properties(s, e)
+                                                          : message_properties(e->message);
+}
+
 static void send_content(amqp_session_t *s, const event_t *e, amqp_method_id id, const void *method)
 {
     const message_t *m = e->message;
     output_t *o = s->transport->output;
     uint64_t begin = output_written(o), body_bytes = message_body_bytes(m);
     bool delivered = id == AMQP_basic_deliver, in_parts = m->part_count > 0;
-    bytes_t properties = message_properties(m), body = in_parts ? BYTES("") : message_body(m);
+    bytes_t properties = properties_of(s, e), body = in_parts ? BYTES("") : message_body(m);
     size_t room = METHOD_FRAME_MOST_BYTES + HEADER_FRAME_BYTES + properties.len + copy_bytes(s, body);
 
     buffer_t b = buffer_over(output_reserve(o, room), room);
@@ -197,7 +230,7 @@ static void send_small(amqp_session_t *s, const event_t *e, const amqp_basic_del
 {
     output_t *o = s->transport->output;
     uint64_t begin = output_written(o);
-    bytes_t properties = message_properties(e->message), body = message_body(e->message);
+    bytes_t properties = properties_of(s, e), body = message_body(e->message);
     size_t room =
         METHOD_FRAME_MOST_BYTES + HEADER_FRAME_BYTES + properties.len + AMQP_FRAME_OVERHEAD + body.len;
     buffer_t b = buffer_over(output_reserve(o, room), room);

@@ -52,6 +52,8 @@ void amqp_io_free(amqp_io_t **io)
         return;
     assert((*io)->sessions_count == 0);
     buffer_free(&(*io)->scratch);
+    buffer_free(&(*io)->headers);
+    buffer_free(&(*io)->properties);
     buffer_free(&(*io)->server_properties);
     mem_free(*io);
     *io = NULL;

@@ -38,9 +38,10 @@ struct amqp_io {
     port_t *port;
     size_t room_wanted; /* commands that must fit before a frame is parsed */
     size_t sessions_count;
-    list_t stalled;             /* sessions that wait for room in the port */
-    buffer_t scratch;           /* one frame being written */
-    buffer_t server_properties; /* content of the table in connection.start */
+    list_t stalled;               /* sessions that wait for room in the port */
+    buffer_t scratch;             /* one frame being written */
+    buffer_t headers, properties; /* of an event being written */
+    buffer_t server_properties;   /* content of the table in connection.start */
 };
 
 /* The life of a connection; names and order of states are in session.c. */

@@ -44,10 +44,9 @@ bool text_parse_u64(bytes_t b, uint64_t *out)
     return true;
 }
 
-void text_base64url(bytes_t in, char *out, size_t out_bytes)
+/* Returns the place behind the last character. */
+static char *base64(bytes_t in, char *out, const char *alphabet)
 {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    assert(out_bytes >= (4 * in.len + 2) / 3 + 1);
     uint32_t bits = 0;
     unsigned held = 0; /* bits of `bits` not yet written */
     for (size_t i = 0; i < in.len; i++) {
@@ -57,7 +56,47 @@ void text_base64url(bytes_t in, char *out, size_t out_bytes)
     }
     if (held > 0)
         *out++ = alphabet[bits << (6 - held) & 63];
-    *out = '\0';
+    return out;
+}
+
+void text_base64url(bytes_t in, char *out, size_t out_bytes)
+{
+    assert(out_bytes >= (4 * in.len + 2) / 3 + 1);
+    *base64(in, out, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") = '\0';
+}
+
+void write_base64(buffer_t *b, bytes_t in)
+{
+    size_t bytes = (in.len + 2) / 3 * 4;
+    if (!buffer_reserve(b, bytes))
+        return;
+    char *begin = (char *)b->data + b->len;
+    char *end = base64(in, begin, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+    while (end < begin + bytes)
+        *end++ = '=';
+    b->len += bytes;
+}
+
+void write_json_string(buffer_t *b, bytes_t text)
+{
+    static const char digits[] = "0123456789abcdef";
+    write_u8(b, '"');
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        if (c == '"' || c == '\\') {
+            write_u8(b, '\\');
+            write_u8(b, c);
+        } else if (c == '\n') {
+            write_bytes(b, BYTES("\\n"));
+        } else if (c < 0x20 || c == 0x7f) {
+            write_bytes(b, BYTES("\\u00"));
+            write_u8(b, (uint8_t)digits[c >> 4]);
+            write_u8(b, (uint8_t)digits[c & 15]);
+        } else {
+            write_u8(b, c);
+        }
+    }
+    write_u8(b, '"');
 }
 
 size_t text_distance(const char *a, const char *b)

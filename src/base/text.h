@@ -30,3 +30,9 @@ size_t text_distance(const char *a, const char *b);
 /* Fills `out` with the URL-safe base64 of `in`, without padding, NUL-terminated.
  * `out_bytes` ≥ (4 * in.len + 2) / 3 + 1. */
 void text_base64url(bytes_t in, char *out, size_t out_bytes);
+
+/* Appends the base64 of RFC 4648 §4, with padding. */
+void write_base64(buffer_t *b, bytes_t in);
+
+/* Appends a JSON string; `text` must be UTF-8. */
+void write_json_string(buffer_t *b, bytes_t text);

@@ -62,6 +62,9 @@ static void frame(void *context, const char *file, uint64_t offset, uint64_t byt
     X("position", r->position)                                                                               \
     X("mark", r->mark)                                                                                       \
     X("message", r->message)                                                                                 \
+    X("seq", r->seq)                                                                                         \
+    X("view", r->view)                                                                                       \
+    X("need", r->need)                                                                                       \
     X("time_ms", r->time_ms)                                                                                 \
     X("properties_bytes", r->properties_bytes)                                                               \
     X("arguments_bytes", r->arguments.len)                                                                   \

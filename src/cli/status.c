@@ -143,6 +143,9 @@ static void print_people(const json_t *o, const json_t *damaged)
            number(o, "queue_totals.messages_ready"), number(o, "queue_totals.messages_unacknowledged"));
     if (!json_object_get(o, "chaski"))
         return; /* it is another broker */
+    printf("events:       %.0f open; %.0f ok, %.0f failed, %.0f timed out, %.0f without a handler\n",
+           number(o, "chaski.events.open"), number(o, "chaski.events.ok"), number(o, "chaski.events.failed"),
+           number(o, "chaski.events.timeout"), number(o, "chaski.events.none"));
     print_store(o);
     print_memory(o);
     print_alarms(o);

@@ -96,7 +96,17 @@ static binding_t *binding_new(exchange_t *source, queue_t *queue, exchange_t *ex
     list_init(&b->in_destination);
     list_init(&b->in_index);
     list_init(&b->stated.link);
+    field_t sync;
+    b->observes = table_find(b->arguments, BYTES("x-sync"), &sync) && sync.tag == 'S' &&
+                  bytes_equal(sync.octets, BYTES("never"));
     return b;
+}
+
+/* A group comes, or goes, by its binding. */
+static void note_view(const binding_t *b)
+{
+    if (b->source->sequencer && b->queue && b->queue->members > 0)
+        sync_view_rises(b->source->sequencer);
 }
 
 binding_t *binding_add(exchange_t *source, queue_t *queue, exchange_t *exchange, bytes_t key,
@@ -122,6 +132,7 @@ binding_t *binding_add(exchange_t *source, queue_t *queue, exchange_t *exchange,
         exchange->holds++;
     e->counts.bindings++;
     e->topology++;
+    note_view(b);
     if (old) /* of a deleted thing of that name, not swept yet; only now, as an auto-delete source goes with
                 it */
         binding_remove(old);
@@ -175,6 +186,7 @@ void binding_remove(binding_t *b)
     list_remove(&b->in_destination);
     list_remove(&b->stated.link);
     unindex_binding(source, b);
+    note_view(b);
     source->vhost->engine->counts.bindings--;
     source->vhost->engine->topology++;
     mem_free(b);

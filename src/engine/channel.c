@@ -22,11 +22,12 @@ static channel_t *channel_new(connection_t *c, uint16_t number)
     hash_init(&ch->consumers, tag_of);
     list_init(&ch->stalled);
     list_init(&ch->confirming);
+    list_init(&ch->asking);
     list_init(&ch->held_link);
     job_init(&ch->resume);
     job_init(&ch->settling);
     job_init(&ch->pause);
-    list_init(&ch->getting_link);
+    list_init(&ch->waiting_link);
     hash_insert(&c->channels, &ch->node);
     c->engine->counts.channels++;
     return ch;
@@ -381,20 +382,23 @@ void reply_ok_after(channel_t *ch, const command_t *cmd, record_no after)
         reply_after(ch, &(event_t){.type = EVENT_OK, .cause = cmd->cause}, after);
 }
 
-void channel_wait_for_queue(channel_t *ch, queue_t *q, command_t *cmd)
+void channel_wait_in(channel_t *ch, list_t *waiting, command_t *cmd)
 {
+    connection_t *c = ch->connection;
     assert(ch->awaited == NULL);
     ch->awaited = &ch->pause;
-    list_append(&q->getters, &ch->getting_link);
+    list_append(waiting, &ch->waiting_link);
     command_queue_push_front(&ch->parked, cmd);
-    cmd->request = NULL; /* it is the parked one's */
-    ch->connection->parked_count++;
+    c->parked_count++;
+    c->held_bytes += held_bytes_of(cmd);
+    cmd->message = NULL; /* or whatever it owns: it is the parked one's */
+    connection_check_reading(c);
 }
 
 void channel_stop_waiting(channel_t *ch)
 {
     wait_cancel(ch->connection->engine, &ch->sync_wait);
-    list_remove(&ch->getting_link);
+    list_remove(&ch->waiting_link);
     stream_drop(ch);
     if (ch->awaited == NULL)
         return;

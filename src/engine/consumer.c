@@ -33,6 +33,8 @@ static void consumer_start(consumer_t *c)
     q->consumed_exclusively = c->exclusive;
     q->holds++;
     q->vhost->engine->counts.consumers++;
+    if (!c->no_ack && q->members++ == 0)
+        sync_view_changed(q);
     queue_touch(q);
     consumer_wake(c);
 }
@@ -56,6 +58,8 @@ void consumer_cancel(consumer_t *c)
     q->consumer_count--;
     q->consumed_exclusively = false; /* an exclusive one was the only one */
     q->vhost->engine->counts.consumers--;
+    if (!c->no_ack && --q->members == 0)
+        sync_view_changed(q);
     queue_touch(q);
     if (q->consumer_count == 0 && q->auto_delete && !q->deleted)
         queue_remove(q, NULL, NULL);

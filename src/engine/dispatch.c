@@ -33,6 +33,8 @@ message_t *deliver_take(channel_t *ch, queue_t *q, consumer_t *consumer, bool no
     ev->flags = item.redelivered || position < q->redelivered_below ? EVENT_REDELIVERED : 0;
     message_ref(m); /* the loan's */
     note_taken(q, &item);
+    if (!list_empty(&q->owed))
+        sync_delivered(q, position, ch, no_ack, ev);
     if (no_ack) {
         if (item.record > 0)
             settled_note(q, position, RECORD_AUTO_ACKED);

@@ -41,6 +41,8 @@ engine_t *engine_new(const engine_options_t *options)
     list_init(&e->blocked);
     list_init(&e->held);
     heap_init(&e->timers);
+    heap_init(&e->sync_dues);
+    list_init(&e->sync_freed);
     heap_init(&e->waits);
     list_init(&e->readers);
     list_init(&e->settling);
@@ -100,6 +102,7 @@ void engine_free(engine_t **ep)
     remove_queues(e);
     remove_exchanges(e);
     finish_jobs(e);
+    sync_deinit(e);
     assert(e->memory_bytes == 0);
     vhost_free(&e->vhost);
     fifo_pages_deinit(&e->pages);
@@ -197,6 +200,7 @@ static void run_timers(engine_t *e)
     heap_timer_t *t;
     for (uint32_t n = 0; n < e->options.slice && (t = heap_pop_due(&e->timers, e->now_ms)); n++)
         queue_remove(HEAP_OF(t, queue_t, expiry), NULL, NULL);
+    sync_run_timers(e);
 }
 
 /* True if this port has something to do at once. */
@@ -224,18 +228,22 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
      * with consumers waiting for it. */
     e->work_left = list_empty(&e->dirty_queues) ? e->options.slice * 4 : e->options.slice;
     bool more = records_take(e);
+    if (!e->sync_recovered)
+        sync_recovered(e);
     for (size_t i = 0; i < e->port_count; i++)
         take_commands(e, &e->ports[(e->next_port + i) % e->port_count]);
     e->next_port = e->port_count > 0 ? (e->next_port + 1) % e->port_count : 0;
     run_timers(e);
     jobs_run(e);
+    sync_run(e);
     dispatch_run(e);
     confirms_run(e);
     flow_check(e);
     more |= cold_run(e);
     statements_run(e);
     records_give(e);
-    more |= !list_empty(&e->jobs) || !list_empty(&e->dirty_queues) || e->stated.running;
+    more |= !list_empty(&e->sync_freed) || !list_empty(&e->jobs) || !list_empty(&e->dirty_queues) ||
+            e->stated.running;
     for (size_t i = 0; i < e->port_count; i++)
         more |= port_finish(e, &e->ports[i]);
     return more;
@@ -255,8 +263,9 @@ bool engine_port_wants_wake(engine_t *e, const port_t *port)
 
 uint64_t engine_deadline_ms(const engine_t *e)
 {
-    const heap_timer_t *t = heap_first(&e->timers);
-    return t ? t->deadline_ms : UINT64_MAX;
+    const heap_timer_t *t = heap_first(&e->timers), *due = heap_first(&e->sync_dues);
+    uint64_t at = t ? t->deadline_ms : UINT64_MAX;
+    return due && due->deadline_ms < at ? due->deadline_ms : at;
 }
 
 void counts_add_queue(engine_counts_t *counts, const queue_t *q)

@@ -30,6 +30,7 @@
 #include "engine/durable/live.h"
 #include "engine/engine.h"
 #include "engine/fifo.h"
+#include "engine/sync/sync.h"
 #include "engine/trie.h"
 
 typedef struct vhost vhost_t;
@@ -106,15 +107,16 @@ struct exchange {
     bytes_t name; /* owned */
     exchange_type_t type;
     bool durable, auto_delete, internal, deleted;
-    bytes_t arguments;     /* owned */
-    list_t out;            /* bindings with this source */
-    list_t in;             /* bindings with this destination */
-    hash_table_t bindings; /* those of `out`, by identity */
-    hash_table_t keys;     /* direct: routing key → key_group_t */
-    trie_t trie;           /* topic */
-    uint64_t visited;      /* route that was here last */
-    uint32_t holds;        /* bindings in and out, running job */
-    stated_t stated;       /* if it is durable and not predeclared */
+    bytes_t arguments;      /* owned */
+    list_t out;             /* bindings with this source */
+    list_t in;              /* bindings with this destination */
+    hash_table_t bindings;  /* those of `out`, by identity */
+    hash_table_t keys;      /* direct: routing key → key_group_t */
+    trie_t trie;            /* topic */
+    uint64_t visited;       /* route that was here last */
+    uint32_t holds;         /* bindings in and out, running job */
+    stated_t stated;        /* if it is durable and not predeclared */
+    sequencer_t *sequencer; /* of a synchronous one (sync/sync.h); NULL else */
     job_t removal;
 };
 
@@ -132,6 +134,7 @@ struct binding {
     list_t in_index;       /* key_group.bindings or trie node's, by type of the source */
     hash_node_t node;      /* exchange.bindings */
     exchange_t *source;
+    bool observes;        /* argument x-sync: never: its queue is no group by it */
     queue_t *queue;       /* destination: this … */
     exchange_t *exchange; /* … or this */
     union {
@@ -192,17 +195,18 @@ typedef struct route {
 #define ROUTE_MEMO_QUEUES 16
 typedef struct route_memo {
     uint64_t topology;
+    exchange_t *exchange;
     size_t count;
     queue_t *queues[ROUTE_MEMO_QUEUES];
     uint8_t exchange_len, key_len;
     uint8_t names[2 * UINT8_MAX]; /* exchange, routing key */
 } route_memo_t;
 
-/* Routes a message as the channel's last one was, if that is known to lead there still; only for one whose headers
- * decide nothing. */
-bool route_recall(channel_t *ch, const message_t *m);
-/* Remembers the route just found, if headers had no part in it. */
-void route_remember(channel_t *ch, const message_t *m);
+/* Routes a message as the channel's last one was, if that is known to lead there still, and returns its exchange, else
+ * NULL; only for one whose headers decide nothing. */
+exchange_t *route_recall(channel_t *ch, const message_t *m);
+/* Remembers the route just found from `x`, if headers had no part in it. */
+void route_remember(channel_t *ch, exchange_t *x, const message_t *m);
 
 /* Finds the queues for a message: each once, whatever the paths. They are in e->route until the next call.
  * `keys`: the routing key and those of CC and BCC. */
@@ -247,6 +251,10 @@ struct queue {
     uint32_t consumer_count;
     uint32_t holds; /* unacked entries, running job, publishes on their way */
     uint64_t visited;
+    uint64_t counted;    /* the last route that reached it by a binding that does not only observe */
+    uint32_t members;    /* consumers that ack */
+    list_t owed;         /* sync_group_t: events that wait for an answer from here, by position */
+    list_t *owed_last;   /* of them the one that went out last; NULL: look from the front */
     uint64_t expires_ms; /* 0: never */
     heap_timer_t expiry;
     job_t cleaning; /* of purged entries, or of everything once deleted */
@@ -274,7 +282,7 @@ struct queue {
     /* Cold entries (cold.c). */
     bool
         waits_for_store; /* its first entry cannot go out yet: nobody takes from it until the store has answered */
-    list_t getters;      /* channels whose basic.get waits for that: channel.getting_link */
+    list_t getters;      /* channels whose basic.get waits for that: channel.waiting_link */
     reader_t reading;
     uint64_t warm_ahead;   /* read back and not taken yet, about */
     uint64_t read_average; /* octets of a message that was read back, about */
@@ -292,6 +300,8 @@ void queue_define(queue_t *q, const record_t *r);
 /* It never was: the log forgot it before its records. */
 void queue_undefined(queue_t *q);
 queue_t *queue_find_by_id(engine_t *e, record_no id);
+/* The same while records are applied: one that is not there is made known. */
+queue_t *queue_of_record(engine_t *e, record_no id);
 /* Takes the name out at once; consumers, bindings and content in slices. The waiter is answered when
  * consumers and bindings are gone. */
 void queue_remove(queue_t *q, channel_t *waiter, const event_t *reply);
@@ -366,9 +376,6 @@ void command_queue_filter(command_queue_t *q, command_taker_t *take, void *conte
 /* Frees everything it holds. */
 void command_queue_deinit(command_queue_t *q);
 
-/* What becomes of a delivery. */
-typedef enum settle_how { SETTLE_ACK, SETTLE_REJECT, SETTLE_REQUEUE } settle_how_t;
-
 typedef enum channel_state {
     CHANNEL_OPEN,
     CHANNEL_REFUSED, /* the peer is told; nothing counts until COMMAND_CHANNEL_RELEASE */
@@ -397,6 +404,7 @@ struct channel {
     confirm_marks_t confirm_marks;
     wait_t confirm_wait; /* for the oldest of them */
     list_t confirming;   /* engine.confirming */
+    list_t asking;       /* sync_waiter_t: its publishes that wait for an event, oldest first */
 
     /* Parking: while a job of the channel runs or publishes are held back, commands wait here in order. */
     command_queue_t parked;
@@ -407,10 +415,11 @@ struct channel {
     job_t resume;     /* carries out what was parked */
 
     /* While it waits for something that is no job, `awaited` is `pause`: a reply for the log (sync_wait), basic.get for
-     * the store (getting_link), everything for a large message that goes out part by part (stream, parts.c). */
+     * the store, a publish for an exchange (waiting_link), everything for a large message that goes out part by part
+     * (stream, parts.c). */
     job_t pause;
     wait_t sync_wait;
-    list_t getting_link; /* queue.getters */
+    list_t waiting_link; /* queue.getters, or of a sequencer */
     stream_t *stream;
 
     /* Parts of a publish under way. */
@@ -482,9 +491,12 @@ struct engine {
     uint32_t work_left;   /* units that commands and timers may still cost in this step */
     list_t dirty_queues;
     list_t confirming;
-    list_t blocked;      /* connections told of the alarm */
-    list_t held;         /* channels whose publishes are held back */
-    timer_heap_t timers; /* queue.expiry */
+    list_t blocked;         /* connections told of the alarm */
+    list_t held;            /* channels whose publishes are held back */
+    timer_heap_t timers;    /* queue.expiry */
+    timer_heap_t sync_dues; /* sync_event_t */
+    list_t sync_freed;      /* sync_window_t that have room for who waits */
+    bool sync_recovered;    /* events of the log have been looked at */
 
     /* the log */
     journal_t *journal; /* NULL: nothing is kept */
@@ -563,8 +575,9 @@ void reply_ok_after(channel_t *ch, const command_t *cmd, record_no after);
 void channel_stop_waiting(channel_t *ch);
 /* `awaited` is over: parked commands, and consumers that waited for it, go on. */
 void channel_resume(channel_t *ch);
-/* The command waits, in front of all others, until the queue's first message can go out. */
-void channel_wait_for_queue(channel_t *ch, queue_t *q, command_t *cmd);
+/* The command waits, in front of all others, in a list of those that wait for the same; who takes the channel out of it
+ * clears `awaited` and calls channel_resume. */
+void channel_wait_in(channel_t *ch, list_t *waiting, command_t *cmd);
 
 /* consumer.c */
 /* Takes it out of its queue and channel; its unacked deliveries stay. May remove an auto-delete queue. */
@@ -619,7 +632,17 @@ refusal_t *queue_arguments_check(const command_t *cmd, vhost_t *v, queue_type_t 
 refusal_t *queue_arguments_compare(const command_t *cmd, const queue_t *q);
 
 /* Checks of properties on publish (publication.c): NULL, or why not. */
-refusal_t *publication_check(const channel_t *ch, const command_t *cmd, bytes_t properties);
+refusal_t *publication_check(const channel_t *ch, const command_t *cmd, const exchange_t *x,
+                             bytes_t properties);
+
+/* publish.c: the parts of a publish. Finds the queues of the message (e->route), which has these headers. */
+void publish_route(channel_t *ch, exchange_t *x, const message_t *m, bytes_t headers);
+/* Takes the message out of the command, with one reference for the caller. */
+message_t *publish_take(channel_t *ch, command_t *cmd, bytes_t headers);
+/* Puts it into these queues, in this step. Returns the record that says so; 0: none does. */
+record_no publish_place(engine_t *e, message_t *m, queue_t *const *queues, size_t count);
+/* What its confirm waits for, given that record. */
+record_no publish_safe_with(const engine_t *e, const message_t *m, record_no record);
 
 /* False (and refused) if a headers binding's x-match is not one RabbitMQ knows. */
 bool binding_arguments_allowed(channel_t *ch, const command_t *cmd, const exchange_t *source);

@@ -51,6 +51,7 @@ exchange_t *exchange_from_record(vhost_t *v, record_no number, const record_t *r
     x->auto_delete = r->flags & RECORD_AUTO_DELETE;
     x->internal = r->flags & RECORD_INTERNAL;
     x->arguments = bytes_dup(r->arguments);
+    sequencer_start(x);
     if (number > 0)
         stated_now(v->engine, &x->stated, STATED_EXCHANGE, number);
     return x;
@@ -60,6 +61,7 @@ exchange_t *exchange_from_record(vhost_t *v, record_no number, const record_t *r
 static void exchange_free(exchange_t *x)
 {
     assert(list_empty(&x->out) && list_empty(&x->in));
+    sequencer_free(&x->sequencer);
     hash_deinit(&x->keys);
     hash_deinit(&x->bindings);
     trie_deinit(&x->trie);
@@ -103,6 +105,7 @@ void exchange_remove(exchange_t *x, channel_t *waiter, const event_t *reply)
     x->vhost->engine->topology++;
     x->vhost->engine->counts.exchanges--;
     list_remove(&x->stated.link);
+    sequencer_leave(x);
     if (x->durable)
         (void)records_define(x->vhost->engine, &(record_t){.type = RECORD_EXCHANGE_GONE, .name = x->name});
     x->removal.defines = x->durable;

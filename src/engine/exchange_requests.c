@@ -33,6 +33,14 @@ static bytes_t bool_text(bool b)
     return b ? BYTES("true") : BYTES("false");
 }
 
+static bool sync_equivalent(channel_t *ch, const command_t *cmd, const exchange_t *x)
+{
+    refusal_t *why = sync_arguments_compare(cmd, x);
+    if (why)
+        channel_refuse_with(ch, why);
+    return why == NULL;
+}
+
 /* RabbitMQ compares in this order. */
 static bool exchange_equivalent(channel_t *ch, const command_t *cmd, const exchange_t *x,
                                 exchange_type_t type)
@@ -50,7 +58,7 @@ static bool exchange_equivalent(channel_t *ch, const command_t *cmd, const excha
     else if (x->internal != internal)
         refuse_inequivalent(ch, cmd, x, "internal", bool_text(internal), bool_text(x->internal));
     else
-        return true;
+        return sync_equivalent(ch, cmd, x);
     return false;
 }
 
@@ -88,6 +96,11 @@ static void declare(channel_t *ch, const command_t *cmd, exchange_type_t type)
     }
     if (!new_exchange_allowed(ch, cmd))
         return;
+    refusal_t *why = sync_arguments_check(cmd, v);
+    if (why) {
+        channel_refuse_with(ch, why);
+        return;
+    }
     record_t r = {
         .type = RECORD_EXCHANGE,
         .kind = (uint8_t)type,

@@ -40,7 +40,7 @@ static bytes_t without_leading_zeros(bytes_t digits)
     return digits;
 }
 
-static refusal_t *check_expiration(const command_t *cmd, bytes_t properties)
+static refusal_t *check_expiration(const command_t *cmd, const exchange_t *x, bytes_t properties)
 {
     bytes_t text;
     bool negative;
@@ -59,6 +59,8 @@ static refusal_t *check_expiration(const command_t *cmd, bytes_t properties)
         return refuse(cmd, "invalid expiration '%.*s': {value_negative,-%.*s}", text, digits);
     if (!text_parse_u64(digits, &ms) || ms > MAX_EXPIRATION_MS)
         return refuse(cmd, "invalid expiration '%.*s': {value_too_large,%.*s}", text, digits);
+    if (sync_expires(x))
+        return NULL;
     return refusal_new(REFUSAL_NOT_IMPLEMENTED, cmd->cause, "property 'expiration' is not supported");
 }
 
@@ -88,14 +90,15 @@ static refusal_t *check_user_id(const channel_t *ch, const command_t *cmd, bytes
     (PROPERTY_FLAG(PROPERTY_REPLY_TO) | PROPERTY_FLAG(PROPERTY_EXPIRATION) |                                 \
      PROPERTY_FLAG(PROPERTY_HEADERS) | PROPERTY_FLAG(PROPERTY_USER_ID))
 
-refusal_t *publication_check(const channel_t *ch, const command_t *cmd, bytes_t properties)
+refusal_t *publication_check(const channel_t *ch, const command_t *cmd, const exchange_t *x,
+                             bytes_t properties)
 {
     refusal_t *why = NULL;
     if (!properties_valid(properties))
         return refusal_new(REFUSAL_INTERNAL_ERROR, cmd->cause, "%s", "");
     if (!(properties_flags(properties) & CHECKED))
         return NULL;
-    if ((why = check_reply_to(cmd, properties)) || (why = check_expiration(cmd, properties)) ||
+    if ((why = check_reply_to(cmd, properties)) || (why = check_expiration(cmd, x, properties)) ||
         (why = check_copies(cmd, properties_headers(properties))))
         return why;
     return check_user_id(ch, cmd, properties);

@@ -20,6 +20,9 @@ static record_no record_message(engine_t *e, message_t *m, const record_list_t *
     buffer_t parts = {0};
     record_t r = {
         .type = RECORD_MESSAGE,
+        .flags = m->seq > 0 ? RECORD_SEQUENCED : 0,
+        .seq = m->seq,
+        .view = m->view,
         .time_ms = e->wall_ms,
         .exchange = message_exchange(m),
         .key = message_routing_key(m),
@@ -53,8 +56,7 @@ static record_no record_places(engine_t *e, message_t *m, queue_t *const *queues
     return record;
 }
 
-/* Puts the message into these queues. Returns the record that says so; 0: none does. */
-static record_no place(engine_t *e, message_t *m, queue_t *const *queues, size_t count)
+record_no publish_place(engine_t *e, message_t *m, queue_t *const *queues, size_t count)
 {
     record_no record = m->persistent ? record_places(e, m, queues, count) : 0;
     for (size_t i = 0; i < count; i++)
@@ -65,7 +67,7 @@ static record_no place(engine_t *e, message_t *m, queue_t *const *queues, size_t
 
 /* What the confirm waits for. A message that a queue did not get, because the queue, or the way to it, has just gone, is
  * confirmed when that is durable: else a crash would bring the queue back without it. */
-static record_no safe_with(const engine_t *e, const message_t *m, record_no record)
+record_no publish_safe_with(const engine_t *e, const message_t *m, record_no record)
 {
     return m->persistent && e->definitions > record ? e->definitions : record;
 }
@@ -84,7 +86,7 @@ typedef struct fanout {
 static void fanout_end(engine_t *e, fanout_t *f, channel_t *waiter)
 {
     if (waiter)
-        confirm_done(waiter, safe_with(e, f->message, f->record));
+        confirm_done(waiter, publish_safe_with(e, f->message, f->record));
     if (f->is_live)
         live_drop(&e->live, f->message->record);
     message_unref(e, f->message);
@@ -96,7 +98,7 @@ static uint32_t fanout_step(engine_t *e, job_t *job, uint32_t budget, bool *done
     fanout_t *f = LIST_OF(job, fanout_t, job);
     size_t left = f->count - f->next;
     uint32_t used = left < budget ? (uint32_t)left : budget;
-    record_no record = place(e, f->message, f->queues + f->next, used);
+    record_no record = publish_place(e, f->message, f->queues + f->next, used);
     if (record > 0)
         f->record = record;
     if (record > 0 && !f->is_live) {
@@ -160,7 +162,7 @@ static size_t count_copies(bytes_t headers)
     return count;
 }
 
-static void route(channel_t *ch, exchange_t *x, const message_t *m, bytes_t headers)
+void publish_route(channel_t *ch, exchange_t *x, const message_t *m, bytes_t headers)
 {
     engine_t *e = ch->connection->engine;
     bytes_t few[16];
@@ -170,7 +172,7 @@ static void route(channel_t *ch, exchange_t *x, const message_t *m, bytes_t head
     route_message(e, x, keys, count, headers);
     work_spend(e, e->route.work + count);
     if (count == 1)
-        route_remember(ch, m);
+        route_remember(ch, x, m);
     if (keys != few)
         mem_free(keys);
 }
@@ -195,6 +197,17 @@ static message_t *without_bcc(message_t *m, bytes_t headers)
     buffer_free(&sorted);
     buffer_free(&properties);
     return copy;
+}
+
+message_t *publish_take(channel_t *ch, command_t *cmd, bytes_t headers)
+{
+    message_t *m = without_bcc(cmd->message, headers);
+    if (m == cmd->message)
+        cmd->message = NULL; /* else what it was copied from goes with the command */
+    ch->connection->engine->counts.published++;
+    incoming_join(ch, m);
+    message_adopt(ch->connection->engine, m);
+    return m;
 }
 
 static exchange_t *exchange_for_publish(channel_t *ch, const command_t *cmd)
@@ -222,14 +235,14 @@ static void enqueue(channel_t *ch, const command_t *cmd, message_t *m)
         fan_out(ch, m, r);
         return;
     }
-    record_no record = place(e, m, r->queues, r->count);
+    record_no record = publish_place(e, m, r->queues, r->count);
     if (r->count == 0 && (cmd->flags & COMMAND_MANDATORY)) {
         e->counts.returned++;
         message_ref(m); /* the loan's */
         emit_channel(ch, &(event_t){.type = EVENT_RETURN, .cause = cmd->cause, .message = m});
         stream_start(ch, m);
     }
-    confirm_done(ch, safe_with(e, m, record));
+    confirm_done(ch, publish_safe_with(e, m, record));
     message_unref(e, m);
 }
 
@@ -237,27 +250,23 @@ void on_publish(channel_t *ch, command_t *cmd)
 {
     engine_t *e = ch->connection->engine;
     bytes_t properties = message_properties(cmd->message);
-    bool again = !properties_has(properties, PROPERTY_HEADERS) && route_recall(ch, cmd->message);
-    exchange_t *x = again ? NULL : exchange_for_publish(ch, cmd);
-    if (!again && x == NULL)
+    exchange_t *known = properties_has(properties, PROPERTY_HEADERS) ? NULL : route_recall(ch, cmd->message);
+    exchange_t *x = known ? known : exchange_for_publish(ch, cmd);
+    if (x == NULL || sync_answer(ch, cmd))
         return;
-    refusal_t *why = publication_check(ch, cmd, properties);
+    refusal_t *why = publication_check(ch, cmd, x, properties);
+    bytes_t headers = known ? BYTES("") : properties_headers(properties);
     if (why) {
         channel_refuse_with(ch, why);
-        return;
+    } else if (x->sequencer) {
+        sync_publish(ch, cmd, x, known, headers);
+    } else {
+        if (known)
+            work_spend(e, 1 + e->route.count);
+        else
+            publish_route(ch, x, cmd->message, headers);
+        enqueue(ch, cmd, publish_take(ch, cmd, headers));
     }
-    bytes_t headers = again ? BYTES("") : properties_headers(properties);
-    if (again)
-        work_spend(e, 1 + e->route.count);
-    else
-        route(ch, x, cmd->message, headers);
-    message_t *m = without_bcc(cmd->message, headers);
-    if (m == cmd->message)
-        cmd->message = NULL; /* else what it was copied from goes with the command */
-    e->counts.published++;
-    incoming_join(ch, m);
-    message_adopt(e, m);
-    enqueue(ch, cmd, m);
 }
 
 /* ---- get ---- */
@@ -276,7 +285,7 @@ void on_get(channel_t *ch, command_t *cmd)
         return;
     }
     if (q->fifo.ready > 0 && !queue_can_deliver(q) && q->waits_for_store) {
-        channel_wait_for_queue(ch, q, cmd);
+        channel_wait_in(ch, &q->getters, cmd);
         return;
     }
     event_t ev = {.type = EVENT_GET_OK, .cause = cmd->cause};

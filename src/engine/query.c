@@ -38,6 +38,8 @@ static void add_queue(query_t *query, const queue_t *q)
 
 static void answer(engine_t *e, query_job_t *j)
 {
+    if (j->answer.query->type == QUERY_EVENTS)
+        sync_list_kept(e, j->answer.query);
     counts_add_rest(&j->answer.query->counts, e);
     if (e->freeing)
         event_discard(&j->answer);

@@ -30,6 +30,7 @@ static queue_t *queue_new(vhost_t *v)
     list_init(&q->stated.link);
     list_init(&q->settling);
     list_init(&q->getters);
+    list_init(&q->owed);
     list_init(&q->chilling);
     list_init(&q->reading.link);
     job_init(&q->cleaning);
@@ -167,6 +168,7 @@ uint64_t queue_purge(queue_t *q)
     record_purge(q);
     queue_forget_left_out(q);
     uint64_t purged = fifo_purge(&q->fifo);
+    sync_queue_purged(q);
     if (purged > 0 && !job_running(&q->cleaning)) {
         q->holds++; /* the sweeping job's */
         job_start(q->vhost->engine, &q->cleaning, sweep_step, NULL, NULL);
@@ -230,6 +232,7 @@ static void forget_in_log(queue_t *q)
         hash_remove(&e->queues_by_id, &q->by_id);
         (void)records_define(e, &(record_t){.type = RECORD_QUEUE_GONE, .queue = q->id});
     }
+    sync_queue_gone(q);
     list_remove(&q->settling);
     list_remove(&q->stated.link);
     list_remove(&q->chilling);

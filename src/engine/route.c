@@ -26,10 +26,13 @@ static void add_exchange(route_t *r, exchange_t *x)
 static void route_add(route_t *r, const binding_t *b)
 {
     r->work++;
-    if (b->queue)
+    if (b->queue) {
         add_queue(r, b->queue);
-    else
+        if (!b->observes)
+            b->queue->counted = r->serial;
+    } else {
         add_exchange(r, b->exchange);
+    }
 }
 
 static void add_index(route_t *r, const list_t *bindings)
@@ -121,24 +124,24 @@ void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_c
 
 /* ---- the same again ---- */
 
-bool route_recall(channel_t *ch, const message_t *m)
+exchange_t *route_recall(channel_t *ch, const message_t *m)
 {
     engine_t *e = ch->connection->engine;
     const route_memo_t *memo = ch->route;
     if (!memo || memo->topology != e->topology || memo->exchange_len != m->exchange_len ||
         memo->key_len != m->routing_key_len ||
         memcmp(memo->names, m->octets, (size_t)m->exchange_len + m->routing_key_len) != 0)
-        return false;
+        return NULL;
     route_t *r = &e->route;
     r->count = 0;
     r->work = 1;
     r->serial++;
     for (size_t i = 0; i < memo->count; i++)
         add_queue(r, memo->queues[i]);
-    return true;
+    return memo->exchange;
 }
 
-void route_remember(channel_t *ch, const message_t *m)
+void route_remember(channel_t *ch, exchange_t *x, const message_t *m)
 {
     engine_t *e = ch->connection->engine;
     const route_t *r = &e->route;
@@ -147,6 +150,7 @@ void route_remember(channel_t *ch, const message_t *m)
     if (!ch->route)
         ch->route = MEM_NEW(route_memo_t);
     ch->route->topology = e->topology;
+    ch->route->exchange = x;
     ch->route->exchange_len = m->exchange_len;
     ch->route->key_len = m->routing_key_len;
     memcpy(ch->route->names, m->octets, (size_t)m->exchange_len + m->routing_key_len);

@@ -52,11 +52,14 @@ void settled_flush(engine_t *e)
 
 void settle_one(channel_t *ch, unacked_t *u, settle_how_t how)
 {
-    bool requeue = how == SETTLE_REQUEUE;
-    record_reason_t reason = how == SETTLE_ACK ? RECORD_ACKED : RECORD_REJECTED;
     queue_t *q = u->queue;
     consumer_t *c = u->consumer;
     uint64_t position = u->position;
+    sync_group_t *owed = list_empty(&q->owed) ? NULL : sync_owed(q, position);
+    if (owed)
+        how = sync_settles(owed, how);
+    bool requeue = how == SETTLE_REQUEUE;
+    record_reason_t reason = how == SETTLE_ACK ? RECORD_ACKED : RECORD_REJECTED;
     unacked_remove(&ch->unacked, u);
     q->vhost->engine->counts.acked += how == SETTLE_ACK;
     if (!q->deleted && requeue && !is_left(q)) {
@@ -77,6 +80,8 @@ void settle_one(channel_t *ch, unacked_t *u, settle_how_t how)
     }
     if (!list_empty(&ch->stalled))
         consumers_wake(&ch->stalled);
+    if (owed)
+        sync_settled(owed, how);
     queue_release(q);
 }
 

@@ -42,6 +42,7 @@ static void predeclare(vhost_t *v)
         exchange_t *x = exchange_new(v, bytes_string(predeclared[i].name), predeclared[i].type);
         x->durable = true;
         x->internal = predeclared[i].internal;
+        sequencer_start(x);
     }
     v->default_exchange = exchange_find(v, BYTES(""));
 }

@@ -53,7 +53,7 @@ enum event_flag {
     EVENT_NOTIFY = 1 << 3,
     /* Deliver: somebody waits for what becomes of it. A message published to the default exchange with EVENT_REPLY_TO as
      * routing key and event_correlation as correlation-id, on a channel of the same connection, before the ack is the
-     * result; before a reject, the reason. message_count = how often it was delivered before. */
+     * result; before a reject, the reason. consumer_count = how often it was delivered before. */
     EVENT_ASKS = 1 << 4,
 };
 

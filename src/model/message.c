@@ -17,7 +17,7 @@ static size_t envelope_bytes(const message_t *m)
 message_t *message_new(bytes_t exchange, bytes_t routing_key, bytes_t properties, uint64_t body_capacity)
 {
     assert(exchange.len <= UINT8_MAX && routing_key.len <= UINT8_MAX && properties.len <= UINT32_MAX);
-    assert(body_capacity <= SIZE_MAX / 2);
+    assert(body_capacity <= UINT32_MAX / 2);
     size_t envelope = exchange.len + routing_key.len + properties.len;
     size_t allocated = mem_taken(sizeof(message_t) + envelope + (size_t)body_capacity);
     message_t *m = mem_alloc(allocated);
@@ -26,7 +26,7 @@ message_t *message_new(bytes_t exchange, bytes_t routing_key, bytes_t properties
         .routing_key_len = (uint8_t)routing_key.len,
         .persistent = properties_persistent(properties),
         .properties_len = (uint32_t)properties.len,
-        .allocated = allocated,
+        .allocated = (uint32_t)allocated,
     };
     put_bytes(put_bytes(put_bytes(m->octets, exchange), routing_key), properties);
     return m;
@@ -42,12 +42,12 @@ message_t *message_new_whole(bytes_t exchange, bytes_t routing_key, bytes_t prop
 
 message_t *message_append(message_t *m, bytes_t octets, uint64_t body_total)
 {
-    assert(octets.len <= SIZE_MAX / 2 - m->body_len);
+    assert(octets.len + m->body_len <= UINT32_MAX / 2);
     size_t head = sizeof *m + envelope_bytes(m);
     uint64_t needed = m->body_len + octets.len, room = m->allocated - head;
     if (needed > room) {
         uint64_t capacity = 2 * room < body_total ? 2 * room : body_total;
-        m->allocated = mem_taken(head + (size_t)(capacity < needed ? needed : capacity));
+        m->allocated = (uint32_t)mem_taken(head + (size_t)(capacity < needed ? needed : capacity));
         m = mem_resize(m, m->allocated);
     }
     put_bytes(m->octets + envelope_bytes(m) + m->body_len, octets);

@@ -29,12 +29,12 @@ typedef struct message {
     uint32_t part_count;
     message_part_t
         *parts; /* the body's beginning, if it is large and persistent: what is present here is its rest */
-    uint64_t record;   /* the engine's: number of its record in the log; 0: none */
-    uint64_t seq;      /* the engine's: its place in the order of a synchronous exchange; 0: none */
-    uint64_t view;     /* and the exchange's view at that place */
-    uint64_t body_len; /* octets of body present */
-    size_t allocated;  /* octets of this allocation */
-    uint8_t octets[];  /* exchange, routing key, properties, body */
+    uint64_t record;    /* the engine's: number of its record in the log; 0: none */
+    uint64_t seq;       /* the engine's: its place in the order of a synchronous exchange; 0: none */
+    uint64_t body_len;  /* octets of body present */
+    uint32_t view;      /* of the exchange, at `seq` */
+    uint32_t allocated; /* octets of this allocation: bodies have far fewer than 4 GiB */
+    uint8_t octets[];   /* exchange, routing key, properties, body */
 } message_t;
 
 /* A message with room for `body_capacity` octets of body, and no body yet. Strings are ≤ 255 octets.

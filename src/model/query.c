@@ -15,6 +15,7 @@ void query_free(query_t *q)
     if (q == NULL)
         return;
     mem_free(q->queues);
+    mem_free(q->events);
     buffer_free(&q->octets);
     mem_free(q);
 }
@@ -29,4 +30,15 @@ query_queue_t *query_add_queue(query_t *q, bytes_t name, bytes_t arguments)
     row->arguments_len = arguments.len;
     write_bytes(&q->octets, arguments);
     return row;
+}
+
+void query_add_event(query_t *q, bytes_t exchange, bytes_t report)
+{
+    q->events = mem_grow(q->events, sizeof *q->events, q->event_count, &q->event_capacity, 64);
+    q->events[q->event_count++] = (query_event_t){.exchange = q->octets.len,
+                                                  .exchange_len = exchange.len,
+                                                  .report = q->octets.len + exchange.len,
+                                                  .report_len = report.len};
+    write_bytes(&q->octets, exchange);
+    write_bytes(&q->octets, report);
 }

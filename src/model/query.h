@@ -13,6 +13,7 @@
 typedef enum query_type {
     QUERY_OVERVIEW, /* counts */
     QUERY_QUEUES, /* counts, and a row for each queue that was there all the time, in the order of their declaring */
+    QUERY_EVENTS, /* counts, and the reports that synchronous exchanges keep, oldest first */
 } query_type_t;
 
 typedef enum query_queue_flag {
@@ -32,6 +33,12 @@ typedef struct query_queue {
     uint64_t damaged;    /* left out, because what the disk gave back is not what was written */
 } query_queue_t;
 
+/* The report of an event that is over; places in query.octets. */
+typedef struct query_event {
+    size_t exchange, exchange_len;
+    size_t report, report_len; /* JSON */
+} query_event_t;
+
 /* What there is, and what happened since the start. */
 typedef struct engine_counts {
     uint64_t connections, channels, exchanges, queues, bindings, consumers;
@@ -45,6 +52,8 @@ typedef struct engine_counts {
     uint64_t last_record;                                      /* of the log, made; 0: none */
     uint64_t durable_record;                                   /* and synced */
     uint64_t published, confirmed, delivered, acked, returned; /* messages */
+    uint64_t events_open;                                      /* whose publishers wait */
+    uint64_t events_ok, events_failed, events_timeout, events_none;
 } engine_counts_t;
 
 typedef struct query {
@@ -52,6 +61,8 @@ typedef struct query {
     engine_counts_t counts;
     query_queue_t *queues; /* owned */
     size_t queue_count, queue_capacity;
+    query_event_t *events; /* owned */
+    size_t event_count, event_capacity;
     buffer_t octets;
 } query_t;
 
@@ -60,3 +71,5 @@ void query_free(query_t *q);
 
 /* Appends a row, zeroed but for its name and arguments. */
 query_queue_t *query_add_queue(query_t *q, bytes_t name, bytes_t arguments);
+
+void query_add_event(query_t *q, bytes_t exchange, bytes_t report);

@@ -5,7 +5,7 @@
 
 #include <assert.h>
 
-#define FIELDS_MOST 8
+#define FIELDS_MOST 11
 
 typedef enum record_field {
     END,
@@ -24,7 +24,10 @@ typedef enum record_field {
     ARGUMENTS,
     EXCHANGE,
     PARTS,
-    LIST
+    LIST,
+    SEQ,
+    SEQ_IF_ANY,
+    NEED
 } record_field_t;
 
 static const struct {
@@ -38,13 +41,19 @@ static const struct {
     [RECORD_QUEUE_GONE] = {"queue-gone", false, {QUEUE}},
     [RECORD_BIND] = {"bind", false, {VHOST, QUEUE, SOURCE, NAME, KEY, ARGUMENTS}},
     [RECORD_UNBIND] = {"unbind", false, {VHOST, QUEUE, SOURCE, NAME, KEY, ARGUMENTS}},
-    [RECORD_MESSAGE] = {"message", true, {FLAGS, TIME, EXCHANGE, KEY, PROPERTIES, PARTS, LIST}},
+    [RECORD_MESSAGE] = {"message", true, {FLAGS, SEQ_IF_ANY, TIME, EXCHANGE, KEY, PROPERTIES, PARTS, LIST}},
     [RECORD_MESSAGE_ALSO] = {"message-also", false, {MESSAGE, LIST}},
     [RECORD_PART] = {"part", true, {END}},
     [RECORD_SETTLE] = {"settle", false, {QUEUE, KIND, LIST}},
     [RECORD_PURGE] = {"purge", false, {QUEUE, POSITION, LIST}},
     [RECORD_DELIVERED] = {"delivered", false, {QUEUE, MARK}},
     [RECORD_STATED] = {"stated", false, {MESSAGE}},
+    [RECORD_SEQUENCE] = {"sequence", false, {VHOST, NAME, SEQ}},
+    [RECORD_EVENT] = {"event",
+                      false,
+                      {FLAGS, VHOST, MESSAGE, SEQ, NEED, TIME, NAME, KEY, ARGUMENTS, PARTS, LIST}},
+    [RECORD_RESULT] = {"result", false, {VHOST, NAME, SEQ, QUEUE, KIND, NEED, TIME, ARGUMENTS}},
+    [RECORD_REPORT] = {"report", true, {VHOST, NAME, SEQ, KIND, PROPERTIES, ARGUMENTS}},
 };
 
 static bool is_type(uint8_t type)
@@ -156,6 +165,17 @@ static void write_field(buffer_t *b, const record_t *r, uint8_t field)
     case LIST:
         write_list(b, &r->list);
         break;
+    case SEQ_IF_ANY:
+        if (!(r->flags & RECORD_SEQUENCED))
+            break;
+        /* fall through */
+    case SEQ:
+        write_varint(b, r->seq);
+        write_varint(b, r->view);
+        break;
+    case NEED:
+        write_varint(b, r->need);
+        break;
     default:
         assert(false);
     }
@@ -219,6 +239,17 @@ static void read_field(bytes_reader_t *in, record_t *r, uint8_t field)
         break;
     case LIST:
         r->list = read_list(in);
+        break;
+    case SEQ_IF_ANY:
+        if (!(r->flags & RECORD_SEQUENCED))
+            break;
+        /* fall through */
+    case SEQ:
+        r->seq = read_varint(in);
+        r->view = read_varint(in);
+        break;
+    case NEED:
+        r->need = read_varint(in);
         break;
     default:
         assert(false);

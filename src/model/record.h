@@ -40,8 +40,8 @@ typedef enum record_type {
      * arguments ls. Ends that are not there: nothing (a binding is stated after its ends). */
     RECORD_BIND = 5,
     RECORD_UNBIND = 6,
-    /* flags, time (ms since 1970), exchange ss, key ss, properties_bytes, parts (record, octets), places (queue,
-     * position); content. The message is at these places. */
+    /* flags, with RECORD_SEQUENCED seq and view, time (ms since 1970), exchange ss, key ss, properties_bytes, parts
+     * (record, octets), places (queue, position); content. The message is at these places. */
     RECORD_MESSAGE = 7,
     /* message (a RECORD_MESSAGE before), places: it is there too. */
     RECORD_MESSAGE_ALSO = 8,
@@ -55,18 +55,33 @@ typedef enum record_type {
     RECORD_DELIVERED = 12,
     /* message (a record): every definition that is there was said at or above it. */
     RECORD_STATED = 13,
+    /* vhost, name ss (exchange), seq, view: no seq below this one will be given again. */
+    RECORD_SEQUENCE = 14,
+    /* flags (RECORD_EXPIRES), vhost, message (0: nobody keeps it), seq, view, need, time (ms since 1970: its deadline), name
+     * ss (exchange), key ss, arguments ls (the publisher's id for it), parts (queue, position: the groups that owe an
+     * answer), places (of those that expire: all of them): its publisher waits. */
+    RECORD_EVENT = 15,
+    /* vhost, name ss (exchange), seq, view, queue, kind (what the group says), need (attempts), time (ms it took),
+     * arguments ls (JSON). */
+    RECORD_RESULT = 16,
+    /* vhost, name ss (exchange), seq, view, kind (outcome), properties_bytes, arguments ls (the publisher's id); content:
+     * the report. The event is over. */
+    RECORD_REPORT = 17,
     RECORD_TYPE_END
 } record_type_t;
 
 enum record_flag {
     RECORD_AUTO_DELETE = 1 << 0,
     RECORD_INTERNAL = 1 << 1,
+    RECORD_SEQUENCED = 1 << 2, /* a message that went through a synchronous exchange */
+    RECORD_EXPIRES = 1 << 3,   /* at its deadline it leaves the queues */
 };
 
 typedef enum record_reason {
     RECORD_ACKED = 1,
     RECORD_REJECTED = 2,   /* refused for good */
     RECORD_AUTO_ACKED = 3, /* delivered to who does not ack */
+    RECORD_EXPIRED = 4,    /* nobody took it in time */
 } record_reason_t;
 
 /* A list of pairs, as it is written, without its count. */
@@ -87,6 +102,8 @@ typedef struct record {
     uint64_t mark;
     uint64_t message;
     uint64_t time_ms;
+    uint64_t seq, view;
+    uint64_t need;
     uint32_t properties_bytes;
     bytes_t name, source, key, arguments, exchange;
     record_list_t parts;

@@ -197,6 +197,8 @@ static message_t *make_message(const frame_record_t *r)
     message_t *m = message_new(record->exchange, record->key, properties, body.len);
     m = message_append(m, body, body.len);
     m->record = r->number;
+    m->seq = record->seq;
+    m->view = (uint32_t)record->view;
     if (record->parts.count > 0)
         message_set_parts(m, make_parts(&record->parts), record->parts.count);
     return m;

@@ -30,15 +30,20 @@ TYPES = {
     4: ("queue-gone", "queue"),
     5: ("bind", "vhost queue source name key arguments"),
     6: ("unbind", "vhost queue source name key arguments"),
-    7: ("message", "flags time exchange key properties parts pairs"),
+    7: ("message", "flags seq view time exchange key properties parts pairs"),
     8: ("message-also", "message pairs"),
     9: ("part", ""),
     10: ("settle", "queue kind pairs"),
     11: ("purge", "queue position pairs"),
     12: ("delivered", "queue mark"),
     13: ("stated", "message"),
+    14: ("sequence", "vhost name seq view"),
+    15: ("event", "flags vhost message seq view need time name key arguments parts pairs"),
+    16: ("result", "vhost name seq view queue kind need time arguments"),
+    17: ("report", "vhost name seq view kind properties arguments"),
 }
-WITH_CONTENT = ("message", "part")
+WITH_CONTENT = ("message", "part", "report")
+SEQUENCED = 4  # flag of a message
 OCTET, SHORT, LONG, LISTS = ("kind", "flags"), ("name", "source", "key", "exchange"), ("arguments",), ("parts", "pairs")
 
 
@@ -255,7 +260,10 @@ class Log:
         for number in range(f.first, f.next):
             reader = Reader(carry)
             name, names = TYPES[reader.octet()]
-            record = Record(number, name, {one: reader.field(one) for one in names.split()}, file=f.file)
+            record = Record(number, name, {}, file=f.file)
+            for one in names.split():
+                if name != "message" or one not in ("seq", "view") or record.fields["flags"] & SEQUENCED:
+                    record.fields[one] = reader.field(one)
             if name in WITH_CONTENT:
                 record.content, record.content_at = next(contents)
             self.records.append(record)

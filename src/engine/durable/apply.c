@@ -51,7 +51,7 @@ static void apply_exchange_gone(engine_t *e, record_no number, const record_t *r
         exchange_remove(x, NULL, NULL);
 }
 
-static queue_t *known(engine_t *e, record_no id)
+queue_t *queue_of_record(engine_t *e, record_no id)
 {
     queue_t *q = queue_find_by_id(e, id);
     return q ? q : queue_known_by_id(e->vhost, id);
@@ -59,7 +59,7 @@ static queue_t *known(engine_t *e, record_no id)
 
 static void apply_queue(engine_t *e, record_no number, const record_t *r)
 {
-    queue_t *q = known(e, r->queue > 0 ? r->queue : number);
+    queue_t *q = queue_of_record(e, r->queue > 0 ? r->queue : number);
     if (!q->durable)
         queue_define(q, r);
     fifo_skip(&q->fifo, r->position);
@@ -157,7 +157,7 @@ static void place(engine_t *e, record_no message, const record_list_t *places, m
 {
     bytes_reader_t in = bytes_reader(places->octets);
     for (uint64_t id, position; record_list_next(&in, &id, &position);) {
-        queue_t *q = known(e, id);
+        queue_t *q = queue_of_record(e, id);
         if (!fifo_place(&q->fifo, position, message, m))
             continue;
         live_add(&e->live, message, 1);
@@ -211,7 +211,7 @@ static void take_out_range(queue_t *q, uint64_t from, uint64_t end)
 static void apply_purge(engine_t *e, record_no number, const record_t *r)
 {
     (void)number;
-    queue_t *q = known(e, r->queue);
+    queue_t *q = queue_of_record(e, r->queue);
     uint64_t from = 0, first, count;
     bytes_reader_t in = bytes_reader(r->list.octets);
     fifo_skip(&q->fifo, r->position);
@@ -254,6 +254,11 @@ static apply_t *const appliers[RECORD_TYPE_END] = {
     [RECORD_STATED] = apply_stated,
 };
 
+static bool is_of_event(uint8_t type)
+{
+    return type == RECORD_SEQUENCE || type == RECORD_EVENT || type == RECORD_RESULT || type == RECORD_REPORT;
+}
+
 static bool is_sound(const record_t *r)
 {
     if (r->type == RECORD_EXCHANGE)
@@ -282,6 +287,8 @@ bool engine_apply(engine_t *e, record_no number, const record_t *r, bytes_t cont
         apply_message(e, number, r, content, damaged);
     else if (r->type == RECORD_PART && damaged)
         note_damaged_part(e, number);
+    else if (is_of_event(r->type))
+        sync_apply(e, number, r, content, damaged);
     else if (appliers[r->type])
         appliers[r->type](e, number, r);
     while (!list_empty(&e->jobs))

@@ -171,12 +171,22 @@ static void read_ahead(queue_t *q)
 
 /* ---- the front of the queue ---- */
 
+static void event_is_durable(engine_t *e, wait_t *w)
+{
+    (void)e;
+    queue_store_answered(HEAP_OF(w, queue_t, marking));
+}
+
 bool queue_can_deliver(queue_t *q)
 {
     fifo_item_t first;
-    if (q->stored == 0 && !q->waits_for_store) /* nothing in it is the log's */
+    if (q->stored == 0 && !q->waits_for_store && list_empty(&q->owed)) /* nothing in it is the log's */
         return q->fifo.ready > 0;
     while (!q->waits_for_store && fifo_first(&q->fifo, &first)) {
+        if (!list_empty(&q->owed) && sync_holds(q, first.position, &q->marking, event_is_durable)) {
+            q->waits_for_store = true;
+            return false;
+        }
         if (first.record == 0)
             return true;
         if (first.message && first.message->damaged) {
@@ -208,7 +218,7 @@ void queue_store_answered(queue_t *q)
     list_init(&round);
     list_splice(&round, &q->getters);
     for (list_t *node; (node = list_first(&round));) {
-        channel_t *ch = LIST_OF(node, channel_t, getting_link);
+        channel_t *ch = LIST_OF(node, channel_t, waiting_link);
         list_remove(node);
         ch->awaited = NULL;
         channel_resume(ch);

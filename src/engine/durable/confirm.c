@@ -68,17 +68,38 @@ void confirm_done(channel_t *ch, record_no record)
     }
 }
 
+/* None that waits for an event is passed. */
 void confirm_flush(channel_t *ch)
 {
-    uint64_t fresh = ch->publishes_safe - ch->publishes_confirmed;
+    uint64_t held = sync_first_held(ch);
+    uint64_t through = held > 0 && held <= ch->publishes_safe ? held - 1 : ch->publishes_safe;
     list_remove(&ch->confirming);
-    if (fresh == 0)
+    if (through <= ch->publishes_confirmed)
         return;
-    ch->publishes_confirmed = ch->publishes_safe;
+    uint64_t fresh = through - ch->publishes_confirmed;
+    ch->publishes_confirmed = through;
     ch->connection->engine->counts.confirmed += fresh;
-    emit_channel(ch, &(event_t){.type = EVENT_CONFIRM,
-                                .delivery_tag = ch->publishes_safe,
-                                .flags = fresh > 1 ? EVENT_MULTIPLE : 0});
+    emit_channel(
+        ch,
+        &(event_t){.type = EVENT_CONFIRM, .delivery_tag = through, .flags = fresh > 1 ? EVENT_MULTIPLE : 0});
+}
+
+/* The first one goes with others, unless it is a no; one behind others that still wait goes alone. (A later `multiple`
+ * says it again, which changes nothing for who has taken it off his list.) */
+void confirm_decided(channel_t *ch, uint64_t publish, bool positive, bool first)
+{
+    if (first && !positive)
+        confirm_flush(ch);
+    if (!first || !positive) {
+        ch->connection->engine->counts.confirmed += positive;
+        emit_channel(ch, &(event_t){.type = EVENT_CONFIRM,
+                                    .delivery_tag = publish,
+                                    .flags = positive ? 0 : EVENT_NEGATIVE});
+    }
+    if (!positive && publish == ch->publishes_confirmed + 1)
+        ch->publishes_confirmed = publish;
+    if (first)
+        mark_to_confirm(ch);
 }
 
 /* At the end of a step: one event a channel, however many publishes it had; those without room wait and grow. */
@@ -96,6 +117,7 @@ void confirms_run(engine_t *e)
 
 void confirms_drop(channel_t *ch)
 {
+    sync_forget_channel(ch);
     wait_cancel(ch->connection->engine, &ch->confirm_wait);
     mem_free(ch->confirm_marks.items);
     ch->confirm_marks = (confirm_marks_t){0};

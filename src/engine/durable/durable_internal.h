@@ -72,7 +72,14 @@ void records_read(engine_t *e, reader_t *r, read_request_t *request, reader_done
 
 /* ---- definitions, said again from time to time (statement.c) ---- */
 
-typedef enum statement_kind { STATED_EXCHANGE, STATED_QUEUE, STATED_BINDING, STATED_KINDS } statement_kind_t;
+typedef enum statement_kind {
+    STATED_EXCHANGE,
+    STATED_QUEUE,
+    STATED_BINDING,
+    STATED_SEQUENCE,
+    STATED_REPORT,
+    STATED_KINDS
+} statement_kind_t;
 
 /* A durable definition: in engine.stated.lists[kind], by rising record. */
 typedef struct stated {
@@ -114,6 +121,9 @@ typedef struct confirm_marks {
 
 /* One more publish of the channel is done; it is safe when `record` is durable. */
 void confirm_done(channel_t *ch, record_no record);
+/* One of them, which waits for an event (and still stands among the channel's asking), is decided. `first`: no other
+ * before it waits so. */
+void confirm_decided(channel_t *ch, uint64_t publish, bool positive, bool first);
 void confirm_flush(channel_t *ch);
 void confirms_run(engine_t *e);
 /* Forgets those that are not safe yet. */

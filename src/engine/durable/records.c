@@ -236,6 +236,8 @@ void engine_finish(engine_t *e)
 {
     for (hash_node_t *n = hash_next(&e->queues_by_id, NULL); n; n = hash_next(&e->queues_by_id, n))
         mark_exactly(HASH_OF(n, queue_t, by_id));
+    for (hash_node_t *n = hash_next(&e->vhost->exchanges, NULL); n; n = hash_next(&e->vhost->exchanges, n))
+        sequencer_finish(HASH_OF(n, exchange_t, node));
     records_give(e);
 }
 

@@ -3,7 +3,7 @@
  * statement.c: definitions are said again from time to time, so that the beginning of the log, where they were said
  * first, can go.
  *
- * A round states all exchanges, then all queues, then all bindings, a slice a step, between other records. It ends with
+ * A round states all exchanges, then all queues, bindings, sequences and reports, a slice a step, between other records. It ends with
  * `low`: a log that begins there, or above, has all of them. A binding is stated after its ends, whoever changes what
  * meanwhile: the last part of the round takes all bindings that were said before the last queue was. What was
  * said lately stands at the end of its list, so the round is over when the first of a list is young enough. */
@@ -103,6 +103,10 @@ static bool state_next(engine_t *e)
     stated_t *first = node ? LIST_OF(node, stated_t, link) : NULL;
     if (first == NULL || first->record >= s->before)
         return false;
+    if (s->kind >= STATED_SEQUENCE) {
+        s->bytes_of_round += sync_state(e, s->kind, first);
+        return true;
+    }
     record_t r;
     to_record(s->kind, first, &r);
     s->bytes_of_round += r.name.len + r.arguments.len + r.source.len + r.key.len + 32;

@@ -33,6 +33,7 @@ static inline const char *event_name(uint8_t type)
         [EVENT_RETURN] = "RETURN",
         [EVENT_CONFIRM] = "CONFIRM",
         [EVENT_CONTENT] = "CONTENT",
+        [EVENT_REPORT] = "REPORT",
     };
     return names[type];
 }

@@ -50,9 +50,10 @@ typedef struct seen {
     uint16_t code; /* of a refusal */
     uint32_t refusal_cause;
     size_t body_len;
-    uint64_t step; /* in which the engine made it visible */
+    uint64_t seq, view; /* of a message */
+    uint64_t step;      /* in which the engine made it visible */
     bool taken;
-    char text[400]; /* a refusal's text, a queue's name, a consumer's tag */
+    char text[400]; /* a refusal's text, a queue's name, a consumer's tag, a report */
     char body[40];
 } seen_t;
 
@@ -187,6 +188,10 @@ static inline void seen_copy(seen_t *s, const event_t *e)
 {
     if (event_has_message(e->type)) {
         seen_copy_message(s, e->message);
+        if (e->type == EVENT_REPORT)
+            seen_copy_text(s, message_body(e->message));
+        s->seq = e->message->seq;
+        s->view = e->message->view;
     } else if (e->type == EVENT_QUEUE_DECLARED) {
         seen_copy_text(s, e->request->name);
     } else if (e->type == EVENT_CONSUMER_CANCELLED) {

@@ -177,6 +177,8 @@ static inline message_t *paper_message(const paper_t *p, record_no number)
     message_t *m = message_new(r.exchange, r.key, properties, body.len);
     m = message_append(m, body, body.len);
     m->record = number;
+    m->seq = r.seq;
+    m->view = (uint32_t)r.view;
     if (r.parts.count > 0)
         message_set_parts(m, paper_parts(&r.parts), r.parts.count);
     return m;

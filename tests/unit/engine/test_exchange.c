@@ -6,13 +6,13 @@
 static void the_predeclared_ones_are_there(void **state)
 {
     chan_t ch = new_channel(*state);
-    static const char *const names[] = {"amq.direct",  "amq.fanout", "amq.topic",
-                                        "amq.headers", "amq.match",  "amq.rabbitmq.trace"};
+    static const char *const names[] = {"amq.direct", "amq.fanout",         "amq.topic", "amq.headers",
+                                        "amq.match",  "amq.rabbitmq.trace", "amq.events"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         declare_exchange(ch, names[i], "", COMMAND_PASSIVE);
         expect_ok(ch);
     }
-    assert_int_equal(counts(*state).exchanges, 7);
+    assert_int_equal(counts(*state).exchanges, 8);
     declare_exchange(ch, "amq.default", "", COMMAND_PASSIVE);
     expect_refusal(ch, 404, "no exchange 'amq.default' in vhost '/'");
 }
@@ -26,7 +26,7 @@ static void declaring_twice_the_same_is_fine(void **state)
     }
     declare_exchange(ch, "amq.direct", "direct", COMMAND_DURABLE);
     expect_ok(ch);
-    assert_int_equal(counts(*state).exchanges, 8);
+    assert_int_equal(counts(*state).exchanges, 9);
 }
 
 static void a_redeclare_that_differs_is_refused_naming_the_first_difference(void **state)
@@ -86,7 +86,7 @@ static void what_may_not_be_declared_is_refused(void **state)
     expect_refusal_and_reopen(ch, 403, "operation not permitted on the default exchange");
     declare_exchange(ch, "", "direct", COMMAND_PASSIVE);
     expect_refusal(ch, 403, "operation not permitted on the default exchange");
-    assert_int_equal(counts(*state).exchanges, 7);
+    assert_int_equal(counts(*state).exchanges, 8);
 }
 
 static void an_alternate_exchange_is_refused_by_name(void **state)
@@ -117,7 +117,7 @@ static void deleting_takes_the_bindings_on_both_sides_along(void **state)
     bind_exchange(ch, "amq.fanout", "x", ""), expect_ok(ch);
     delete_exchange(ch, "x", 0), expect_ok(ch);
     assert_int_equal(counts(*state).bindings, 0);
-    assert_int_equal(counts(*state).exchanges, 7);
+    assert_int_equal(counts(*state).exchanges, 8);
     publish(ch, "x", "k", "1");
     expect_refusal(ch, 404, "no exchange 'x' in vhost '/'");
 }
@@ -245,7 +245,7 @@ static void auto_delete_passes_along_a_chain(void **state)
     }
     bound(ch, "q", "x", "");
     delete_queue(ch, "q", 0), expect_counted(ch, 0);
-    assert_int_equal(counts(*state).exchanges, 7);
+    assert_int_equal(counts(*state).exchanges, 8);
     assert_int_equal(counts(*state).bindings, 0);
 }
 

@@ -278,7 +278,7 @@ static void an_auto_delete_exchange_survives_when_its_last_binding_is_replaced(v
     assert_queue_is(other, "q", "1");
     assert_int_equal(counts(f).bindings, 1);
     unbind_queue(other, "q", "x", "k"), expect_ok(other);
-    assert_int_equal(counts(f).exchanges, 7);
+    assert_int_equal(counts(f).exchanges, 8);
 }
 
 static void an_exchange_with_many_bindings_goes_in_slices(void **state)
@@ -314,10 +314,10 @@ static void a_very_long_chain_of_auto_delete_exchanges_goes(void **state)
         push_request(ch, i ? COMMAND_EXCHANGE_BIND : COMMAND_QUEUE_BIND, COMMAND_NOWAIT, 0, view);
     }
     expect_declared(ch, "q", 0, 0);
-    assert_int_equal(counts(f).exchanges, 7 + LINKS);
+    assert_int_equal(counts(f).exchanges, 8 + LINKS);
     delete_queue(ch, "q", 0), expect_counted(ch, 0);
     run(f);
-    assert_int_equal(counts(f).exchanges, 7);
+    assert_int_equal(counts(f).exchanges, 8);
     fixture_free(f);
 }
 

@@ -86,7 +86,7 @@ static void an_overview_counts_what_is_there(void **state)
     assert_int_equal(q->counts.connections, 1);
     assert_int_equal(q->counts.channels, 1);
     assert_int_equal(q->counts.queues, 2);
-    assert_int_equal(q->counts.exchanges, 7);
+    assert_int_equal(q->counts.exchanges, 8);
     assert_int_equal(q->counts.messages_ready, 4);
     assert_int_equal(q->counts.messages_unacked, 1);
     assert_int_equal(q->counts.published, 5);

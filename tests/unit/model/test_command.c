@@ -72,6 +72,7 @@ static void the_commands_that_name_things_bear_a_request(void **state)
         COMMAND_EXCHANGE_DECLARE, COMMAND_EXCHANGE_DELETE, COMMAND_EXCHANGE_BIND, COMMAND_EXCHANGE_UNBIND,
         COMMAND_QUEUE_DECLARE,    COMMAND_QUEUE_BIND,      COMMAND_QUEUE_UNBIND,  COMMAND_QUEUE_PURGE,
         COMMAND_QUEUE_DELETE,     COMMAND_CONSUME,         COMMAND_CANCEL,        COMMAND_GET,
+        COMMAND_SUBSCRIBER,       COMMAND_SUBSCRIBE,       COMMAND_UNSUBSCRIBE,
     };
     size_t count = 0;
     for (unsigned type = 0; type < 256; type++)
@@ -113,17 +114,18 @@ static void a_discarded_command_frees_what_it_owns_and_nothing_else(void **state
     command_discard(&(command_t){.type = COMMAND_CONNECTION_CLOSE}); /* without a refusal */
 }
 
-static void only_deliveries_get_answers_returns_and_content_lend_a_message(void **state)
+static void only_deliveries_get_answers_returns_content_and_reports_lend_a_message(void **state)
 {
     (void)state;
     size_t count = 0;
     for (unsigned type = 0; type < 256; type++)
         count += event_has_message((uint8_t)type);
-    assert_int_equal(count, 4);
+    assert_int_equal(count, 5);
     assert_true(event_has_message(EVENT_DELIVER));
     assert_true(event_has_message(EVENT_GET_OK));
     assert_true(event_has_message(EVENT_RETURN));
     assert_true(event_has_message(EVENT_CONTENT));
+    assert_true(event_has_message(EVENT_REPORT));
 }
 
 static void a_discarded_event_frees_what_it_owns_but_no_lent_message(void **state)
@@ -156,7 +158,7 @@ int main(void)
         cmocka_unit_test(an_opening_is_a_copy_of_its_own),
         cmocka_unit_test(the_commands_that_name_things_bear_a_request),
         cmocka_unit_test(a_discarded_command_frees_what_it_owns_and_nothing_else),
-        cmocka_unit_test(only_deliveries_get_answers_returns_and_content_lend_a_message),
+        cmocka_unit_test(only_deliveries_get_answers_returns_content_and_reports_lend_a_message),
         cmocka_unit_test(a_discarded_event_frees_what_it_owns_but_no_lent_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

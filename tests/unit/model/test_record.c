@@ -37,6 +37,9 @@ static void assert_same(const record_t *a, const record_t *b)
     assert_int_equal(a->mark, b->mark);
     assert_int_equal(a->message, b->message);
     assert_int_equal(a->time_ms, b->time_ms);
+    assert_int_equal(a->seq, b->seq);
+    assert_int_equal(a->view, b->view);
+    assert_int_equal(a->need, b->need);
     assert_int_equal(a->properties_bytes, b->properties_bytes);
     assert_true(bytes_equal(a->name, b->name));
     assert_true(bytes_equal(a->source, b->source));
@@ -73,7 +76,9 @@ static void samples_init(samples_t *s)
     r[RECORD_BIND] = (record_t){.vhost = 1, .queue = 5, .source = BYTES("s"), .name = BYTES("n")};
     r[RECORD_BIND].key = BYTES("k"), r[RECORD_BIND].arguments = BYTES("a");
     r[RECORD_UNBIND] = r[RECORD_BIND];
-    r[RECORD_MESSAGE] = (record_t){.flags = 1,
+    r[RECORD_MESSAGE] = (record_t){.flags = RECORD_SEQUENCED,
+                                   .seq = 1ull << 33,
+                                   .view = 4,
                                    .time_ms = 1700000000000,
                                    .exchange = BYTES("x"),
                                    .key = BYTES("k"),
@@ -85,6 +90,23 @@ static void samples_init(samples_t *s)
     r[RECORD_PURGE] = (record_t){.queue = 9, .position = 300, .list = places};
     r[RECORD_DELIVERED] = (record_t){.queue = 9, .mark = 16384};
     r[RECORD_STATED] = (record_t){.message = 1};
+    r[RECORD_SEQUENCE] = (record_t){.vhost = 2, .name = BYTES("x"), .seq = 65537, .view = 300};
+    r[RECORD_EVENT] = (record_t){.flags = RECORD_EXPIRES,
+                                 .vhost = 2,
+                                 .message = 78,
+                                 .seq = 9,
+                                 .view = 3,
+                                 .need = UINT32_MAX,
+                                 .time_ms = 1700000000000,
+                                 .name = BYTES("x"),
+                                 .key = BYTES("orders.new"),
+                                 .arguments = BYTES("an id"),
+                                 .parts = parts,
+                                 .list = places};
+    r[RECORD_RESULT] = (record_t){.name = BYTES("x"), .seq = 9, .view = 3, .queue = 8, .kind = 1, .need = 2};
+    r[RECORD_RESULT].time_ms = 12, r[RECORD_RESULT].arguments = BYTES("\"42\"");
+    r[RECORD_REPORT] = (record_t){.name = BYTES("x"), .seq = 9, .view = 3, .kind = 1, .properties_bytes = 20};
+    r[RECORD_REPORT].arguments = BYTES("an id");
     for (uint8_t type = 1; type < RECORD_TYPE_END; type++)
         r[type].type = type;
 }
@@ -202,14 +224,23 @@ static void the_octets_are_those_of_the_format(void **state)
     record_list_put(&list, &places.count, 300, 1);
     places.octets = buffer_bytes(&list);
     record_write(&b, &(record_t){.type = RECORD_MESSAGE,
-                                 .flags = 5,
+                                 .flags = 3,
                                  .time_ms = 128,
                                  .exchange = BYTES("x"),
                                  .key = BYTES("key"),
                                  .properties_bytes = 2,
                                  .list = places});
-    static const uint8_t wanted[] = {7, 5, 0x80, 1, 1, 'x', 3, 'k', 'e', 'y', 2, 0, 1, 0xac, 2, 1};
+    static const uint8_t wanted[] = {7, 3, 0x80, 1, 1, 'x', 3, 'k', 'e', 'y', 2, 0, 1, 0xac, 2, 1};
     assert_true(bytes_equal(buffer_bytes(&b), bytes_make(wanted, sizeof wanted)));
+    buffer_clear(&b);
+    record_write(&b, &(record_t){.type = RECORD_MESSAGE,
+                                 .flags = RECORD_SEQUENCED,
+                                 .seq = 300,
+                                 .view = 2,
+                                 .time_ms = 128,
+                                 .list = places});
+    static const uint8_t sequenced[] = {7, 4, 0xac, 2, 2, 0x80, 1, 0, 0, 0, 0, 1, 0xac, 2, 1};
+    assert_true(bytes_equal(buffer_bytes(&b), bytes_make(sequenced, sizeof sequenced)));
     buffer_clear(&b);
     record_write(&b, &(record_t){.type = RECORD_BIND,
                                  .source = BYTES("s"),
@@ -241,12 +272,13 @@ static void a_list_is_walked_pair_by_pair(void **state)
     buffer_free(&octets);
 }
 
-static void messages_and_parts_alone_have_content_and_all_have_names(void **state)
+static void messages_parts_and_reports_alone_have_content_and_all_have_names(void **state)
 {
     (void)state;
     for (unsigned type = 0; type < 256; type++) {
         bool is_one = type >= 1 && type < RECORD_TYPE_END;
-        assert_int_equal(record_has_content((uint8_t)type), type == RECORD_MESSAGE || type == RECORD_PART);
+        assert_int_equal(record_has_content((uint8_t)type),
+                         type == RECORD_MESSAGE || type == RECORD_PART || type == RECORD_REPORT);
         assert_int_equal(strcmp(record_type_name((uint8_t)type), "unknown") == 0, !is_one);
     }
     assert_string_equal(record_type_name(RECORD_MESSAGE_ALSO), "message-also");
@@ -263,7 +295,7 @@ int main(void)
         cmocka_unit_test(a_list_that_announces_more_than_is_there_is_refused_at_once),
         cmocka_unit_test(the_octets_are_those_of_the_format),
         cmocka_unit_test(a_list_is_walked_pair_by_pair),
-        cmocka_unit_test(messages_and_parts_alone_have_content_and_all_have_names),
+        cmocka_unit_test(messages_parts_and_reports_alone_have_content_and_all_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
