@@ -28,6 +28,7 @@ static void end(int number)
 int main(void)
 {
     char publishers[64], subscribers[64];
+    int major, minor, patch;
     void *context = zmq_ctx_new();
     void *front = bound(context, ZMQ_XSUB, publishers, sizeof publishers);
     void *back = bound(context, ZMQ_XPUB, subscribers, sizeof subscribers);
@@ -37,7 +38,9 @@ int main(void)
         fprintf(stderr, "bus-proxy: %s\n", zmq_strerror(zmq_errno()));
         return 1;
     }
-    printf("proxy listening on %s for publishers, %s for subscribers\n", publishers, subscribers);
+    zmq_version(&major, &minor, &patch);
+    printf("proxy of libzmq %d.%d.%d listening on %s for publishers, %s for subscribers\n", major, minor,
+           patch, publishers, subscribers);
     fflush(stdout);
     zmq_proxy(front, back, NULL);
     return 0;
