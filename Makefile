@@ -24,13 +24,13 @@ endif
 
 # xxHash is used by its header alone. scripts/setup installs it; before that the compiler says that it is missing.
 CFLAGS += -std=c17 -D_GNU_SOURCE $(WARN) $(OPT_$(BUILD)) -fno-strict-aliasing -pthread -Isrc
-CFLAGS += $(shell pkg-config --cflags libxxhash libevent_core libevent_extra jansson libcurl 2>/dev/null)
+CFLAGS += $(shell pkg-config --cflags libxxhash libevent_core libevent_extra jansson libcurl libsodium 2>/dev/null)
 LDFLAGS += $(patsubst -flto,-fno-lto,$(filter-out -ffat-lto-objects,$(OPT_$(BUILD)))) -pthread
 CFLAGS := $(CFLAGS)
 
-# HTTP of the daemon, and of the tool.
-LDLIBS += $(shell pkg-config --libs libevent_extra libevent_core jansson 2>/dev/null || echo -levent_extra -levent_core -ljansson) -lm
-TOOL_LDLIBS := $(shell pkg-config --libs libcurl jansson 2>/dev/null || echo -lcurl -ljansson) -lm
+# HTTP of the daemon, and of the tool; CURVE of both.
+LDLIBS += $(shell pkg-config --libs libevent_extra libevent_core jansson libsodium 2>/dev/null || echo -levent_extra -levent_core -ljansson -lsodium) -lm
+TOOL_LDLIBS := $(shell pkg-config --libs libcurl jansson libsodium 2>/dev/null || echo -lcurl -ljansson -lsodium) -lm
 LDLIBS := $(LDLIBS)
 
 # The daemon's allocator; the sanitizers have their own. Nothing names it: being linked is enough.

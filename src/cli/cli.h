@@ -21,6 +21,7 @@ typedef struct verb {
 extern const verb_t verb_status; /* status.c */
 extern const verb_t verb_log;    /* log.c */
 extern const verb_t verb_perf;   /* perf.c */
+extern const verb_t verb_curve;  /* curve.c */
 
 /* ---- args.c ---- */
 

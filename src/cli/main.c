@@ -7,7 +7,7 @@
 #include "base/version.h"
 #include "cli/cli.h"
 
-static const verb_t *const verbs[] = {&verb_status, &verb_log, &verb_perf};
+static const verb_t *const verbs[] = {&verb_status, &verb_log, &verb_perf, &verb_curve};
 
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 

@@ -184,9 +184,10 @@ typedef struct route {
     size_t count, capacity;
     exchange_t **exchanges; /* to visit */
     size_t exchange_count, exchange_capacity;
-    uint64_t serial; /* marks what this route visited */
-    size_t work;     /* bindings and trie nodes looked at */
-    buffer_t sorted; /* the message's headers, once a headers exchange asked for them */
+    exchange_t *synchronous; /* the first one on the way that numbers what goes through it, or NULL */
+    uint64_t serial;         /* marks what this route visited */
+    size_t work;             /* bindings and trie nodes looked at */
+    buffer_t sorted;         /* the message's headers, once a headers exchange asked for them */
     bool is_sorted;
     trie_walk_t walk;
 } route_t;
@@ -195,7 +196,7 @@ typedef struct route {
 #define ROUTE_MEMO_QUEUES 16
 typedef struct route_memo {
     uint64_t topology;
-    exchange_t *exchange;
+    exchange_t *exchange, *synchronous;
     size_t count;
     queue_t *queues[ROUTE_MEMO_QUEUES];
     uint8_t exchange_len, key_len;

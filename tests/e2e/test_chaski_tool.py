@@ -114,7 +114,10 @@ def test_its_version_is_the_daemons():
     (["frobnicate"], "chaski --help"), (["status", "--jsn"], "--jsn"), (["status", "--url"], "--url needs a value"),
     (["status", "--url", "gopher//x"], "--url"), (["log"], "verify or inspect"),
     (["log", "verfy", "/tmp"], "did you mean 'verify'?"), (["log", "verify"], "needs the folder"),
-    (["log", "verify", "/no/such/folder"], "/no/such/folder"), (["log", "inspect", "/tmp", "--from", "x"], "--from x")])
+    (["log", "verify", "/no/such/folder"], "/no/such/folder"), (["log", "inspect", "/tmp", "--from", "x"], "--from x"),
+    (["curve"], "make, public or list"), (["curve", "pubic", "x"], "did you mean 'public'?"),
+    (["curve", "make"], "needs a file"), (["curve", "make", "--json", "x"], "--json"),
+    (["curve", "list", "/no/such/file"], "/no/such/file: No such file"), (["curve", "public", "/tmp"], "directory")])
 def test_wrong_use_exits_with_2_and_a_reason(args, word):
     assert word in refused(*args)
 
@@ -123,6 +126,54 @@ def test_a_folder_without_a_log_is_said_to_be_one(tmp_path):
     for verb in ("verify", "inspect"):
         assert "holds no log" in refused("log", verb, str(tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+# ---- curve ----
+
+
+KEY = re.compile(r"[0-9a-zA-Z.:+=^!/*?&<>()\[\]{}@%$#-]{40}\n")
+
+
+def test_a_key_pair_is_made_once_for_its_owner_alone(tmp_path):
+    file = tmp_path / "bus.keys"
+    code, key, said = chaski("curve", "make", str(file))
+    assert (code, said) == (0, "") and KEY.fullmatch(key)
+    assert file.stat().st_mode & 0o777 == 0o600
+    text = file.read_text()
+    secret = re.search(r"^secret = (.*\n)", text, re.M)[1]
+    assert f"public = {key}" in text and KEY.fullmatch(secret) and secret != key
+    assert "there already" in refused("curve", "make", str(file), code=1) and file.read_text() == text
+    assert chaski("curve", "public", str(file)) == chaski("curve", "list", str(file)) == (0, key, "")
+    assert chaski("curve", "make", str(tmp_path / "other"))[1] != key
+
+
+def test_clients_are_listed_with_their_users(tmp_path):
+    keys = {user: chaski("curve", "make", str(tmp_path / user))[1].strip() for user in ("anna", "bob")}
+    file = tmp_path / "clients"
+    file.write_text("# who may\n" + "".join(f"{key}\t{user}\n" for user, key in keys.items()))
+    assert chaski("curve", "list", str(file)) == (0, "".join(f"{key} {user}\n" for user, key in keys.items()), "")
+    code, shown, _ = chaski("curve", "list", "--json", str(file))
+    assert code == 0
+    assert [json.loads(line) for line in shown.splitlines()] == [{"key": key, "user": user} for user, key in keys.items()]
+    file.write_text(file.read_text() + f"{keys['bob']} anna\n")
+    assert "line 4: this key is there already, of user 'bob'" in refused("curve", "list", str(file), code=1)
+    assert "line 2: expected 'public = KEY'" in refused("curve", "public", str(file), code=1)
+
+
+def test_a_wrong_key_pair_is_told_by_its_line_without_its_secret(tmp_path):
+    for name in ("one", "two"):
+        chaski("curve", "make", str(tmp_path / name))
+    lines = (tmp_path / "one").read_text().splitlines()[:2] + (tmp_path / "two").read_text().splitlines()[2:]
+    (tmp_path / "mixed").write_text("\n".join(lines))
+    said = refused("curve", "public", str(tmp_path / "mixed"), code=1)
+    assert "line 2: this public key does not belong to the secret one of line 3" in said
+    (tmp_path / "short").write_text("\n".join(lines)[:-1])
+    said = refused("curve", "list", str(tmp_path / "short"), code=1)
+    assert "line 3: secret: expected a key" in said and lines[2].split()[2][:-1] not in said
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    assert f"{tmp_path}/none/x: No such file" in refused("curve", "make", f"{tmp_path}/none/x", code=1)
 
 
 # ---- log ----

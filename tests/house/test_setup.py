@@ -52,7 +52,7 @@ def machine(tmp_path):
 
 
 BUILD = ["gcc", "make", "pkg-config", "libxxhash-dev", "libjemalloc-dev", "libevent-dev", "libjansson-dev", "libcurl4-openssl-dev",
-         "libc6-dev"]
+         "libsodium-dev", "libc6-dev"]
 
 
 def test_nothing_is_installed_where_nothing_is_missing(machine):
