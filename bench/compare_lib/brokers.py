@@ -4,6 +4,7 @@ import contextlib
 import pathlib
 import re
 import shutil
+import subprocess
 import tempfile
 import time
 import urllib.parse
@@ -76,10 +77,18 @@ class Chaskid(Started):
     budgeted = True
     settings = {}  # beside those that each needs
 
+    def knows(self, key):
+        """An older one that is compared with may not have the setting yet."""
+        said = subprocess.run([self.program, "--help"], capture_output=True, text=True, timeout=START_LIMIT_S, check=False)
+        return key in said.stdout
+
     def launch(self, work, group):
         settings = {"listeners.tcp.default": "127.0.0.1:0", "data_dir": work / "data",
                     "management.tcp.ip": "127.0.0.1", "management.tcp.port": 0,
-                    "prometheus.tcp.ip": "127.0.0.1", "prometheus.tcp.port": 0} | self.settings
+                    "prometheus.tcp.ip": "127.0.0.1", "prometheus.tcp.port": 0}
+        if self.knows("bus.listen.NAME"):
+            settings["bus.listen.events"] = "tcp://127.0.0.1:0"
+        settings |= self.settings
         process = group.start([self.program, *(f"{key}={value}" for key, value in settings.items())], work / "log")
         process.wait_for_line(r"Server startup complete", START_LIMIT_S, "it is ready")
         return process, int(process.wait_for_line(r"listening for AMQP on 127\.0\.0\.1:(\d+)", 1, "its port").group(1))

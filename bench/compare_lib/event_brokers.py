@@ -14,7 +14,7 @@ def tcp(port):
 class BusChaskid(brokers.Chaskid):
     """Its AMQP port is a port of the bus too."""
 
-    settings = {"bus.topic.bench": f"exchange=amq.events prefix=bench. sync=all timeout=60s window={WAITING}"}
+    settings = {"bus.topic.bench": f"prefix=bench. sync=all timeout=60s window={WAITING}"}
 
     def url_of(self, port):
         return tcp(port)

@@ -26,6 +26,13 @@ static uint64_t bytes_hash(bytes_t key)
     return XXH3_64bits(key.data, key.len);
 }
 
+void hash_digest(bytes_t key, uint8_t out[HASH_DIGEST_BYTES])
+{
+    XXH128_canonical_t digest;
+    XXH128_canonicalFromHash(&digest, XXH3_128bits(key.data, key.len));
+    memcpy(out, digest.digest, HASH_DIGEST_BYTES);
+}
+
 void hash_init(hash_table_t *t, hash_key_of_t *key_of)
 {
     *t = (hash_table_t){.key_of = key_of};
@@ -46,17 +53,21 @@ static hash_node_t *chain_find(const hash_table_t *t, hash_node_t *node, uint64_
     return NULL;
 }
 
-hash_node_t *hash_find(const hash_table_t *t, bytes_t key)
+hash_node_t *hash_find_as(const hash_table_t *t, uint64_t hash, bytes_t key)
 {
     if (t->count == 0)
         return NULL;
-    uint64_t hash = bytes_hash(key);
     if (t->old_buckets) {
         hash_node_t *found = chain_find(t, t->old_buckets[hash & t->old_mask], hash, key);
         if (found)
             return found;
     }
     return chain_find(t, t->buckets[hash & t->mask], hash, key);
+}
+
+hash_node_t *hash_find(const hash_table_t *t, bytes_t key)
+{
+    return t->count == 0 ? NULL : hash_find_as(t, bytes_hash(key), key);
 }
 
 /* ---- resizing ---- */
@@ -105,16 +116,21 @@ static void resize_step(hash_table_t *t)
     }
 }
 
-void hash_insert(hash_table_t *t, hash_node_t *node)
+void hash_insert_as(hash_table_t *t, uint64_t hash, hash_node_t *node)
 {
     if (!t->buckets)
         set_buckets(t, LEAST_BUCKETS);
     else if (!t->old_buckets && t->count > t->mask)
         resize_start(t, 2 * (t->mask + 1));
     resize_step(t);
-    node->hash = bytes_hash(t->key_of(node));
+    node->hash = hash;
     link_node(t, node);
     t->count++;
+}
+
+void hash_insert(hash_table_t *t, hash_node_t *node)
+{
+    hash_insert_as(t, bytes_hash(t->key_of(node)), node);
 }
 
 /* ---- taking out ---- */

@@ -42,6 +42,10 @@ hash_node_t *hash_find(const hash_table_t *t, bytes_t key);
 /* Puts the node in; its key is taken by key_of. */
 void hash_insert(hash_table_t *t, hash_node_t *node);
 
+/* The same for who computes hashes himself, of all keys of the table: 64 bits, all of them good. */
+hash_node_t *hash_find_as(const hash_table_t *t, uint64_t hash, bytes_t key);
+void hash_insert_as(hash_table_t *t, uint64_t hash, hash_node_t *node);
+
 /* Takes this very node out; it must be in the table. */
 void hash_remove(hash_table_t *t, hash_node_t *node);
 
@@ -53,3 +57,7 @@ hash_node_t *hash_next(const hash_table_t *t, const hash_node_t *after);
 hash_node_t *hash_any(const hash_table_t *t);
 
 #define HASH_OF(node, T, member) ((T *)(void *)((char *)(node)-offsetof(T, member)))
+
+/* 16 octets that stand for `key`: what two keys have in common only by an unlikely chance. */
+#define HASH_DIGEST_BYTES 16
+void hash_digest(bytes_t key, uint8_t out[HASH_DIGEST_BYTES]);

@@ -52,12 +52,82 @@ typedef struct settings_loopback_user {
     bool only_loopback;
 } settings_loopback_user_t;
 
+/* ---- the event bus ---- */
+
+typedef enum settings_security { SETTINGS_NULL, SETTINGS_PLAIN, SETTINGS_CURVE } settings_security_t;
+typedef enum settings_socket { SETTINGS_SUB, SETTINGS_PULL } settings_socket_t;
+typedef enum settings_slow {
+    SETTINGS_DROP_NEWEST,
+    SETTINGS_DROP_OLDEST,
+    SETTINGS_BLOCK,
+    SETTINGS_DISCONNECT
+} settings_slow_t;
+typedef enum settings_sync {
+    SETTINGS_SYNC_UNSET,
+    SETTINGS_SYNC_ALL,
+    SETTINGS_SYNC_QUORUM,
+    SETTINGS_SYNC_COUNT,
+    SETTINGS_SYNC_NONE
+} settings_sync_t;
+
+/* What a port of the bus has if nothing else is said. */
+#define SETTINGS_BUS_EXCHANGE      "amq.events"
+#define SETTINGS_BUS_HIGH_MESSAGES 1000
+#define SETTINGS_BUS_HIGH_BYTES    MIB(8)
+#define SETTINGS_BUS_CREDIT        64
+
+/* The address and options of a line, as they were written. */
+#define SETTINGS_LINE_BYTES 4096
+
+/* bus.listen.NAME or bus.connect.NAME. What was not written is empty, or the default. */
+typedef struct settings_bus {
+    settings_text_t name;
+    settings_text_t address; /* "HOST:PORT", "PORT" (all addresses) or "unix:/PATH" */
+    char where[SETTINGS_WHERE_BYTES];
+    char written[SETTINGS_LINE_BYTES];
+    settings_text_t exchange;
+    settings_text_t queue; /* empty: a bus port */
+    bool bind;             /* the queue is bound with bind_prefix, which may be empty */
+    settings_text_t bind_prefix;
+    int security; /* settings_security_t */
+    settings_text_t user;
+    settings_text_t password;
+    settings_text_t key_file;     /* our pair */
+    settings_text_t clients_file; /* listening: who may; empty: whoever has a key */
+    settings_text_t server_key;   /* dialling: theirs, as Z85 */
+    int socket;                   /* dialling: settings_socket_t, what we are */
+    settings_text_t prefix;       /* dialling, as SUB */
+    int slow;                     /* settings_slow_t */
+    uint64_t high_messages, high_bytes, credit;
+    settings_text_t welcome;
+} settings_bus_t;
+
+/* bus.topic.NAME */
+typedef struct settings_topic {
+    settings_text_t name;
+    char where[SETTINGS_WHERE_BYTES];
+    char written[SETTINGS_LINE_BYTES];
+    settings_text_t exchange;
+    settings_text_t prefix;
+    bool replay_last;
+    uint64_t replay_count;       /* UINT64_MAX: all */
+    int sync;                    /* settings_sync_t */
+    uint64_t sync_count;         /* of SETTINGS_SYNC_COUNT */
+    uint64_t timeout_ms, window; /* 0: as the exchange says */
+} settings_topic_t;
+
 typedef struct settings {
 #define X(field, key, kind, value, least, most, reload, help) SETTING_TYPE_##kind field;
     SETTINGS(X)
 #undef X
     settings_listener_t listeners[SETTINGS_NAMES_MAX];
     size_t listener_count;
+    settings_bus_t bus_listen[SETTINGS_NAMES_MAX];
+    size_t bus_listen_count;
+    settings_bus_t bus_connect[SETTINGS_NAMES_MAX];
+    size_t bus_connect_count;
+    settings_topic_t topics[SETTINGS_NAMES_MAX];
+    size_t topic_count;
     settings_loopback_user_t loopback_users[SETTINGS_NAMES_MAX];
     size_t loopback_user_count;
 } settings_t;
@@ -78,7 +148,7 @@ typedef struct settings_source {
 /* The settings of a source, or NULL, saying which line is wrong and what is expected. `source` is not kept.
  *
  * Named listeners replace the default one; `listeners.tcp = none` in a file takes away those of all files,
- * but not those of the command line. The same goes for loopback_users. Source: RabbitMQ's schema, where
+ * but not those of the command line. The same goes for bus.listen and loopback_users. Source: RabbitMQ's schema, where
  * `none` decides. */
 settings_t *settings_read(const settings_source_t *source, error_t *err);
 

@@ -30,11 +30,12 @@ typedef enum setting_kind {
 typedef struct setting_form {
     setting_kind_t kind;
     uint64_t least, most;
-    size_t offset; /* in settings_t */
+    size_t offset; /* in settings_t, or in the struct of a family */
 } setting_form_t;
 
-/* Writes the value into its field; false if it does not fit the form, and then changes nothing. */
-bool value_set(settings_t *s, const setting_form_t *form, const char *value);
+/* Writes the value into its field of `s`, the struct that the form's offset is in; false if it does not fit the form, and
+ * then changes nothing. */
+bool value_set(void *s, const setting_form_t *form, const char *value);
 
 /* "a whole number from 0 to 65535": what the form wants, for the message. */
 void value_expected(const setting_form_t *form, char *out, size_t out_bytes);
@@ -65,8 +66,8 @@ line_result_t line_parse_argument(const char *text, line_t *out, error_t *err);
  * command line), wherever it stands, and so is carried out when the level ends. */
 typedef struct family_state {
     settings_t *settings;
-    bool listeners_named, loopback_users_named; /* else the defaults stand */
-    bool no_listeners, no_loopback_users;       /* said on this level */
+    bool listeners_named, bus_listen_named, loopback_users_named; /* else the defaults stand */
+    bool no_listeners, no_bus_listen, no_loopback_users;          /* said on this level */
 } family_state_t;
 
 /* Puts the defaults in. */
@@ -79,6 +80,13 @@ void family_end_level(family_state_t *f);
 
 /* Calls `changed` for the families whose members differ. */
 void family_compare(const settings_t *old, const settings_t *new, settings_changed_t *changed, void *context);
+
+/* ---- bus.c: the lines of the event bus, ADDRESS OPTION=VALUE… ---- */
+
+/* Fill `out`, all of it but its name and place; -1 without any use of it if the line is wrong. */
+int bus_parse_listen(settings_bus_t *out, const line_t *line, error_t *err);
+int bus_parse_connect(settings_bus_t *out, const line_t *line, error_t *err);
+int bus_parse_topic(settings_topic_t *out, const line_t *line, error_t *err);
 
 /* ---- keys.c: what keys there are ---- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * family.c: the keys that end in a name of the user's choice: listeners and loopback users. */
+ * family.c: the keys that end in a name of the user's choice: listeners, the event bus, loopback users. */
 #include <assert.h>
 #include <string.h>
 
@@ -72,6 +72,86 @@ static int set_no_tls_listeners(family_state_t *f, const char *name, const line_
     return strcmp(line->value, "none") == 0 ? 0 : wrong_value(line, none_expected, err);
 }
 
+/* ---- the event bus ---- */
+
+/* A line of one name takes the place of the one before, whole. */
+static int set_bus(settings_bus_t *all, size_t *count, const settings_bus_t *parsed, const line_t *line,
+                   error_t *err)
+{
+    size_t i = 0;
+    while (i < *count && strcmp(all[i].name, parsed->name) != 0)
+        i++;
+    if (i == SETTINGS_NAMES_MAX)
+        return too_many(line, err);
+    *count += i == *count;
+    all[i] = *parsed;
+    return 0;
+}
+
+static int set_bus_listen(family_state_t *f, const char *name, const line_t *line, const char *where,
+                          error_t *err)
+{
+    settings_t *s = f->settings;
+    settings_bus_t parsed;
+    if (bus_parse_listen(&parsed, line, err) != 0)
+        return -1;
+    text_format(parsed.name, sizeof parsed.name, "%s", name);
+    text_format(parsed.where, sizeof parsed.where, "%s", where);
+    if (!f->bus_listen_named)
+        s->bus_listen_count = 0;
+    f->bus_listen_named = true;
+    return set_bus(s->bus_listen, &s->bus_listen_count, &parsed, line, err);
+}
+
+static int set_bus_connect(family_state_t *f, const char *name, const line_t *line, const char *where,
+                           error_t *err)
+{
+    settings_t *s = f->settings;
+    settings_bus_t parsed;
+    if (bus_parse_connect(&parsed, line, err) != 0)
+        return -1;
+    text_format(parsed.name, sizeof parsed.name, "%s", name);
+    text_format(parsed.where, sizeof parsed.where, "%s", where);
+    return set_bus(s->bus_connect, &s->bus_connect_count, &parsed, line, err);
+}
+
+static int set_no_bus_listen(family_state_t *f, const char *name, const line_t *line, const char *where,
+                             error_t *err)
+{
+    (void)name, (void)where;
+    if (strcmp(line->value, "none") != 0)
+        return wrong_value(line, none_expected, err);
+    f->no_bus_listen = true;
+    return 0;
+}
+
+static int set_bus_topic(family_state_t *f, const char *name, const line_t *line, const char *where,
+                         error_t *err)
+{
+    settings_t *s = f->settings;
+    settings_topic_t parsed;
+    if (bus_parse_topic(&parsed, line, err) != 0)
+        return -1;
+    text_format(parsed.name, sizeof parsed.name, "%s", name);
+    text_format(parsed.where, sizeof parsed.where, "%s", where);
+    size_t place = s->topic_count;
+    for (size_t i = 0; i < s->topic_count; i++) {
+        const settings_topic_t *t = &s->topics[i];
+        if (strcmp(t->name, name) == 0)
+            place = i;
+        else if (strcmp(t->exchange, parsed.exchange) == 0 && strcmp(t->prefix, parsed.prefix) == 0)
+            return error_set(err, "%s: bus.topic.%.64s (%s) is for the same exchange and prefix", line->key,
+                             t->name, t->where);
+    }
+    if (place == SETTINGS_NAMES_MAX)
+        return too_many(line, err);
+    s->topic_count += place == s->topic_count;
+    s->topics[place] = parsed;
+    return 0;
+}
+
+/* ---- users ---- */
+
 static int set_loopback_user(family_state_t *f, const char *name, const line_t *line, const char *where,
                              error_t *err)
 {
@@ -137,11 +217,26 @@ static bool family_matches(const char *family, const char *key, settings_text_t 
     return true;
 }
 
+/* The bus of whoever says nothing about one. */
+static void set_default_bus(settings_t *s)
+{
+    static const line_t line = {"bus.listen.events", "tcp://127.0.0.1:5557 exchange=" SETTINGS_BUS_EXCHANGE};
+    settings_bus_t *bus = &s->bus_listen[0];
+    error_t err;
+    int rc = bus_parse_listen(bus, &line, &err);
+    assert(rc == 0);
+    (void)rc;
+    text_format(bus->name, sizeof bus->name, "events");
+    text_format(bus->where, sizeof bus->where, "default");
+    s->bus_listen_count = 1;
+}
+
 void family_begin(family_state_t *f, settings_t *s)
 {
     *f = (family_state_t){.settings = s};
     s->listeners[0] = (settings_listener_t){.name = "default", .address = "5672", .where = "default"};
     s->listener_count = 1;
+    set_default_bus(s);
     s->loopback_users[0] = (settings_loopback_user_t){.name = "guest", .only_loopback = true};
     s->loopback_user_count = 1;
 }
@@ -163,12 +258,40 @@ void family_end_level(family_state_t *f)
         f->settings->listener_count = 0;
         f->listeners_named = true;
     }
+    if (f->no_bus_listen) {
+        f->settings->bus_listen_count = 0;
+        f->bus_listen_named = true;
+    }
     if (f->no_loopback_users) {
         f->settings->loopback_user_count = 0;
         f->loopback_users_named = true;
     }
     f->no_listeners = false;
+    f->no_bus_listen = false;
     f->no_loopback_users = false;
+}
+
+static bool same_bus(const settings_bus_t *a, size_t a_count, const settings_bus_t *b, size_t b_count)
+{
+    bool same = a_count == b_count;
+    for (size_t i = 0; same && i < a_count; i++)
+        same = strcmp(a[i].name, b[i].name) == 0 && strcmp(a[i].written, b[i].written) == 0;
+    return same;
+}
+
+static void compare_bus(const settings_t *old, const settings_t *new, settings_changed_t *changed,
+                        void *context)
+{
+    if (!same_bus(old->bus_listen, old->bus_listen_count, new->bus_listen, new->bus_listen_count))
+        changed(context, "bus.listen", false);
+    if (!same_bus(old->bus_connect, old->bus_connect_count, new->bus_connect, new->bus_connect_count))
+        changed(context, "bus.connect", false);
+    bool same = old->topic_count == new->topic_count;
+    for (size_t i = 0; same && i < old->topic_count; i++)
+        same = strcmp(old->topics[i].name, new->topics[i].name) == 0 &&
+               strcmp(old->topics[i].written, new->topics[i].written) == 0;
+    if (!same)
+        changed(context, "bus.topic", false);
 }
 
 void family_compare(const settings_t *old, const settings_t *new, settings_changed_t *changed, void *context)
@@ -179,6 +302,7 @@ void family_compare(const settings_t *old, const settings_t *new, settings_chang
                strcmp(old->listeners[i].address, new->listeners[i].address) == 0;
     if (!same)
         changed(context, "listeners.tcp", false);
+    compare_bus(old, new, changed, context);
 
     same = old->loopback_user_count == new->loopback_user_count;
     for (size_t i = 0; same && i < old->loopback_user_count; i++)

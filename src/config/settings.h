@@ -119,6 +119,20 @@
       "per connection: requests waiting behind an unfinished one before it is no longer read")                       \
     X(unacked_per_channel, "limits.unacked_per_channel", NUMBER, "8000000", 1, 100000000, RESTART,                   \
       "per channel: unacknowledged deliveries at which deliveries to it stop")                                       \
+    X(bus_allow_anonymous, "bus.allow_anonymous", FLAG, "false", 0, 0, RESTART,                                      \
+      "take ZMTP peers without security from beyond this machine, too")                                              \
+    X(bus_heartbeat_ms, "bus.heartbeat", DURATION, "30s", 100, 3600000, RESTART,                                     \
+      "silence of a ZMTP peer after which it is asked whether it is there")                                          \
+    X(bus_frame_max, "bus.frame_max", SIZE, "64MiB", 1024, MIB(512), RESTART,                                        \
+      "largest frame, and largest message, that is taken of a ZMTP peer")                                            \
+    X(bus_frames_per_message, "bus.frames_per_message", NUMBER, "1024", 1, 65536, RESTART,                           \
+      "most frames of a message of a ZMTP peer")                                                                     \
+    X(bus_prefix_bytes, "bus.prefix_bytes", SIZE, "4096", 1, KIB(64), RESTART,                                       \
+      "longest prefix that a ZMTP peer may subscribe to")                                                            \
+    X(bus_subscriptions, "bus.subscriptions_per_connection", NUMBER, "1000000", 1, 100000000, RESTART,               \
+      "prefixes that a ZMTP connection may subscribe to")                                                            \
+    X(bus_handshakes, "bus.handshakes", NUMBER, "1000", 1, 1000000, RESTART,                                         \
+      "per I/O thread: unfinished ZMTP handshakes at a time; more are dropped")                                      \
     X(page_entries, "engine.page_entries", POWER, "128", 2, 65536, RESTART,                                          \
       "entries in one page of a queue")                                                                              \
     X(slice, "engine.slice", NUMBER, "512", 1, 1000000, RESTART,                                                     \
@@ -138,6 +152,17 @@
       "refused: this version has no TLS")                                                                            \
     X("listeners.ssl", no_tls_listeners,                                                                             \
       "none: no TLS listener")                                                                                       \
+    X("bus.listen.NAME", bus_listen,                                                                                 \
+      "where ZMTP and AMQP peers connect: tcp://HOST:PORT or unix:/PATH, then exchange= queue= bind= security= "     \
+      "user= key= clients= slow= hwm= hwm_bytes= credit= welcome= "                                                  \
+      "(events = tcp://127.0.0.1:5557 exchange=amq.events)")                                                         \
+    X("bus.listen", no_bus_listen,                                                                                   \
+      "none: no listener of the bus")                                                                                \
+    X("bus.connect.NAME", bus_connect,                                                                               \
+      "a ZMTP publisher to connect to: tcp://HOST:PORT or unix:/PATH, then exchange= or queue=, as= prefix= "        \
+      "security= user= password= key= server=")                                                                      \
+    X("bus.topic.NAME", bus_topic,                                                                                   \
+      "what is different for some topics: exchange= prefix= replay= sync= timeout= window=")                         \
     X("loopback_users.NAME", loopback_user,                                                                          \
       "true: this user may only connect from this machine (guest = true)")                                           \
     X("loopback_users", no_loopback_users,                                                                           \

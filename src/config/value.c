@@ -172,7 +172,7 @@ static bool text_fits(const setting_form_t *form, const char *value)
     return within(form, text.len) && bytes_are_utf8(text);
 }
 
-bool value_set(settings_t *s, const setting_form_t *form, const char *value)
+bool value_set(void *s, const setting_form_t *form, const char *value)
 {
     void *field = (char *)s + form->offset;
     uint64_t n;
