@@ -19,7 +19,6 @@
 
 #define IN_BYTES      ((size_t)256 * 1024) /* no message is longer */
 #define SILENCE_S     20                   /* a broker that says nothing for so long has lost something */
-#define CLIENTS_MOST  256
 #define COMMAND_BYTES 4096
 
 static const zmtp_frame_limits_t limits = {
@@ -246,8 +245,8 @@ void bus_client_close(bus_client_t *c)
 
 int bus_clients_turn(bus_client_t *const *clients, size_t count, int timeout_ms, error_t *err)
 {
-    struct pollfd watched[CLIENTS_MOST];
-    assert(count <= CLIENTS_MOST);
+    struct pollfd watched[BUS_CLIENTS_MOST];
+    assert(count <= BUS_CLIENTS_MOST);
     for (size_t i = 0; i < count; i++) {
         if (clients[i]->out.len > 0 && bus_client_flush_some(clients[i], err) != 0)
             return -1;

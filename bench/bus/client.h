@@ -14,7 +14,8 @@
 #include "base/error.h"
 #include "zmtp/codec.h"
 
-#define BUS_FRAMES_MOST 8
+#define BUS_FRAMES_MOST  8
+#define BUS_CLIENTS_MOST 256
 
 typedef struct bus_client {
     int fd; /* -1: closed */
@@ -53,6 +54,6 @@ int bus_client_next(bus_client_t *c, bus_message_t *out, error_t *err);
 /* Takes all that was read, where there are no frames. */
 size_t bus_client_take(bus_client_t *c);
 
-/* Flushes and reads all of them as far as that goes without waiting, after a wait of at most `timeout_ms` for any:
+/* Flushes and reads all of them (at most BUS_CLIENTS_MOST) as far as that goes without waiting, after a wait of at most `timeout_ms` for any:
  * the number that could be read or written, 0 after the timeout. */
 int bus_clients_turn(bus_client_t *const *clients, size_t count, int timeout_ms, error_t *err);
