@@ -3,7 +3,8 @@
  * fan.c: one PUB, and SUBs that each get everything. A PUB's messages are dropped where somebody is behind, by every
  * broker; so no more than a window of them is on its way to the slowest subscriber, and each must come, in order.
  *
- *     a message   one frame: "bench.1 ", its number in 8 octets, zeros up to the size
+ *     a message        one frame: "bench.1 ", its number in 8 octets, zeros up to the size
+ *     with --topic     "bench.1 " in a frame of its own in front; the number and zeros up to the size
  *
  * The first messages have number 0: they are sent until each subscriber has got one, since nothing else tells that a
  * subscription has arrived. */
@@ -76,16 +77,31 @@ static void fan_close(fan_t *f)
 
 static void write_message(fan_t *f, uint64_t number)
 {
-    put_u64(f->message + TOPIC.len, number);
+    bytes_t topic = f->options->topic ? TOPIC : BYTES("");
+    if (topic.len > 0)
+        zmtp_write_frame(&f->publisher.out, topic, true);
+    put_u64(f->message + TOPIC.len - topic.len, number);
     zmtp_write_frame(&f->publisher.out, bytes_make(f->message, f->options->size), false);
+}
+
+/* Its number, or -1 if nobody published it. */
+static int read_message(const fan_t *f, const bus_message_t *message, uint64_t *number)
+{
+    size_t frames = f->options->topic ? 2 : 1;
+    if (message->count != frames || !bytes_starts_with(message->frame[0], TOPIC))
+        return -1;
+    bytes_t last = message->frame[frames - 1];
+    if (last.len != f->options->size)
+        return -1;
+    *number = load_u64(last.data + (f->options->topic ? 0 : TOPIC.len));
+    return 0;
 }
 
 static int on_message(fan_t *f, size_t subscriber, const bus_message_t *message, error_t *err)
 {
-    bytes_t frame = message->frame[0];
-    if (message->count != 1 || frame.len != f->options->size || !bytes_starts_with(frame, TOPIC))
+    uint64_t number;
+    if (read_message(f, message, &number) != 0)
         return error_set(err, "subscriber %zu was sent what nobody published", subscriber + 1);
-    uint64_t number = load_u64(frame.data + TOPIC.len);
     f->reached[subscriber] = true;
     if (number == 0)
         return 0;

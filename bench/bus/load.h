@@ -26,6 +26,7 @@ typedef struct load_options {
     bool late;               /* handlers answer only when the whole window is out */
     size_t window;           /* events, or messages, on their way at most */
     size_t size;             /* octets of a message */
+    bool topic;              /* behind a frame with its topic */
     double warmup_s, seconds;
 } load_options_t;
 

@@ -85,6 +85,9 @@ static int parse_option(int option, const char *text, load_options_t *o)
     case 'l':
         o->late = true;
         return 0;
+    case 'T':
+        o->topic = true;
+        return 0;
     case 'z':
         return parse_number(text, 16, 65536, &o->size);
     case 'w':
@@ -104,12 +107,19 @@ static int parse_option(int option, const char *text, load_options_t *o)
 static int parse_options(int argc, char **argv, load_options_t *o)
 {
     static const struct option known[] = {
-        {"url", required_argument, 0, 'u'},    {"subscribe", required_argument, 0, 'S'},
-        {"pid", required_argument, 0, 'p'},    {"handlers", required_argument, 0, 'h'},
-        {"late", no_argument, 0, 'l'},         {"subscribers", required_argument, 0, 's'},
-        {"size", required_argument, 0, 'z'},   {"window", required_argument, 0, 'w'},
-        {"warmup", required_argument, 0, 'W'}, {"time", required_argument, 0, 't'},
-        {"help", no_argument, 0, 'H'},         {0},
+        {"url", required_argument, 0, 'u'},
+        {"subscribe", required_argument, 0, 'S'},
+        {"pid", required_argument, 0, 'p'},
+        {"handlers", required_argument, 0, 'h'},
+        {"late", no_argument, 0, 'l'},
+        {"subscribers", required_argument, 0, 's'},
+        {"size", required_argument, 0, 'z'},
+        {"topic", no_argument, 0, 'T'},
+        {"window", required_argument, 0, 'w'},
+        {"warmup", required_argument, 0, 'W'},
+        {"time", required_argument, 0, 't'},
+        {"help", no_argument, 0, 'H'},
+        {0},
     };
     *o = (load_options_t){.window = 1, .size = 16, .seconds = 1};
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;)
