@@ -26,6 +26,13 @@ static uint64_t bytes_hash(bytes_t key)
     return XXH3_64bits(key.data, key.len);
 }
 
+void hash_digest(bytes_t key, uint8_t out[HASH_DIGEST_BYTES])
+{
+    XXH128_canonical_t digest;
+    XXH128_canonicalFromHash(&digest, XXH3_128bits(key.data, key.len));
+    memcpy(out, digest.digest, HASH_DIGEST_BYTES);
+}
+
 void hash_init(hash_table_t *t, hash_key_of_t *key_of)
 {
     *t = (hash_table_t){.key_of = key_of};

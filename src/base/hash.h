@@ -53,3 +53,7 @@ hash_node_t *hash_next(const hash_table_t *t, const hash_node_t *after);
 hash_node_t *hash_any(const hash_table_t *t);
 
 #define HASH_OF(node, T, member) ((T *)(void *)((char *)(node)-offsetof(T, member)))
+
+/* 16 octets that stand for `key`: what two keys have in common only by an unlikely chance. */
+#define HASH_DIGEST_BYTES 16
+void hash_digest(bytes_t key, uint8_t out[HASH_DIGEST_BYTES]);

@@ -15,8 +15,8 @@ void loans_mark(loans_t *l, uint64_t begin, uint64_t end)
         l->count++;
         l->mark_start = begin;
     }
-    *mark_at(l, l->count - 1) = (loan_mark_t){
-        .offset = end, .loans = l->taken, .delivered_bytes = l->delivered_bytes, .tag = l->tag};
+    *mark_at(l, l->count - 1) =
+        (loan_mark_t){.offset = end, .loans = l->taken, .delivered_bytes = l->delivered_bytes, .tag = l->tag};
 }
 
 uint64_t loans_return(loans_t *l, uint64_t sent)

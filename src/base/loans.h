@@ -23,7 +23,8 @@ typedef struct loans {
     uint64_t delivered_back;  /* … and of them sent */
     uint64_t tag, tag_back;
     uint64_t mark_start; /* output offset at which the newest mark began to cover */
-    uint64_t step_bytes; /* a mark covers so much output: so many octets later than possible a loan goes back at most */
+    uint64_t
+        step_bytes; /* a mark covers so much output: so many octets later than possible a loan goes back at most */
 } loans_t;
 
 /* A message was written from offset `begin` to `end`. */

@@ -95,7 +95,7 @@ static bool next_length(frames_walk_t *w, message_frame_t *out)
 bool frames_next(frames_walk_t *w, message_frame_t *out)
 {
     if (w->topic_due) {
-        *out = (message_frame_t){.more = true, .topic = w->topic};
+        *out = (message_frame_t){.more = true, .is_topic = true, .topic = w->topic};
         w->topic_due = false;
         return true;
     }

@@ -60,7 +60,8 @@ typedef struct frames_walk {
 
 typedef struct message_frame {
     bool more;
-    bytes_t topic;       /* the frame is the routing key, and nothing of the body; else "" */
+    bool is_topic; /* the frame is the routing key, and nothing of the body */
+    bytes_t topic;
     uint64_t body_bytes; /* so many octets of the body, in order */
 } message_frame_t;
 

@@ -62,7 +62,7 @@ typedef struct zmtp_options {
     uint64_t handshake_timeout_ms; /* 10 000 */
     uint64_t heartbeat_ms;         /* silence after which we PING a 3.1 peer: 30 000 */
     uint64_t lend_bytes;           /* bodies from here on are sent from the message, not copied: 4096 */
-    uint64_t push_bytes; /* to a PULL: octets on their way before more is taken from its queue: 64 KiB */
+    uint32_t push_messages;        /* to a PULL: on their way before more is taken from its queue: 100 */
     const auth_t *auth;
     const log_t *log;
     random_source_t random;

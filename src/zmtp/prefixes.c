@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * prefixes.c: what a connection has subscribed to, or joined groups with: a set. libzmq says SUBSCRIBE for each call of
+ * its user, and CANCEL once; a set takes both as they are meant, and it can be counted. */
+#include "base/alloc.h"
+#include "zmtp/session_internal.h"
+
+static bytes_t key_of(const hash_node_t *node)
+{
+    const zmtp_prefix_t *p = HASH_OF(node, const zmtp_prefix_t, node);
+    return bytes_make(p->key, p->key_bytes);
+}
+
+void zmtp_prefixes_init(zmtp_session_t *s)
+{
+    hash_init(&s->prefixes, key_of);
+}
+
+void zmtp_prefixes_free(zmtp_session_t *s)
+{
+    for (hash_node_t *node; (node = hash_any(&s->prefixes));) {
+        hash_remove(&s->prefixes, node);
+        mem_free(HASH_OF(node, zmtp_prefix_t, node));
+    }
+    hash_deinit(&s->prefixes);
+}
+
+static zmtp_prefix_t *prefix_new(uint32_t group, bytes_t prefix)
+{
+    zmtp_prefix_t *p = mem_alloc(sizeof *p + sizeof group + prefix.len);
+    p->key_bytes = (uint32_t)(sizeof group + prefix.len);
+    (void)put_bytes(put_u32(p->key, group), prefix);
+    return p;
+}
+
+bool zmtp_prefix_add(zmtp_session_t *s, uint32_t group, bytes_t prefix)
+{
+    zmtp_prefix_t *p = prefix_new(group, prefix);
+    if (hash_find(&s->prefixes, bytes_make(p->key, p->key_bytes))) {
+        mem_free(p);
+        return false;
+    }
+    hash_insert(&s->prefixes, &p->node);
+    return true;
+}
+
+bool zmtp_prefix_remove(zmtp_session_t *s, uint32_t group, bytes_t prefix)
+{
+    zmtp_prefix_t *p = prefix_new(group, prefix);
+    hash_node_t *node = hash_find(&s->prefixes, bytes_make(p->key, p->key_bytes));
+    mem_free(p);
+    if (!node)
+        return false;
+    hash_remove(&s->prefixes, node);
+    mem_free(HASH_OF(node, zmtp_prefix_t, node));
+    return true;
+}
