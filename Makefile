@@ -53,12 +53,14 @@ FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$(OUT)/fuzz/%)
 # of the files with its name.
 BENCH := $(OUT)/bench/confirm
 CEILING := $(OUT)/bench/ceiling
+PREFIX := $(OUT)/bench/prefix
 CRASH := $(OUT)/crash/lines
 CLIENT_SRC := $(wildcard tests/client/*.c)
 CEILING_SRC := $(wildcard bench/ceiling*.c)
-BENCH_SRC := $(filter-out $(CEILING_SRC),$(wildcard bench/*.c))
+PREFIX_SRC := bench/prefix.c bench/measure.c
+BENCH_SRC := $(filter-out $(CEILING_SRC) bench/prefix.c,$(wildcard bench/*.c))
 CRASH_SRC := $(wildcard tests/crash/*.c)
-OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(CLIENT_SRC) $(BENCH_SRC) $(CEILING_SRC) $(CRASH_SRC))
+OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(CLIENT_SRC) $(BENCH_SRC) $(CEILING_SRC) $(PREFIX_SRC) $(CRASH_SRC))
 
 .PHONY: all run bench sim sim-selftest unit objects clean help check crash fuzz fuzz-programs conformance compile_commands.json
 .SECONDARY:
@@ -110,8 +112,10 @@ $(OUT)/tests/fuzz/%.o: CFLAGS += -Wno-missing-prototypes
 $(BENCH): $(BENCH_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
 $(CRASH): $(CRASH_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
 $(CEILING): $(CEILING_SRC:%.c=$(OUT)/%.o) $(LIB)
+$(PREFIX): $(PREFIX_SRC:%.c=$(OUT)/%.o) $(OUT)/src/daemon/allocator.o $(LIB)
+$(PREFIX): LDLIBS := $(ALLOCATOR) $(LDLIBS)
 $(CEILING): LDFLAGS := $(LDFLAGS:-fno-lto=$(WHOLE))
-$(BENCH) $(CEILING) $(CRASH):
+$(BENCH) $(CEILING) $(PREFIX) $(CRASH):
 	@echo "link    $@"
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -121,7 +125,7 @@ objects: $(OBJECTS)
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
 
-bench: all $(BENCH) $(CEILING) ## builds the benchmarks into build/bench
+bench: all $(BENCH) $(CEILING) $(PREFIX) ## builds the benchmarks into build/bench
 
 bench-confirm: bench ## what a confirmed publish costs beside bare disk and loopback: make bench-confirm ARGS="--json"
 	@$(OUT)/bench/confirm --chaskid $(OUT)/chaskid $(ARGS)
@@ -129,6 +133,9 @@ bench-compare: bench ## chaski beside a pass-through, RabbitMQ and others: make 
 	@bench/compare --build $(OUT) $(ARGS)
 bench-history: bench ## a few rows, beside what they were before on this machine
 	@bench/history --build $(OUT) $(ARGS)
+
+bench-prefix: $(PREFIX) ## a million subscriptions: memory, matches a second: make bench-prefix ARGS=100000
+	@$(PREFIX) $(ARGS)
 
 run: ## installs what building needs, builds and starts a broker in the foreground: make run ARGS="-c FILE"
 	@scripts/setup

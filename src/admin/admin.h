@@ -36,11 +36,11 @@ typedef struct admin_sources {
 
 /* A socket that the broker listens on. */
 typedef struct admin_listener {
-    const char *protocol; /* "amqp", "http", "http/prometheus" */
+    const char *protocol; /* "amqp", "zmtp", "http", "http/prometheus" */
     char address[160];    /* "127.0.0.1:5672", "[::]:5672", "unix:/PATH" */
 } admin_listener_t;
 
-#define ADMIN_LISTENERS_MAX 80
+#define ADMIN_LISTENERS_MAX 144
 
 typedef struct admin_listeners {
     admin_listener_t items[ADMIN_LISTENERS_MAX];

@@ -66,6 +66,8 @@
     X(chaski_message_memory_bytes, GAUGE, NONE, true, c->memory_bytes, "Memory of messages")                 \
     X(chaski_messages_damaged, GAUGE, NONE, true, c->messages_damaged,                                       \
       "Messages left out because what the disk gave back is not what was written")                           \
+    X(chaski_messages_dropped_total, COUNTER, NONE, true, c->dropped,                                        \
+      "Messages dropped for subscribers that were too slow for them")                                        \
     X(chaski_engine_longest_step_seconds, GAUGE, NONE, true, (double)v->longest_step_us / 1000000,           \
       "CPU time of the engine's longest step since the start")                                               \
     X(chaski_io_connections_least, GAUGE, NONE, true, v->machine.io_connections_least,                       \

@@ -258,7 +258,7 @@ session_t *amqp_session_new(amqp_io_t *io, transport_t *t)
     hash_init(&s->consumers, amqp_consumer_key);
     text_format(s->name, sizeof s->name, "%s -> %s", t->peer, t->local);
     s->flushed = output_written(t->output);
-    amqp_due_set(s, AMQP_DUE_HANDSHAKE, amqp_session_now(s) + io->options.handshake_timeout_ms);
+    amqp_due_set(s, AMQP_DUE_HANDSHAKE, t->since_ms + io->options.handshake_timeout_ms);
     io->sessions_count++;
     return &s->session;
 }

@@ -53,17 +53,21 @@ static hash_node_t *chain_find(const hash_table_t *t, hash_node_t *node, uint64_
     return NULL;
 }
 
-hash_node_t *hash_find(const hash_table_t *t, bytes_t key)
+hash_node_t *hash_find_as(const hash_table_t *t, uint64_t hash, bytes_t key)
 {
     if (t->count == 0)
         return NULL;
-    uint64_t hash = bytes_hash(key);
     if (t->old_buckets) {
         hash_node_t *found = chain_find(t, t->old_buckets[hash & t->old_mask], hash, key);
         if (found)
             return found;
     }
     return chain_find(t, t->buckets[hash & t->mask], hash, key);
+}
+
+hash_node_t *hash_find(const hash_table_t *t, bytes_t key)
+{
+    return t->count == 0 ? NULL : hash_find_as(t, bytes_hash(key), key);
 }
 
 /* ---- resizing ---- */
@@ -112,16 +116,21 @@ static void resize_step(hash_table_t *t)
     }
 }
 
-void hash_insert(hash_table_t *t, hash_node_t *node)
+void hash_insert_as(hash_table_t *t, uint64_t hash, hash_node_t *node)
 {
     if (!t->buckets)
         set_buckets(t, LEAST_BUCKETS);
     else if (!t->old_buckets && t->count > t->mask)
         resize_start(t, 2 * (t->mask + 1));
     resize_step(t);
-    node->hash = bytes_hash(t->key_of(node));
+    node->hash = hash;
     link_node(t, node);
     t->count++;
+}
+
+void hash_insert(hash_table_t *t, hash_node_t *node)
+{
+    hash_insert_as(t, bytes_hash(t->key_of(node)), node);
 }
 
 /* ---- taking out ---- */

@@ -42,6 +42,10 @@ hash_node_t *hash_find(const hash_table_t *t, bytes_t key);
 /* Puts the node in; its key is taken by key_of. */
 void hash_insert(hash_table_t *t, hash_node_t *node);
 
+/* The same for who computes hashes himself, of all keys of the table: 64 bits, all of them good. */
+hash_node_t *hash_find_as(const hash_table_t *t, uint64_t hash, bytes_t key);
+void hash_insert_as(hash_table_t *t, uint64_t hash, hash_node_t *node);
+
 /* Takes this very node out; it must be in the table. */
 void hash_remove(hash_table_t *t, hash_node_t *node);
 

@@ -4,7 +4,8 @@
  *
  * net accepts a connection, makes a transport for it and opens a session of the listener's kind. From then on it
  * calls the session's functions below, always on the thread of that connection's loop, and the session calls the
- * transport's. Life: the transport is valid until the session's `ended` has been called; after that the session
+ * transport's. From within `input` a session may give its transport to another one (transport->session), to which all
+ * that follows goes; it is told nothing any more. Life: the transport is valid until the session's `ended` has been called; after that the session
  * owns itself (it may have to wait for the engine) and frees itself. */
 #pragma once
 
@@ -41,9 +42,10 @@ struct transport {
     const transport_kind_t *kind;
     output_t *output;
     session_t *session;
-    char peer[64];  /* "127.0.0.1:40112", "[::1]:40112", "unix" */
-    char local[64]; /* the same of our end */
-    bool loopback;  /* the peer is on this machine */
+    char peer[64];     /* "127.0.0.1:40112", "[::1]:40112", "unix" */
+    char local[64];    /* the same of our end */
+    bool loopback;     /* the peer is on this machine */
+    uint64_t since_ms; /* loop time at which the connection came to be: a handshake's time runs from here */
     uint64_t
         bounded_bytes; /* the session's: octets in `output` that it bounds by itself (deliveries, by credit) */
 };

@@ -150,6 +150,7 @@ static void print_people(const json_t *o, const json_t *damaged)
     print_memory(o);
     print_alarms(o);
     printf("longest step: %.3f ms\n", number(o, "chaski.longest_step_us") / 1000);
+    printf("dropped:      %.0f messages, for slow subscribers\n", number(o, "chaski.dropped"));
     print_damaged(o, damaged);
 }
 

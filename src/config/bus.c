@@ -321,16 +321,14 @@ static int check_topic(const parsing_t *p)
 
 /* ---- the lines ---- */
 
-static const char bus_exchange[] = "amq.events";
-
 static int parse_bus(parsing_t *p, settings_bus_t *bus)
 {
     const char *rest;
-    text_format(bus->exchange, sizeof bus->exchange, "%s", bus_exchange);
+    text_format(bus->exchange, sizeof bus->exchange, "%s", SETTINGS_BUS_EXCHANGE);
     text_format(bus->written, sizeof bus->written, "%s", p->line->value);
-    bus->high_messages = 1000;
-    bus->high_bytes = MIB(8);
-    bus->credit = 64;
+    bus->high_messages = SETTINGS_BUS_HIGH_MESSAGES;
+    bus->high_bytes = SETTINGS_BUS_HIGH_BYTES;
+    bus->credit = SETTINGS_BUS_CREDIT;
     return take_address(p, bus, &rest) == 0 && take_options(p, rest) == 0 ? 0 : -1;
 }
 
@@ -352,7 +350,7 @@ int bus_parse_topic(settings_topic_t *out, const line_t *line, error_t *err)
 {
     parsing_t p = {.line = line, .lines = TOPIC, .out = out, .err = err};
     *out = (settings_topic_t){0};
-    text_format(out->exchange, sizeof out->exchange, "%s", bus_exchange);
+    text_format(out->exchange, sizeof out->exchange, "%s", SETTINGS_BUS_EXCHANGE);
     text_format(out->written, sizeof out->written, "%s", line->value);
     return take_options(&p, line->value) == 0 ? check_topic(&p) : -1;
 }

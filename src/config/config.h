@@ -70,6 +70,12 @@ typedef enum settings_sync {
     SETTINGS_SYNC_NONE
 } settings_sync_t;
 
+/* What a port of the bus has if nothing else is said. */
+#define SETTINGS_BUS_EXCHANGE      "amq.events"
+#define SETTINGS_BUS_HIGH_MESSAGES 1000
+#define SETTINGS_BUS_HIGH_BYTES    MIB(8)
+#define SETTINGS_BUS_CREDIT        64
+
 /* The address and options of a line, as they were written. */
 #define SETTINGS_LINE_BYTES 4096
 

@@ -220,7 +220,7 @@ static bool family_matches(const char *family, const char *key, settings_text_t 
 /* The bus of whoever says nothing about one. */
 static void set_default_bus(settings_t *s)
 {
-    static const line_t line = {"bus.listen.events", "tcp://127.0.0.1:5557 exchange=amq.events"};
+    static const line_t line = {"bus.listen.events", "tcp://127.0.0.1:5557 exchange=" SETTINGS_BUS_EXCHANGE};
     settings_bus_t *bus = &s->bus_listen[0];
     error_t err;
     int rc = bus_parse_listen(bus, &line, &err);

@@ -9,6 +9,7 @@
 
 #include <unistd.h>
 
+#include "daemon/declare.h"
 #include "daemon/listen.h"
 
 #define CLOSE_LIMIT_MS   3000
@@ -38,15 +39,18 @@ static io_side_t *least_loaded(broker_t *b)
     return &b->io[best];
 }
 
+/* `context` is the listener's bus_port_t. */
 static void accepted(void *context, int fd)
 {
-    broker_t *b = context;
+    const bus_port_t *port = context;
+    broker_t *b = port->owner;
+    io_accepted_t socket = {fd, &port->bus};
     io_side_t *io = least_loaded(b);
     atomic_fetch_add_explicit(&io->handed, 1, memory_order_relaxed);
     if (b->thread_count == 0)
-        io_side_adopt(io, fd);
+        io_side_adopt(io, &socket);
     else
-        io_side_hand_over(io, fd);
+        io_side_hand_over(io, &socket);
 }
 
 /* ---- the end ---- */
@@ -58,7 +62,7 @@ static void begin_stop(broker_t *b)
     b->stop_by_ms = b->clock.now_ms(b->clock.context) + CLOSE_LIMIT_MS;
     net_stop_accepting(b->loop);
     if (b->thread_count == 0) {
-        net_shutdown_sessions(b->loop);
+        io_side_shut_down(&b->io[0]);
         engine_shutdown(b->engine.engine);
         return;
     }
@@ -119,9 +123,9 @@ static void release_connections(broker_t *b)
 {
     uint64_t end_ms = b->clock.now_ms(b->clock.context) + RELEASE_LIMIT_MS;
     io_side_t *io = &b->io[0];
-    net_loop_free(&io->loop);
+    io_side_close_sockets(io);
     b->loop = NULL;
-    while (amqp_io_sessions(io->amqp) > 0 && b->clock.now_ms(b->clock.context) < end_ms) {
+    while (io_side_sessions(io) > 0 && b->clock.now_ms(b->clock.context) < end_ms) {
         (void)port_flush(&io->port);
         (void)engine_side_step(&b->engine);
         (void)port_dispatch(&io->port, SIZE_MAX);
@@ -229,9 +233,10 @@ static int start(broker_t *b, error_t *err)
     const settings_t *s = b->options.settings;
     if (signals_init(&b->signals, err) != 0 || broker_open(b, err) != 0 ||
         net_watch(b->loop, b->signals.fd, signal_came, b, err) != 0 ||
-        listen_all(s, b->loop, accepted, b, &b->listeners, b->options.log, err) != 0 ||
+        listen_all(s, &b->bus, b->loop, accepted, &b->listeners, b->options.log, err) != 0 ||
         admin_side_listen(&b->admin, &b->listeners, err) != 0 ||
-        store_side_start(&b->store, b->engine.wakeup, err) != 0)
+        store_side_start(&b->store, b->engine.wakeup, err) != 0 ||
+        declare_bus(&b->bus, &b->engine, &b->io[0].port, s->default_user, err) != 0)
         return -1;
     if (b->thread_count > 0 && start_threads(b, err) != 0)
         return -1;
@@ -246,7 +251,7 @@ int broker_run(const broker_options_t *options, error_t *err)
     int rc = start(&b, err);
     if (rc == 0) {
         log_line(log, LOG_INFO, "Server startup complete; chaski %s, pid %d, listeners: %zu", CHASKI_VERSION,
-                 (int)getpid(), options->settings->listener_count);
+                 (int)getpid(), options->settings->listener_count + options->settings->bus_listen_count);
         if (b.thread_count > 0)
             run_threads(&b);
         else

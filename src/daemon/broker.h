@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "daemon/admin_side.h"
+#include "daemon/bus.h"
 #include "daemon/console.h"
 #include "daemon/engine_side.h"
 #include "daemon/io_side.h"
@@ -36,6 +37,7 @@ typedef struct broker {
     char *loopback_users;
     char cluster_name[256];
     char node[160];
+    bus_t bus;
     size_t thread_count; /* I/O threads; 0: one side, on the main thread */
     engine_side_t engine;
     store_side_t store;

@@ -37,7 +37,7 @@ static uint64_t memory_high_bytes(const settings_t *s)
     return bytes > 0 ? bytes : 1;
 }
 
-static engine_options_t engine_settings(const settings_t *s, const log_t *log)
+static engine_options_t engine_settings(const settings_t *s, const bus_t *bus, const log_t *log)
 {
     return (engine_options_t){
         .memory_high_bytes = memory_high_bytes(s),
@@ -52,6 +52,8 @@ static engine_options_t engine_settings(const settings_t *s, const log_t *log)
         .unwritten_bytes = s->unwritten_bytes,
         .batch_bytes = s->segment_bytes / 4 < BATCH_MOST_BYTES ? s->segment_bytes / 4 : BATCH_MOST_BYTES,
         .restate_bytes = s->segment_bytes,
+        .topics = bus->topics,
+        .topic_count = bus->topic_count,
         .log = log,
     };
 }
@@ -92,6 +94,26 @@ static amqp_options_t amqp_settings(const broker_t *b)
     };
 }
 
+static zmtp_options_t zmtp_settings(const broker_t *b)
+{
+    const settings_t *s = b->options.settings;
+    zmtp_options_t o;
+    zmtp_options_default(&o);
+    o.frame_bytes_most = s->bus_frame_max;
+    o.frames_most = (uint32_t)s->bus_frames_per_message;
+    o.prefix_bytes_most = (uint32_t)s->bus_prefix_bytes;
+    o.subscriptions_most = (uint32_t)s->bus_subscriptions;
+    o.handshakes_most = (uint32_t)s->bus_handshakes;
+    o.handshake_timeout_ms = s->handshake_timeout_ms;
+    o.heartbeat_ms = s->bus_heartbeat_ms;
+    o.lend_bytes = s->lend_bytes;
+    o.auth = b->auth;
+    o.log = b->options.log;
+    o.random = os_random();
+    o.clock = b->clock;
+    return o;
+}
+
 static void name_cluster(broker_t *b)
 {
     const settings_t *s = b->options.settings;
@@ -127,6 +149,7 @@ static int open_io(broker_t *b, error_t *err)
     io_options_t options = {
         .net = net_settings(s, b->clock, b->options.log),
         .amqp = amqp_settings(b),
+        .zmtp = zmtp_settings(b),
         .ring_items = (size_t)s->ring_items,
         .ring_bytes = s->ring_bytes,
     };
@@ -139,6 +162,8 @@ static int open_io(broker_t *b, error_t *err)
         engine_attach(b->engine.engine, &io->port);
     }
     b->loop = b->thread_count > 0 ? net_loop_new(&options.net, err) : b->io[0].loop;
+    for (size_t i = 0; i < b->bus.connect_count; i++)
+        io_side_dial(&b->io[i % b->io_count], &b->bus.connect[i], os_random(), b->options.log);
     return b->loop ? 0 : -1;
 }
 
@@ -191,7 +216,9 @@ int broker_open(broker_t *b, error_t *err)
     b->thread_count = choose_thread_count(s->io_threads);
     name_cluster(b);
     open_auth(b);
-    engine_options_t engine = engine_settings(s, b->options.log);
+    if (bus_init(&b->bus, s, b, b->options.log, err) != 0)
+        return -1;
+    engine_options_t engine = engine_settings(s, &b->bus, b->options.log);
     engine_side_init(&b->engine, &engine, b->clock);
     uint64_t files = os_raise_file_limit();
     log_line(b->options.log, LOG_INFO,
@@ -218,6 +245,7 @@ void broker_close(broker_t *b)
         net_loop_free(&b->loop);
     mem_free(b->io);
     os_wakeup_free(&b->wakeup);
+    bus_deinit(&b->bus);
     auth_free(&b->auth);
     mem_free(b->loopback_users);
 }

@@ -25,7 +25,7 @@ int io_side_prepare_thread(io_side_t *io, os_wakeup_t *engine_wakeup, os_wakeup_
 {
     io->engine_wakeup = engine_wakeup;
     io->main_wakeup = main_wakeup;
-    io->accepted = lane_new(ACCEPTED_RING_ITEMS, sizeof(int));
+    io->accepted = lane_new(ACCEPTED_RING_ITEMS, sizeof(io_accepted_t));
     io->wakeup = os_wakeup_new(err);
     if (!io->wakeup)
         return -1;
@@ -35,11 +35,11 @@ int io_side_prepare_thread(io_side_t *io, os_wakeup_t *engine_wakeup, os_wakeup_
 /* What had no room in the hand-over ring may come behind the shutdown: nobody would tell it to end any more. */
 static void adopt_accepted(io_side_t *io)
 {
-    for (const int *fd; (fd = lane_peek(io->accepted)) != NULL; lane_pop(io->accepted)) {
+    for (const io_accepted_t *a; (a = lane_peek(io->accepted)) != NULL; lane_pop(io->accepted)) {
         if (io->shutting_down)
-            close(*fd);
+            close(a->fd);
         else
-            io_side_adopt(io, *fd);
+            io_side_adopt(io, a);
     }
     lane_release(io->accepted);
 }
@@ -50,7 +50,7 @@ static void shut_down_once(io_side_t *io, bool asked)
     if (!asked || io->shutting_down)
         return;
     io->shutting_down = true;
-    net_shutdown_sessions(io->loop);
+    io_side_shut_down(io);
 }
 
 static void tell_when_drained(io_side_t *io)
@@ -75,7 +75,7 @@ static bool turn(io_side_t *io)
  * in the command ring, for which sessions and overflow wait. */
 static bool has_work(io_side_t *io)
 {
-    amqp_io_resume(io->amqp);
+    io_side_resume(io);
     bool moved = port_flush(&io->port);
     if (moved)
         os_wakeup_ring(io->engine_wakeup);
@@ -99,7 +99,7 @@ static void wait_for_release(io_side_t *io)
 {
     clock_source_t clock = os_clock();
     uint64_t end_ms = clock.now_ms(clock.context) + RELEASE_LIMIT_MS;
-    while (amqp_io_sessions(io->amqp) > 0 && clock.now_ms(clock.context) < end_ms) {
+    while (io_side_sessions(io) > 0 && clock.now_ms(clock.context) < end_ms) {
         os_wakeup_prepare(io->wakeup);
         size_t events = port_dispatch(&io->port, SIZE_MAX);
         if (port_flush(&io->port))
@@ -119,7 +119,7 @@ static void run(void *context)
         wait(io, busy);
         busy = turn(io);
     }
-    net_loop_free(&io->loop);
+    io_side_close_sockets(io);
     wait_for_release(io);
 }
 
@@ -133,9 +133,9 @@ int io_side_start(io_side_t *io, size_t number, error_t *err)
 
 /* ---- from the main thread ---- */
 
-void io_side_hand_over(io_side_t *io, int fd)
+void io_side_hand_over(io_side_t *io, const io_accepted_t *accepted)
 {
-    lane_push(io->accepted, &fd);
+    lane_push(io->accepted, accepted);
     (void)io_side_flush_accepted(io);
 }
 
@@ -160,7 +160,7 @@ void io_side_ask_quit(io_side_t *io)
 
 static void close_accepted(const void *item)
 {
-    close(*(const int *)item);
+    close(((const io_accepted_t *)item)->fd);
 }
 
 void io_side_join(io_side_t *io)

@@ -32,26 +32,26 @@ static binding_t *find_identity(exchange_t *source, bytes_t identity)
     return node ? HASH_OF(node, binding_t, node) : NULL;
 }
 
-static void index_direct(exchange_t *source, binding_t *b)
+static void index_by_key(hash_table_t *groups, binding_t *b)
 {
-    hash_node_t *node = hash_find(&source->keys, b->key);
+    hash_node_t *node = hash_find(groups, b->key);
     if (node) {
         b->group = HASH_OF(node, key_group_t, node);
     } else {
         b->group = MEM_NEW(key_group_t);
         list_init(&b->group->bindings);
         b->group->key = b->key;
-        hash_insert(&source->keys, &b->group->node);
+        hash_insert(groups, &b->group->node);
     }
     list_append(&b->group->bindings, &b->in_index);
 }
 
-static void unindex_direct(exchange_t *source, binding_t *b)
+static void unindex_by_key(hash_table_t *groups, binding_t *b)
 {
     key_group_t *group = b->group;
     list_remove(&b->in_index);
     if (list_empty(&group->bindings)) {
-        hash_remove(&source->keys, &group->node);
+        hash_remove(groups, &group->node);
         mem_free(group);
     } else if (group->key.data == b->key.data) {
         group->key =
@@ -61,22 +61,38 @@ static void unindex_direct(exchange_t *source, binding_t *b)
 
 static void index_binding(exchange_t *source, binding_t *b)
 {
-    if (source->type == EXCHANGE_DIRECT) {
-        index_direct(source, b);
+    if (b->by_prefix) {
+        index_by_key(&source->prefixed, b);
+        prefix_lengths_add(&source->prefixed_lengths, b->key.len);
+    } else if (source->type == EXCHANGE_DIRECT) {
+        index_by_key(&source->keys, b);
     } else if (source->type == EXCHANGE_TOPIC) {
         b->trie_node = trie_node_for(&source->trie, b->key);
         list_append(&b->trie_node->bindings, &b->in_index);
+    } else {
+        list_append(&source->walked, &b->in_index);
     }
 }
 
 static void unindex_binding(exchange_t *source, binding_t *b)
 {
-    if (source->type == EXCHANGE_DIRECT) {
-        unindex_direct(source, b);
+    if (b->by_prefix) {
+        unindex_by_key(&source->prefixed, b);
+        prefix_lengths_drop(&source->prefixed_lengths, b->key.len);
+    } else if (source->type == EXCHANGE_DIRECT) {
+        unindex_by_key(&source->keys, b);
     } else if (source->type == EXCHANGE_TOPIC) {
         list_remove(&b->in_index);
         trie_prune(&source->trie, b->trie_node);
+    } else {
+        list_remove(&b->in_index);
     }
+}
+
+static bool has_word(bytes_t arguments, bytes_t name, bytes_t word)
+{
+    field_t f;
+    return table_find(arguments, name, &f) && f.tag == 'S' && bytes_equal(f.octets, word);
 }
 
 static binding_t *binding_new(exchange_t *source, queue_t *queue, exchange_t *exchange, bytes_t identity)
@@ -96,9 +112,8 @@ static binding_t *binding_new(exchange_t *source, queue_t *queue, exchange_t *ex
     list_init(&b->in_destination);
     list_init(&b->in_index);
     list_init(&b->stated.link);
-    field_t sync;
-    b->observes = table_find(b->arguments, BYTES("x-sync"), &sync) && sync.tag == 'S' &&
-                  bytes_equal(sync.octets, BYTES("never"));
+    b->observes = has_word(b->arguments, BYTES("x-sync"), BYTES("never"));
+    b->by_prefix = has_word(b->arguments, BYTES("x-binding-type"), BYTES("prefix"));
     return b;
 }
 
@@ -114,6 +129,7 @@ binding_t *binding_add(exchange_t *source, queue_t *queue, exchange_t *exchange,
 {
     if (source->keys.key_of == NULL) {
         hash_init(&source->keys, key_of_group);
+        hash_init(&source->prefixed, key_of_group);
         hash_init(&source->bindings, identity_of);
     }
     binding_t *old = binding_find(source, queue, exchange, key, arguments);

@@ -180,6 +180,9 @@ static command_handler_t *const handlers[] = {
     [COMMAND_TX_SELECT] = on_tx,
     [COMMAND_TX_COMMIT] = on_tx,
     [COMMAND_TX_ROLLBACK] = on_tx,
+    [COMMAND_SUBSCRIBER] = on_subscriber,
+    [COMMAND_SUBSCRIBE] = on_subscribe,
+    [COMMAND_UNSUBSCRIBE] = on_unsubscribe,
     [COMMAND_ECHO] = on_echo,
 };
 
@@ -393,6 +396,22 @@ void channel_wait_in(channel_t *ch, list_t *waiting, command_t *cmd)
     c->held_bytes += held_bytes_of(cmd);
     cmd->message = NULL; /* or whatever it owns: it is the parked one's */
     connection_check_reading(c);
+}
+
+void channel_goes_on(channel_t *ch)
+{
+    list_remove(&ch->waiting_link);
+    ch->awaited = NULL;
+    channel_resume(ch);
+}
+
+void channels_go_on(list_t *waiting)
+{
+    list_t round;
+    list_init(&round);
+    list_splice(&round, waiting);
+    for (list_t *node; (node = list_first(&round));)
+        channel_goes_on(LIST_OF(node, channel_t, waiting_link));
 }
 
 void channel_stop_waiting(channel_t *ch)

@@ -80,6 +80,14 @@ static list_t *what_it_waits_for(consumer_t *c)
     return NULL;
 }
 
+/* The first that waits for the peer to read. */
+static void note_full(const consumer_t *c, const list_t *wait)
+{
+    connection_t *connection = c->channel->connection;
+    if (wait == &connection->stalled && list_empty(wait))
+        connection->full_at = connection->port->emitted;
+}
+
 static void deliver(consumer_t *c)
 {
     queue_t *q = c->queue;
@@ -109,6 +117,7 @@ static uint32_t dispatch_queue(queue_t *q, uint32_t budget)
             break;
         list_t *wait = what_it_waits_for(c);
         if (wait) {
+            note_full(c, wait);
             list_remove(&c->waiting);
             list_append(wait, &c->waiting);
         } else {
@@ -116,6 +125,12 @@ static uint32_t dispatch_queue(queue_t *q, uint32_t budget)
         }
     }
     return used;
+}
+
+void dispatch_now(queue_t *q)
+{
+    engine_t *e = q->vhost->engine;
+    work_spend(e, dispatch_queue(q, e->options.slice));
 }
 
 void dispatch_run(engine_t *e)

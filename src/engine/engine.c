@@ -43,6 +43,8 @@ engine_t *engine_new(const engine_options_t *options)
     heap_init(&e->timers);
     heap_init(&e->sync_dues);
     list_init(&e->sync_freed);
+    list_init(&e->slow);
+    list_init(&e->slow_over);
     heap_init(&e->waits);
     list_init(&e->readers);
     list_init(&e->settling);
@@ -188,6 +190,8 @@ static void take_commands(engine_t *e, engine_port_t *p)
             connection_open(e, p, &cmd);
         else if (cmd.type == COMMAND_QUERY)
             query_start(e, p, &cmd);
+        else if (cmd.type == COMMAND_TURN)
+            p->handled = cmd.number;
         else if (c)
             connection_command(c, &cmd);
         else
@@ -237,13 +241,14 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
     jobs_run(e);
     sync_run(e);
     dispatch_run(e);
+    slow_run(e);
     confirms_run(e);
     flow_check(e);
     more |= cold_run(e);
     statements_run(e);
     records_give(e);
-    more |= !list_empty(&e->sync_freed) || !list_empty(&e->jobs) || !list_empty(&e->dirty_queues) ||
-            e->stated.running;
+    more |= !list_empty(&e->sync_freed) || !list_empty(&e->slow_over) || !list_empty(&e->jobs) ||
+            !list_empty(&e->dirty_queues) || e->stated.running;
     for (size_t i = 0; i < e->port_count; i++)
         more |= port_finish(e, &e->ports[i]);
     return more;

@@ -26,6 +26,8 @@
 #include "base/properties.h"
 #include "base/table.h"
 #include "base/text.h"
+#include "engine/bus/bus.h"
+#include "engine/bus/prefix.h"
 #include "engine/durable/durable_internal.h"
 #include "engine/durable/live.h"
 #include "engine/engine.h"
@@ -107,22 +109,26 @@ struct exchange {
     bytes_t name; /* owned */
     exchange_type_t type;
     bool durable, auto_delete, internal, deleted;
-    bytes_t arguments;      /* owned */
-    list_t out;             /* bindings with this source */
-    list_t in;              /* bindings with this destination */
-    hash_table_t bindings;  /* those of `out`, by identity */
-    hash_table_t keys;      /* direct: routing key → key_group_t */
-    trie_t trie;            /* topic */
-    uint64_t visited;       /* route that was here last */
-    uint32_t holds;         /* bindings in and out, running job */
-    stated_t stated;        /* if it is durable and not predeclared */
-    sequencer_t *sequencer; /* of a synchronous one (sync/sync.h); NULL else */
+    bytes_t arguments;     /* owned */
+    list_t out;            /* bindings with this source */
+    list_t in;             /* bindings with this destination */
+    hash_table_t bindings; /* those of `out`, by identity */
+    hash_table_t keys;     /* direct: routing key → key_group_t */
+    list_t walked;         /* fanout, headers: bindings that are looked at one by one */
+    trie_t trie;           /* topic */
+    hash_table_t prefixed; /* bindings by prefix, of any type: prefix → key_group_t */
+    prefix_lengths_t prefixed_lengths;
+    prefix_index_t subscriptions; /* subscriber_t */
+    uint64_t visited;             /* route that was here last */
+    uint32_t holds;               /* bindings in and out, running job */
+    stated_t stated;              /* if it is durable and not predeclared */
+    sequencer_t *sequencer;       /* of a synchronous one (sync/sync.h); NULL else */
     job_t removal;
 };
 
-/* All bindings of a direct exchange with one routing key. */
+/* All bindings of a direct exchange with one routing key, or of any with one prefix. */
 typedef struct key_group {
-    hash_node_t node; /* exchange.keys */
+    hash_node_t node; /* exchange.keys, exchange.prefixed */
     list_t bindings;
     bytes_t key; /* of one of them: a group without bindings does not exist */
 } key_group_t;
@@ -131,14 +137,15 @@ struct binding {
     list_t in_source;      /* exchange.out */
     list_t in_destination; /* queue.bindings or exchange.in */
     stated_t stated;       /* if both ends are durable */
-    list_t in_index;       /* key_group.bindings or trie node's, by type of the source */
+    list_t in_index;       /* key_group.bindings, trie node's, or exchange.walked: by type of the source */
     hash_node_t node;      /* exchange.bindings */
     exchange_t *source;
     bool observes;        /* argument x-sync: never: its queue is no group by it */
+    bool by_prefix;       /* argument x-binding-type: prefix */
     queue_t *queue;       /* destination: this … */
     exchange_t *exchange; /* … or this */
     union {
-        key_group_t *group;     /* direct */
+        key_group_t *group;     /* direct, and by prefix */
         trie_node_t *trie_node; /* topic */
     };
     bytes_t identity;  /* of octets[] */
@@ -184,15 +191,18 @@ typedef struct route {
     size_t count, capacity;
     exchange_t **exchanges; /* to visit */
     size_t exchange_count, exchange_capacity;
-    uint64_t serial; /* marks what this route visited */
-    size_t work;     /* bindings and trie nodes looked at */
-    buffer_t sorted; /* the message's headers, once a headers exchange asked for them */
+    size_t subscribers; /* of the queues */
+    uint64_t serial;    /* marks what this route visited */
+    size_t work;        /* bindings, trie nodes and prefixes looked at */
+    size_t topic_bytes; /* so many octets of the topic, at most, were looked at */
+    buffer_t sorted;    /* the message's headers, once a headers exchange asked for them */
     bool is_sorted;
     trie_walk_t walk;
 } route_t;
 
 /* The last route of a channel's publishes: holds while engine.topology is what it was. */
-#define ROUTE_MEMO_QUEUES 16
+#define ROUTE_MEMO_QUEUES      16
+#define ROUTE_MEMO_TOPIC_BYTES UINT8_MAX
 typedef struct route_memo {
     uint64_t topology;
     exchange_t *exchange;
@@ -200,17 +210,21 @@ typedef struct route_memo {
     queue_t *queues[ROUTE_MEMO_QUEUES];
     uint8_t exchange_len, key_len;
     uint8_t names[2 * UINT8_MAX]; /* exchange, routing key */
+    bool topic_is_key;
+    size_t topic_bytes; /* so many octets of the topic, at most, decided: these */
+    uint8_t topic_len, topic[ROUTE_MEMO_TOPIC_BYTES];
 } route_memo_t;
 
 /* Routes a message as the channel's last one was, if that is known to lead there still, and returns its exchange, else
- * NULL; only for one whose headers decide nothing. */
+ * NULL. */
 exchange_t *route_recall(channel_t *ch, const message_t *m);
 /* Remembers the route just found from `x`, if headers had no part in it. */
 void route_remember(channel_t *ch, exchange_t *x, const message_t *m);
 
 /* Finds the queues for a message: each once, whatever the paths. They are in e->route until the next call.
- * `keys`: the routing key and those of CC and BCC. */
-void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t headers);
+ * `keys`: the routing key and those of CC and BCC; `topic`: what prefixes are compared with. */
+void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t topic,
+                   bytes_t headers);
 void route_deinit(route_t *r);
 
 /* True if the headers satisfy the binding's arguments (headers.c); both as table_write_sorted writes them. */
@@ -240,9 +254,10 @@ struct queue {
     record_no id; /* of a durable one: the record that declared it; 0: not in the log */
     bool durable, auto_delete, exclusive, deleted;
     bool consumed_exclusively;
-    connection_t *owner; /* exclusive: whose, until its bindings are gone; NULL else */
-    list_t owned;        /* connection.exclusive_queues */
-    bytes_t arguments;   /* owned */
+    connection_t *owner;      /* exclusive: whose, until its bindings are gone; NULL else */
+    list_t owned;             /* connection.exclusive_queues */
+    bytes_t arguments;        /* owned */
+    subscriber_t *subscriber; /* of one that is no more than a subscriber's backlog; owned */
     fifo_t fifo;
     list_t bindings;
     list_t consumers; /* all: consumer.in_queue */
@@ -458,6 +473,7 @@ struct connection {
     uint64_t loans_returned;
     uint64_t output_bytes; /* lent and not yet sent */
     list_t stalled;        /* consumers waiting for the peer to read */
+    uint64_t full_at;      /* engine_port.emitted when the first of them began to */
     list_t streams;        /* streams waiting for the same */
 
     uint64_t held_bytes;       /* of parked publishes */
@@ -475,7 +491,10 @@ struct engine_port {
     port_t *port;
     connection_t **connections; /* by number */
     uint32_t capacity;
-    list_t stalled; /* consumers waiting for room in the event lane */
+    list_t stalled;   /* consumers waiting for room in the event lane */
+    uint64_t emitted; /* events, so far */
+    uint64_t
+        handled; /* of them, those whose octets are in sockets, as far as these took them (COMMAND_TURN) */
     bool wake;
 };
 
@@ -497,6 +516,8 @@ struct engine {
     timer_heap_t sync_dues; /* sync_event_t */
     list_t sync_freed;      /* sync_window_t that have room for who waits */
     bool sync_recovered;    /* events of the log have been looked at */
+    list_t slow;            /* subscriber_t that publishers wait for */
+    list_t slow_over;       /* channels that waited for one that is gone */
 
     /* the log */
     journal_t *journal; /* NULL: nothing is kept */
@@ -575,9 +596,12 @@ void reply_ok_after(channel_t *ch, const command_t *cmd, record_no after);
 void channel_stop_waiting(channel_t *ch);
 /* `awaited` is over: parked commands, and consumers that waited for it, go on. */
 void channel_resume(channel_t *ch);
-/* The command waits, in front of all others, in a list of those that wait for the same; who takes the channel out of it
- * clears `awaited` and calls channel_resume. */
+/* The command waits, in front of all others, in a list of those that wait for the same. */
 void channel_wait_in(channel_t *ch, list_t *waiting, command_t *cmd);
+/* It waits there no more. */
+void channel_goes_on(channel_t *ch);
+/* The same for all of the list; one that has to wait again joins it behind them. */
+void channels_go_on(list_t *waiting);
 
 /* consumer.c */
 /* Takes it out of its queue and channel; its unacked deliveries stay. May remove an auto-delete queue. */
@@ -589,6 +613,8 @@ void consumers_wake(list_t *stalled);
 
 /* dispatch.c */
 void dispatch_run(engine_t *e);
+/* Gives the queue's consumers at once what they can take, no more than a slice. */
+void dispatch_now(queue_t *q);
 /* Takes the first ready message and books it as delivered on the channel. NULL if there is none.
  * The caller emits the event, which lends the message. */
 message_t *deliver_take(channel_t *ch, queue_t *q, consumer_t *consumer, bool no_ack, event_t *e);
@@ -625,6 +651,7 @@ command_handler_t on_exchange_declare, on_exchange_delete, on_exchange_bind, on_
 command_handler_t on_queue_declare, on_queue_bind, on_queue_unbind, on_queue_purge, on_queue_delete;
 command_handler_t on_qos, on_consume, on_cancel, on_publish, on_part, on_get;
 command_handler_t on_ack, on_nack, on_recover, on_confirm_select, on_tx;
+command_handler_t on_subscriber, on_subscribe, on_unsubscribe;
 
 /* arguments.c: NULL, or a refusal (cause set) for a new queue's arguments. Fills type. */
 refusal_t *queue_arguments_check(const command_t *cmd, vhost_t *v, queue_type_t *type);
@@ -644,7 +671,7 @@ record_no publish_place(engine_t *e, message_t *m, queue_t *const *queues, size_
 /* What its confirm waits for, given that record. */
 record_no publish_safe_with(const engine_t *e, const message_t *m, record_no record);
 
-/* False (and refused) if a headers binding's x-match is not one RabbitMQ knows. */
+/* False (and refused) if a headers binding's x-match is not one RabbitMQ knows, or x-binding-type not one of ours. */
 bool binding_arguments_allowed(channel_t *ch, const command_t *cmd, const exchange_t *source);
 
 /* The queue a request names; "" is the last one declared on the channel. NULL: refused already. */

@@ -35,6 +35,8 @@ exchange_t *exchange_new(vhost_t *v, bytes_t name, exchange_type_t type)
     x->type = type;
     list_init(&x->out);
     list_init(&x->in);
+    list_init(&x->walked);
+    prefix_index_init(&x->subscriptions);
     list_init(&x->stated.link);
     job_init(&x->removal);
     x->holds = 1; /* its name */
@@ -65,6 +67,9 @@ static void exchange_free(exchange_t *x)
     hash_deinit(&x->keys);
     hash_deinit(&x->bindings);
     trie_deinit(&x->trie);
+    hash_deinit(&x->prefixed);
+    prefix_lengths_deinit(&x->prefixed_lengths);
+    prefix_index_deinit(&x->subscriptions);
     mem_free((void *)x->name.data);
     mem_free((void *)x->arguments.data);
     mem_free(x);
@@ -77,7 +82,7 @@ void exchange_release(exchange_t *x)
         exchange_free(x);
 }
 
-/* Removes bindings in both directions; the last slice gives up the hold that the name had. */
+/* Removes bindings in both directions, and subscriptions; the last slice gives up the hold that the name had. */
 static uint32_t removal_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
 {
     (void)e;
@@ -91,7 +96,9 @@ static uint32_t removal_step(engine_t *e, job_t *job, uint32_t budget, bool *don
             binding_remove(LIST_OF(list_first(&x->in), binding_t, in_destination));
         used++;
     }
-    *done = list_empty(&x->out) && list_empty(&x->in);
+    while (used < budget && subscriptions_drop(x))
+        used++;
+    *done = list_empty(&x->out) && list_empty(&x->in) && x->subscriptions.entries.count == 0;
     if (*done)
         exchange_release(x);
     return used;

@@ -152,7 +152,8 @@ void on_exchange_delete(channel_t *ch, command_t *cmd)
     if (x == NULL) {
         reply_ok_after(ch, cmd,
                        ch->connection->engine->definitions); /* deleting what is not there succeeds */
-    } else if ((cmd->flags & COMMAND_IF_UNUSED) && !list_empty(&x->out)) {
+    } else if ((cmd->flags & COMMAND_IF_UNUSED) &&
+               (!list_empty(&x->out) || x->subscriptions.entries.count > 0)) {
         channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED, EXCHANGE_FORMAT " in use",
                        NAMED_ARG(name, ch->connection->vhost));
     } else {
@@ -163,9 +164,27 @@ void on_exchange_delete(channel_t *ch, command_t *cmd)
 
 /* ---- bind, unbind ---- */
 
+static bool binding_type_allowed(channel_t *ch, const command_t *cmd)
+{
+    field_t type;
+    if (!table_find(cmd->request->arguments, BYTES("x-binding-type"), &type) ||
+        (type.tag == 'S' &&
+         (bytes_equal(type.octets, BYTES("prefix")) || bytes_equal(type.octets, BYTES("pattern")))))
+        return true;
+    char value[128];
+    field_text(&type, value, sizeof value);
+    channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED,
+                   "invalid arg 'x-binding-type' for a binding of " EXCHANGE_FORMAT
+                   ": '%s', expected prefix or pattern",
+                   NAMED_ARG(cmd->request->source, ch->connection->vhost), value);
+    return false;
+}
+
 bool binding_arguments_allowed(channel_t *ch, const command_t *cmd, const exchange_t *source)
 {
     field_t mode;
+    if (!binding_type_allowed(ch, cmd))
+        return false;
     if (source->type != EXCHANGE_HEADERS || !table_find(cmd->request->arguments, BYTES("x-match"), &mode))
         return true;
     char value[128];

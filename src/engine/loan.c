@@ -54,6 +54,7 @@ void emit(connection_t *c, event_t *ev)
 {
     assert(c->state != CONNECTION_CLOSED);
     ev->connection = c->number;
+    c->port->emitted++;
     if (event_has_message(ev->type))
         loan_push(c, (message_t *)ev->message);
     if (c->engine->freeing)

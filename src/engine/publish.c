@@ -2,6 +2,7 @@
  *
  * publish.c: publish, with returns, and get. */
 #include "engine/engine_internal.h"
+#include "model/frames.h"
 
 void on_tx(channel_t *ch, command_t *cmd)
 {
@@ -60,7 +61,7 @@ record_no publish_place(engine_t *e, message_t *m, queue_t *const *queues, size_
 {
     record_no record = m->persistent ? record_places(e, m, queues, count) : 0;
     for (size_t i = 0; i < count; i++)
-        if (!queues[i]->deleted)
+        if (!queues[i]->deleted && (!queues[i]->subscriber || subscriber_admits(queues[i]->subscriber)))
             queue_append(queues[i], m, record > 0 && queues[i]->id > 0);
     return record;
 }
@@ -169,7 +170,7 @@ void publish_route(channel_t *ch, exchange_t *x, const message_t *m, bytes_t hea
     size_t max = 1 + count_copies(headers);
     bytes_t *keys = max <= 16 ? few : mem_alloc(max * sizeof(bytes_t));
     size_t count = collect_keys(m, headers, keys, max);
-    route_message(e, x, keys, count, headers);
+    route_message(e, x, keys, count, message_topic(m), headers);
     work_spend(e, e->route.work + count);
     if (count == 1)
         route_remember(ch, x, m);
@@ -250,7 +251,7 @@ void on_publish(channel_t *ch, command_t *cmd)
 {
     engine_t *e = ch->connection->engine;
     bytes_t properties = message_properties(cmd->message);
-    exchange_t *known = properties_has(properties, PROPERTY_HEADERS) ? NULL : route_recall(ch, cmd->message);
+    exchange_t *known = route_recall(ch, cmd->message);
     exchange_t *x = known ? known : exchange_for_publish(ch, cmd);
     if (x == NULL || sync_answer(ch, cmd))
         return;
@@ -265,6 +266,8 @@ void on_publish(channel_t *ch, command_t *cmd)
             work_spend(e, 1 + e->route.count);
         else
             publish_route(ch, x, cmd->message, headers);
+        if (subscribers_hold(ch, cmd))
+            return;
         enqueue(ch, cmd, publish_take(ch, cmd, headers));
     }
 }

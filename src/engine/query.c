@@ -34,6 +34,7 @@ static void add_queue(query_t *query, const queue_t *q)
     row->unacked = q->fifo.out;
     row->persistent = q->stored;
     row->damaged = q->left_out_count;
+    row->dropped = q->subscriber ? q->subscriber->dropped : 0;
 }
 
 static void answer(engine_t *e, query_job_t *j)
@@ -41,6 +42,7 @@ static void answer(engine_t *e, query_job_t *j)
     if (j->answer.query->type == QUERY_EVENTS)
         sync_list_kept(e, j->answer.query);
     counts_add_rest(&j->answer.query->counts, e);
+    j->port->emitted++;
     if (e->freeing)
         event_discard(&j->answer);
     else

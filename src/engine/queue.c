@@ -83,6 +83,7 @@ static void queue_free(queue_t *q)
     mem_free(q->left_out);
     list_remove(&q->dirty);
     list_remove(&q->owned);
+    subscriber_free(&q->subscriber);
     fifo_deinit(&q->fifo);
     mem_free((void *)q->name.data);
     mem_free((void *)q->arguments.data);
@@ -105,6 +106,8 @@ void queue_mark(queue_t *q)
 void queue_append(queue_t *q, message_t *m, bool stored)
 {
     message_ref(m);
+    if (q->subscriber)
+        q->subscriber->bytes += message_bytes(m);
     uint64_t position = fifo_append(&q->fifo, m, stored);
     if (stored) {
         q->stored++;
@@ -120,6 +123,8 @@ void queue_let_go(queue_t *q, const fifo_item_t *item)
         q->stored--;
         live_drop(&e->live, item->record);
     }
+    if (q->subscriber)
+        q->subscriber->bytes -= message_bytes(item->message);
     if (item->message)
         message_unref(e, item->message);
 }
@@ -203,7 +208,7 @@ static uint32_t drain_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
     return budget - left;
 }
 
-/* Consumers, then bindings; at the end the content goes on by itself. */
+/* Consumers, then bindings and prefixes; at the end the content goes on by itself. */
 static uint32_t removal_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
 {
     queue_t *q = LIST_OF(job, queue_t, cleaning);
@@ -213,7 +218,10 @@ static uint32_t removal_step(engine_t *e, job_t *job, uint32_t budget, bool *don
         cancel_by_removal(LIST_OF(node, consumer_t, in_queue));
     for (; used < budget && (node = list_first(&q->bindings)); used++)
         binding_remove(LIST_OF(node, binding_t, in_destination));
-    *done = list_empty(&q->consumers) && list_empty(&q->bindings);
+    while (used < budget && q->subscriber && subscriber_drop_prefix(q->subscriber))
+        used++;
+    *done = list_empty(&q->consumers) && list_empty(&q->bindings) &&
+            (q->subscriber == NULL || q->subscriber->prefixes.count == 0);
     if (!*done)
         return used;
     if (q->owner)
@@ -233,6 +241,8 @@ static void forget_in_log(queue_t *q)
         (void)records_define(e, &(record_t){.type = RECORD_QUEUE_GONE, .queue = q->id});
     }
     sync_queue_gone(q);
+    if (q->subscriber)
+        subscriber_leave(q->subscriber);
     list_remove(&q->settling);
     list_remove(&q->stated.link);
     list_remove(&q->chilling);

@@ -3,11 +3,13 @@
  * route.c: from an exchange to the set of queues a message goes to: each queue once and each exchange once,
  * whatever the number of bindings, keys and paths; so cycles between exchanges end by themselves. */
 #include "engine/engine_internal.h"
+#include "model/frames.h"
 
 static void add_queue(route_t *r, queue_t *q)
 {
     if (q->deleted || q->visited == r->serial)
         return;
+    r->subscribers += q->subscriber != NULL;
     q->visited = r->serial;
     r->queues = mem_grow(r->queues, sizeof(queue_t *), r->count, &r->capacity, 16);
     r->queues[r->count++] = q;
@@ -63,10 +65,34 @@ static void visit_topic(route_t *r, exchange_t *x, bytes_t key)
         add_index(r, &r->walk.now[i]->bindings);
 }
 
-static void visit_fanout(route_t *r, exchange_t *x)
+/* How much of the topic decides. */
+static void note_topic(route_t *r, size_t bytes)
 {
-    LIST_EACH (node, &x->out)
-        route_add(r, LIST_OF(node, binding_t, in_source));
+    if (bytes > r->topic_bytes)
+        r->topic_bytes = bytes;
+}
+
+static void visit_prefixed(route_t *r, exchange_t *x, bytes_t topic)
+{
+    const prefix_lengths_t *l = &x->prefixed_lengths;
+    note_topic(r, prefix_lengths_most(l));
+    for (size_t i = 0; i < l->count && l->items[i].bytes <= topic.len; i++, r->work++) {
+        hash_node_t *node = hash_find(&x->prefixed, bytes_make(topic.data, l->items[i].bytes));
+        if (node)
+            add_index(r, &HASH_OF(node, key_group_t, node)->bindings);
+    }
+}
+
+static void visit_subscriber(void *context, prefix_holder_t *who, const prefix_entry_t *entry)
+{
+    (void)entry;
+    add_queue(context, subscriber_of(who)->queue);
+}
+
+static void visit_subscribers(route_t *r, exchange_t *x, bytes_t topic)
+{
+    note_topic(r, prefix_lengths_most(&x->subscriptions.lengths));
+    r->work += prefix_match(&x->subscriptions, topic, visit_subscriber, r);
 }
 
 static bytes_t sorted_once(route_t *r, bytes_t headers)
@@ -82,8 +108,8 @@ static bytes_t sorted_once(route_t *r, bytes_t headers)
 static void visit_headers(route_t *r, exchange_t *x, bytes_t headers)
 {
     bytes_t sorted = sorted_once(r, headers);
-    LIST_EACH (node, &x->out) {
-        binding_t *b = LIST_OF(node, binding_t, in_source);
+    LIST_EACH (node, &x->walked) {
+        binding_t *b = LIST_OF(node, binding_t, in_index);
         if (headers_match(b->arguments, sorted))
             route_add(r, b);
         else
@@ -101,28 +127,60 @@ static void visit_key(route_t *r, exchange_t *x, bytes_t key)
         visit_topic(r, x, key);
 }
 
-void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t headers)
+/* By the exchange's own way of matching. */
+static void visit_keys(route_t *r, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t headers)
+{
+    if (x->type == EXCHANGE_FANOUT)
+        add_index(r, &x->walked);
+    else if (x->type == EXCHANGE_HEADERS)
+        visit_headers(r, x, headers);
+    else
+        for (size_t k = 0; k < key_count; k++)
+            visit_key(r, x, keys[k]);
+}
+
+void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t topic,
+                   bytes_t headers)
 {
     route_t *r = &e->route;
     r->count = 0;
+    r->subscribers = 0;
     r->exchange_count = 0;
     r->work = 0;
+    r->topic_bytes = 0;
     r->is_sorted = false;
     r->serial++;
     add_exchange(r, x);
     for (size_t i = 0; i < r->exchange_count; i++) {
         exchange_t *at = r->exchanges[i];
-        if (at->type == EXCHANGE_FANOUT)
-            visit_fanout(r, at);
-        else if (at->type == EXCHANGE_HEADERS)
-            visit_headers(r, at, headers);
-        else
-            for (size_t k = 0; k < key_count; k++)
-                visit_key(r, at, keys[k]);
+        visit_keys(r, at, keys, key_count, headers);
+        if (at->prefixed_lengths.count > 0)
+            visit_prefixed(r, at, topic);
+        if (at->subscriptions.lengths.count > 0)
+            visit_subscribers(r, at, topic);
     }
 }
 
 /* ---- the same again ---- */
+
+static bytes_t deciding(bytes_t topic, size_t topic_bytes)
+{
+    return bytes_make(topic.data, topic.len < topic_bytes ? topic.len : topic_bytes);
+}
+
+/* True if its topic decides the same. One without headers has its routing key as topic, which was compared. */
+static bool same_topic(const route_memo_t *memo, const message_t *m)
+{
+    bytes_t properties = message_properties(m);
+    field_t copies;
+    if (!(properties_flags(properties) & PROPERTY_FLAG(PROPERTY_HEADERS)) && memo->topic_is_key)
+        return true;
+    bytes_t headers = properties_headers(properties);
+    if (table_find(headers, BYTES("CC"), &copies) || table_find(headers, BYTES("BCC"), &copies))
+        return false;
+    return bytes_equal(deciding(message_topic(m), memo->topic_bytes),
+                       bytes_make(memo->topic, memo->topic_len));
+}
 
 exchange_t *route_recall(channel_t *ch, const message_t *m)
 {
@@ -130,10 +188,12 @@ exchange_t *route_recall(channel_t *ch, const message_t *m)
     const route_memo_t *memo = ch->route;
     if (!memo || memo->topology != e->topology || memo->exchange_len != m->exchange_len ||
         memo->key_len != m->routing_key_len ||
-        memcmp(memo->names, m->octets, (size_t)m->exchange_len + m->routing_key_len) != 0)
+        memcmp(memo->names, m->octets, (size_t)m->exchange_len + m->routing_key_len) != 0 ||
+        !same_topic(memo, m))
         return NULL;
     route_t *r = &e->route;
     r->count = 0;
+    r->subscribers = 0;
     r->work = 1;
     r->serial++;
     for (size_t i = 0; i < memo->count; i++)
@@ -145,7 +205,8 @@ void route_remember(channel_t *ch, exchange_t *x, const message_t *m)
 {
     engine_t *e = ch->connection->engine;
     const route_t *r = &e->route;
-    if (r->is_sorted || r->count > ROUTE_MEMO_QUEUES)
+    bytes_t topic = message_topic(m), decides = deciding(topic, r->topic_bytes);
+    if (r->is_sorted || r->count > ROUTE_MEMO_QUEUES || decides.len > ROUTE_MEMO_TOPIC_BYTES)
         return;
     if (!ch->route)
         ch->route = MEM_NEW(route_memo_t);
@@ -154,6 +215,10 @@ void route_remember(channel_t *ch, exchange_t *x, const message_t *m)
     ch->route->exchange_len = m->exchange_len;
     ch->route->key_len = m->routing_key_len;
     memcpy(ch->route->names, m->octets, (size_t)m->exchange_len + m->routing_key_len);
+    ch->route->topic_is_key = topic.data == message_routing_key(m).data;
+    ch->route->topic_bytes = r->topic_bytes;
+    ch->route->topic_len = (uint8_t)decides.len;
+    memcpy(ch->route->topic, decides.data, decides.len);
     ch->route->count = r->count;
     for (size_t i = 0; i < r->count; i++)
         ch->route->queues[i] = r->queues[i];

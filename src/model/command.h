@@ -88,6 +88,10 @@ typedef enum command_type {
 
     /* query; of a client that needs no connection. Answer: EVENT_QUERIED. */
     COMMAND_QUERY,
+
+    /* number = events of the port, counted from its first, that have been handled: what they said is in the sockets, as far
+     * as these took it. Of no connection, behind the COMMAND_SENTs that came of it. */
+    COMMAND_TURN,
 } command_type_t;
 
 enum command_flag {

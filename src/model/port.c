@@ -125,7 +125,16 @@ size_t port_dispatch(port_t *p, size_t max)
         assert(client); /* it is registered until EVENT_CONNECTION_CLOSED, the last one */
         client->on_event(client, &e);
     }
+    p->dispatched += count;
     return count;
+}
+
+void port_turn(port_t *p)
+{
+    if (p->told == p->dispatched)
+        return;
+    p->told = p->dispatched;
+    *(command_t *)lane_place(p->commands) = (command_t){.type = COMMAND_TURN, .number = p->told};
 }
 
 bool port_flush(port_t *p)

@@ -28,6 +28,8 @@ typedef struct port {
     lane_t *events;   /* engine → I/O thread */
     meter_t bytes;    /* of messages in `commands`: few places in a ring may be very much memory */
     uint64_t bytes_most;
+    uint64_t dispatched; /* events, so far; I/O side */
+    uint64_t told;       /* of them, those that a COMMAND_TURN has told of */
 
     /* I/O side */
     port_client_t **clients; /* by number; a free place is NULL */
@@ -60,6 +62,9 @@ void port_push(port_t *p, const port_client_t *client, command_t *c);
 
 /* I/O side: hands up to `max` events to their clients. Returns how many. */
 size_t port_dispatch(port_t *p, size_t max);
+
+/* I/O side: tells the engine, if there were events, that what they said has been written to the sockets. */
+void port_turn(port_t *p);
 
 /* I/O side: makes what was pushed visible and gives room of events back; true if the engine should be woken. */
 bool port_flush(port_t *p);

@@ -31,6 +31,7 @@ typedef struct query_queue {
     uint64_t ready, unacked;
     uint64_t persistent; /* of both, those that are in the log */
     uint64_t damaged;    /* left out, because what the disk gave back is not what was written */
+    uint64_t dropped;    /* a subscriber's: what it was too slow for, since it came */
 } query_queue_t;
 
 /* The report of an event that is over; places in query.octets. */
@@ -52,6 +53,7 @@ typedef struct engine_counts {
     uint64_t last_record;                                      /* of the log, made; 0: none */
     uint64_t durable_record;                                   /* and synced */
     uint64_t published, confirmed, delivered, acked, returned; /* messages */
+    uint64_t dropped;                                          /* for slow subscribers, of all queues */
     uint64_t events_open;                                      /* whose publishers wait */
     uint64_t events_ok, events_failed, events_timeout, events_none;
 } engine_counts_t;

@@ -38,6 +38,7 @@ static bool read_addresses(connection_t *c)
     address_text(&local, t->local, sizeof t->local);
     address_text(&peer, t->peer, sizeof t->peer);
     t->loopback = address_is_loopback(&peer);
+    t->since_ms = c->source.loop->now_ms;
     return true;
 }
 
@@ -99,7 +100,7 @@ void connection_move(connection_t *c, connection_state_t to)
 static void disconnect(connection_t *c)
 {
     net_loop_t *l = c->source.loop;
-    loop_cancel_timer(l, &c->timer);
+    net_cancel_timer(l, &c->timer);
     list_remove(&c->dirty);
     list_remove(&c->resumed);
     list_remove(&c->node);
@@ -225,9 +226,9 @@ static void transport_close(transport_t *t, uint64_t linger_ms)
     uint64_t end_ms = linger_ms > UINT64_MAX - l->now_ms ? UINT64_MAX : l->now_ms + linger_ms;
     if (c->state == CONNECTION_OPEN) {
         connection_move(c, CONNECTION_CLOSING);
-        loop_set_timer(l, &c->timer, end_ms);
+        net_set_timer(l, &c->timer, end_ms);
     } else if (end_ms < c->timer.heap.deadline_ms) {
-        loop_set_timer(l, &c->timer, end_ms); /* a second call may only shorten the wait */
+        net_set_timer(l, &c->timer, end_ms); /* a second call may only shorten the wait */
     }
     if (c->state == CONNECTION_CLOSING)
         connection_mark_dirty(c);
@@ -239,9 +240,9 @@ static void transport_set_deadline(transport_t *t, uint64_t at_ms)
     if (c->state != CONNECTION_OPEN)
         return;
     if (at_ms == 0)
-        loop_cancel_timer(c->source.loop, &c->timer);
+        net_cancel_timer(c->source.loop, &c->timer);
     else
-        loop_set_timer(c->source.loop, &c->timer, at_ms);
+        net_set_timer(c->source.loop, &c->timer, at_ms);
 }
 
 static void transport_set_reading(transport_t *t, bool on)

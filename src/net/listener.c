@@ -153,7 +153,7 @@ size_t net_open(const net_address_t *address, int backlog, int fds[NET_SOCKETS_M
 static void listener_close(net_listener_t *n)
 {
     net_loop_t *l = n->source.loop;
-    loop_cancel_timer(l, &n->retry);
+    net_cancel_timer(l, &n->retry);
     unix_file_remove(&n->file);
     close(n->source.fd);
     n->source.fd = -1;
@@ -242,7 +242,7 @@ static void back_off(net_listener_t *n, int number)
 {
     net_loop_t *l = n->source.loop;
     (void)loop_change(&n->source, 0);
-    loop_set_timer(l, &n->retry, l->now_ms + l->options.accept_backoff_ms);
+    net_set_timer(l, &n->retry, l->now_ms + l->options.accept_backoff_ms);
     if (l->now_ms < l->accept_log_at_ms)
         return;
     l->accept_log_at_ms = l->now_ms + ACCEPT_LOG_EVERY_MS;

@@ -188,12 +188,12 @@ void loop_remove(net_source_t *source)
     (void)epoll_ctl(source->loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
 }
 
-void loop_set_timer(net_loop_t *l, net_timer_t *timer, uint64_t at_ms)
+void net_set_timer(net_loop_t *l, net_timer_t *timer, uint64_t at_ms)
 {
     heap_set(&l->timers, &timer->heap, at_ms);
 }
 
-void loop_cancel_timer(net_loop_t *l, net_timer_t *timer)
+void net_cancel_timer(net_loop_t *l, net_timer_t *timer)
 {
     heap_cancel(&l->timers, &timer->heap);
 }

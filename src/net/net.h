@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "base/session.h"
 
@@ -53,6 +54,18 @@ void net_shutdown_sessions(net_loop_t *l);
 /* Calls `ready` on this loop's thread whenever `fd` is readable (a wake-up, signals). The fd stays the caller's. */
 typedef void net_ready_t(void *context, int fd);
 int net_watch(net_loop_t *l, int fd, net_ready_t *ready, void *context, error_t *err);
+
+/* A member of what it belongs to, zeroed but for `due`, which is called once, on this loop's thread, in a turn at or after the
+ * time it was set to; set again, it moves. To be cancelled before what it is in goes, and before the loop does. */
+typedef struct net_timer net_timer_t;
+
+struct net_timer {
+    heap_timer_t heap;
+    void (*due)(net_timer_t *timer);
+};
+
+void net_set_timer(net_loop_t *l, net_timer_t *timer, uint64_t at_ms);
+void net_cancel_timer(net_loop_t *l, net_timer_t *timer);
 
 /* Where to listen. Accepted forms: "5672" and "0.0.0.0:5672", "[::1]:5672", "localhost:5672", "unix:/run/chaski.sock".
  * RabbitMQ's "::1:5672" is "[::1]:5672". A name listens on all its addresses, on one port. A bare port means all

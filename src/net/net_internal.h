@@ -27,13 +27,6 @@ struct net_source {
     int fd; /* -1: closed */
 };
 
-typedef struct net_timer net_timer_t;
-
-struct net_timer {
-    heap_timer_t heap;
-    void (*due)(net_timer_t *timer);
-};
-
 struct net_loop {
     net_options_t options;
     int epoll_fd;
@@ -60,9 +53,6 @@ struct net_loop {
 int loop_add(net_source_t *source, uint32_t events);
 int loop_change(net_source_t *source, uint32_t events);
 void loop_remove(net_source_t *source);
-
-void loop_set_timer(net_loop_t *l, net_timer_t *timer, uint64_t at_ms);
-void loop_cancel_timer(net_loop_t *l, net_timer_t *timer);
 
 /* ---- connection.c ---- */
 

@@ -212,17 +212,9 @@ void queue_took(queue_t *q)
 
 void queue_store_answered(queue_t *q)
 {
-    list_t round; /* one that has to wait again joins the queue's list, not this one */
     q->waits_for_store = false;
     queue_mark(q);
-    list_init(&round);
-    list_splice(&round, &q->getters);
-    for (list_t *node; (node = list_first(&round));) {
-        channel_t *ch = LIST_OF(node, channel_t, waiting_link);
-        list_remove(node);
-        ch->awaited = NULL;
-        channel_resume(ch);
-    }
+    channels_go_on(&q->getters);
 }
 
 /* ---- what cannot be read ---- */

@@ -147,6 +147,8 @@ static void note_places(sync_event_t *ev, const route_t *r)
 {
     ev->places = mem_alloc(r->count * sizeof *ev->places);
     for (size_t i = 0; i < r->count; i++) {
+        if (r->queues[i]->subscriber) /* it may not take it */
+            continue;
         ev->places[ev->place_count++] = (sync_place_t){r->queues[i], r->queues[i]->fifo.tail};
         r->queues[i]->holds++;
     }
@@ -236,6 +238,8 @@ void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, byte
         work_spend(e, 1 + e->route.count);
     else
         publish_route(ch, x, cmd->message, headers);
+    if (subscribers_hold(ch, cmd))
+        return;
     message_t *m = publish_take(ch, cmd, headers);
     m->seq = s->next++;
     m->view = (uint32_t)s->view;

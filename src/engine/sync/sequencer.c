@@ -35,24 +35,6 @@ void window_has_room(sync_window_t *w)
     list_append(&x->vhost->engine->sync_freed, &w->freed);
 }
 
-static void channel_goes_on(list_t *node)
-{
-    channel_t *ch = LIST_OF(node, channel_t, waiting_link);
-    list_remove(node);
-    ch->awaited = NULL;
-    channel_resume(ch);
-}
-
-/* One that has to wait again joins the list behind those that are here now. */
-void channels_go_on(list_t *waiting)
-{
-    list_t round;
-    list_init(&round);
-    list_splice(&round, waiting);
-    for (list_t *node; (node = list_first(&round));)
-        channel_goes_on(node);
-}
-
 /* With as many as there is room for: each takes what it can and joins the end again. */
 static void window_goes_on(sync_window_t *w)
 {
@@ -60,7 +42,7 @@ static void window_goes_on(sync_window_t *w)
     list_init(&round);
     list_splice(&round, &w->waiting);
     for (list_t *node; w->open < w->limit && (node = list_first(&round));)
-        channel_goes_on(node);
+        channel_goes_on(LIST_OF(node, channel_t, waiting_link));
     list_splice(&round, &w->waiting);
     list_splice(&w->waiting, &round);
 }

@@ -139,7 +139,6 @@ sync_window_t *sequencer_window(sequencer_t *s, const engine_topic_t *topic);
 /* False: the channel waits until numbers are durable; the command is in front of what it has parked. */
 bool sequencer_ready(sequencer_t *s, channel_t *ch, command_t *cmd);
 void window_has_room(sync_window_t *w);
-void channels_go_on(list_t *waiting);
 
 /* ---- event.c ---- */
 

@@ -155,6 +155,7 @@ static inline void connect_client(hands_t *h)
     h->reading = true;
     h->closed = false;
     h->deadline_ms = 0;
+    h->transport.since_ms = h->now_ms;
     session_factory_t factory = amqp_io_factory(h->io);
     h->session = factory.open(factory.context, &h->transport);
     h->transport.session = h->session;

@@ -302,6 +302,8 @@ static inline bool step(fixture_t *f)
             f->moved = true;
     clients_return_loans(f);
     for (size_t i = 0; i < FIXTURE_PORTS; i++)
+        port_turn(&f->ports[i]);
+    for (size_t i = 0; i < FIXTURE_PORTS; i++)
         if (port_flush(&f->ports[i]))
             f->moved = true;
     return more || f->moved;

@@ -46,6 +46,34 @@ static void deadlines_come_in_their_order(void **state)
     }
 }
 
+typedef struct bell {
+    net_timer_t timer;
+    unsigned rung;
+} bell_t;
+
+static void ring(net_timer_t *timer)
+{
+    bell_t *b = (bell_t *)(void *)timer;
+    b->rung++;
+}
+
+static void a_timer_of_anybody_comes_once_and_not_if_cancelled(void **state)
+{
+    fixture_t *f = *state;
+    bell_t kept = {.timer.due = ring}, cancelled = {.timer.due = ring};
+    uint64_t start_ms = net_now_ms(f->loop);
+    net_set_timer(f->loop, &kept.timer, start_ms + 5);
+    net_set_timer(f->loop, &kept.timer, start_ms + 20); /* it moves */
+    net_set_timer(f->loop, &cancelled.timer, start_ms + 10);
+    net_cancel_timer(f->loop, &cancelled.timer);
+    while (kept.rung == 0)
+        net_poll(f->loop, WAIT_LIMIT_MS);
+    assert_true(net_now_ms(f->loop) >= start_ms + 20);
+    net_poll(f->loop, 30);
+    assert_int_equal(kept.rung, 1);
+    assert_int_equal(cancelled.rung, 0);
+}
+
 static void cancelled_deadline_does_not_come(void **state)
 {
     fixture_t *f = *state;
@@ -167,6 +195,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(deadlines_come_in_their_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_timer_of_anybody_comes_once_and_not_if_cancelled, setup, teardown),
         cmocka_unit_test_setup_teardown(cancelled_deadline_does_not_come, setup, teardown),
         cmocka_unit_test_setup_teardown(deadline_in_the_past_comes_once_a_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(session_may_close_in_its_deadline, setup, teardown),
