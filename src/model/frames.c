@@ -189,7 +189,7 @@ message_t *frames_message(const frames_envelope_t *e, const uint64_t *lengths, s
     buffer_t headers = {0}, properties = {0};
     if (key_is_frame) {
         key = bytes_make(octets.data, (size_t)lengths[0]);
-        body = bytes_make(octets.data + key.len, octets.len - key.len);
+        body = bytes_behind(octets, key.len);
         lengths++, count--;
     } else if (e->has_topic) {
         size_t first = alone || octets.len < lengths[0] ? octets.len : (size_t)lengths[0];
