@@ -191,11 +191,12 @@ typedef struct route {
     size_t count, capacity;
     exchange_t **exchanges; /* to visit */
     size_t exchange_count, exchange_capacity;
-    size_t subscribers; /* of the queues */
-    uint64_t serial;    /* marks what this route visited */
-    size_t work;        /* bindings, trie nodes and prefixes looked at */
-    size_t topic_bytes; /* so many octets of the topic, at most, were looked at */
-    buffer_t sorted;    /* the message's headers, once a headers exchange asked for them */
+    exchange_t *synchronous; /* the first one on the way that numbers what goes through it, or NULL */
+    size_t subscribers;      /* of the queues */
+    uint64_t serial;         /* marks what this route visited */
+    size_t work;             /* bindings, trie nodes and prefixes looked at */
+    size_t topic_bytes;      /* so many octets of the topic, at most, were looked at */
+    buffer_t sorted;         /* the message's headers, once a headers exchange asked for them */
     bool is_sorted;
     trie_walk_t walk;
 } route_t;
@@ -205,7 +206,7 @@ typedef struct route {
 #define ROUTE_MEMO_TOPIC_BYTES UINT8_MAX
 typedef struct route_memo {
     uint64_t topology;
-    exchange_t *exchange;
+    exchange_t *exchange, *synchronous;
     size_t count;
     queue_t *queues[ROUTE_MEMO_QUEUES];
     uint8_t exchange_len, key_len;
