@@ -191,11 +191,12 @@ typedef struct route {
     size_t count, capacity;
     exchange_t **exchanges; /* to visit */
     size_t exchange_count, exchange_capacity;
-    size_t subscribers; /* of the queues */
-    uint64_t serial;    /* marks what this route visited */
-    size_t work;        /* bindings, trie nodes and prefixes looked at */
-    size_t topic_bytes; /* so many octets of the topic, at most, were looked at */
-    buffer_t sorted;    /* the message's headers, once a headers exchange asked for them */
+    exchange_t *synchronous; /* the first one on the way that numbers what goes through it, or NULL */
+    size_t subscribers;      /* of the queues */
+    uint64_t serial;         /* marks what this route visited */
+    size_t work;             /* bindings, trie nodes and prefixes looked at */
+    size_t topic_bytes;      /* so many octets of the topic, at most, were looked at */
+    buffer_t sorted;         /* the message's headers, once a headers exchange asked for them */
     bool is_sorted;
     trie_walk_t walk;
 } route_t;
@@ -205,7 +206,7 @@ typedef struct route {
 #define ROUTE_MEMO_TOPIC_BYTES UINT8_MAX
 typedef struct route_memo {
     uint64_t topology;
-    exchange_t *exchange;
+    exchange_t *exchange, *synchronous;
     size_t count;
     queue_t *queues[ROUTE_MEMO_QUEUES];
     uint8_t exchange_len, key_len;
@@ -630,7 +631,7 @@ void emit(connection_t *c, event_t *ev);
 void emit_channel(channel_t *ch, event_t *ev);
 /* The -ok without data, unless NOWAIT. */
 void emit_ok(channel_t *ch, const command_t *cmd);
-void connection_return_loans(connection_t *c, uint64_t through);
+void loans_return(connection_t *c, uint64_t through);
 
 /* engine.c: what a queue adds to the counts, and then everything that is counted as it happens. */
 void counts_add_queue(engine_counts_t *counts, const queue_t *q);

@@ -227,12 +227,13 @@ static exchange_t *exchange_for_publish(channel_t *ch, const command_t *cmd)
 }
 
 /* Puts the message where the route leads; takes over the caller's reference. One with parts, large as it is, goes to all
- * queues at once: a MESSAGE_ALSO must not speak of one, as apply.c makes cold entries of it. */
+ * queues at once: a MESSAGE_ALSO must not speak of one, as apply.c makes cold entries of it. So does one with a number,
+ * as all queues have them in order. */
 static void enqueue(channel_t *ch, const command_t *cmd, message_t *m)
 {
     engine_t *e = ch->connection->engine;
     const route_t *r = &e->route;
-    if (r->count > e->options.slice && m->part_count == 0) {
+    if (r->count > e->options.slice && m->part_count == 0 && m->seq == 0) {
         fan_out(ch, m, r);
         return;
     }
@@ -266,9 +267,13 @@ void on_publish(channel_t *ch, command_t *cmd)
             work_spend(e, 1 + e->route.count);
         else
             publish_route(ch, x, cmd->message, headers);
-        if (subscribers_hold(ch, cmd))
+        exchange_t *on_the_way = e->route.synchronous;
+        if (subscribers_hold(ch, cmd) || (on_the_way && !sync_ready(on_the_way, ch, cmd)))
             return;
-        enqueue(ch, cmd, publish_take(ch, cmd, headers));
+        message_t *m = publish_take(ch, cmd, headers);
+        if (on_the_way)
+            sync_number(on_the_way, m);
+        enqueue(ch, cmd, m);
     }
 }
 

@@ -22,6 +22,8 @@ static void add_exchange(route_t *r, exchange_t *x)
     x->visited = r->serial;
     r->exchanges = mem_grow(r->exchanges, sizeof(exchange_t *), r->exchange_count, &r->exchange_capacity, 16);
     r->exchanges[r->exchange_count++] = x;
+    if (x->sequencer && r->synchronous == NULL)
+        r->synchronous = x;
 }
 
 /* Puts the binding's destination into the route. */
@@ -147,6 +149,7 @@ void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_c
     r->subscribers = 0;
     r->exchange_count = 0;
     r->work = 0;
+    r->synchronous = NULL;
     r->topic_bytes = 0;
     r->is_sorted = false;
     r->serial++;
@@ -195,6 +198,7 @@ exchange_t *route_recall(channel_t *ch, const message_t *m)
     r->count = 0;
     r->subscribers = 0;
     r->work = 1;
+    r->synchronous = memo->synchronous;
     r->serial++;
     for (size_t i = 0; i < memo->count; i++)
         add_queue(r, memo->queues[i]);
@@ -212,6 +216,7 @@ void route_remember(channel_t *ch, exchange_t *x, const message_t *m)
         ch->route = MEM_NEW(route_memo_t);
     ch->route->topology = e->topology;
     ch->route->exchange = x;
+    ch->route->synchronous = r->synchronous;
     ch->route->exchange_len = m->exchange_len;
     ch->route->key_len = m->routing_key_len;
     memcpy(ch->route->names, m->octets, (size_t)m->exchange_len + m->routing_key_len);
