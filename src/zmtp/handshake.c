@@ -67,6 +67,7 @@ static void push_open(zmtp_session_t *s)
         .vhost = BYTES("/"),
         .user = bytes_string(h->user),
         .client_properties = buffer_bytes(&properties),
+        .wants_cancel_notify = true, /* its own end: who loses what he listens to, or works for, is closed */
     };
     port_register(s->io->port, &s->client);
     zmtp_session_push(s, (command_t){.type = COMMAND_CONNECTION_OPEN, .opening = opening_new(&view)});

@@ -7,7 +7,8 @@ import zmq
 from bus import *
 from bus import wait_for
 from client import put
-from stored import *
+from lib import http
+from stored import data_dir, start  # noqa: F401: fixtures
 
 pytestmark = pytest.mark.threads
 
@@ -97,6 +98,7 @@ def test_what_is_pushed_while_there_is_no_broker_arrives_when_it_is_back(lives, 
     push, pull = zocket(zmq.PUSH, lives.address("tasks")), zocket(zmq.PULL, lives.address("tasks"))
     push.send(b"before")
     expect(pull, b"before")
+    wait_for(lambda: http.api(lives.broker, "/queues/%2F/tasks")["messages"] == 0, "it is known to be handed over")
     lives.end(how)
     for number in range(50):
         push.send(b"%d" % number)
@@ -104,6 +106,8 @@ def test_what_is_pushed_while_there_is_no_broker_arrives_when_it_is_back(lives, 
     got = [receive(pull)[0]]
     while got[-1] != b"49":
         got.append(receive(pull)[0])
+    if how == "SIGKILL" and got[0] == b"before":
+        del got[0]  # that it was handed over was not on disk yet
     # ZeroMQ has no acknowledgement: what libzmq had given to the dying connection is lost. The rest is in order.
     assert got == [b"%d" % number for number in range(50)][-len(got):]
 
@@ -140,6 +144,7 @@ def test_a_caller_that_asks_again_after_a_restart_is_answered(lives, zocket, how
     assert rep.recv() == b"1"
     lives.end(how)
     lives.begin()
+    rep.send(b"too late")
     answered = set()
 
     def is_answered():
