@@ -108,9 +108,12 @@ bool frames_next(frames_walk_t *w, message_frame_t *out)
     return true;
 }
 
-bool frames_are_plain(const message_t *m)
+frames_form_t frames_form(const message_t *m)
 {
-    return !cut_of(m).by_lengths;
+    cut_t cut = cut_of(m);
+    if (!cut.by_lengths)
+        return FRAMES_FORM_TOPIC;
+    return cut.lengths.len == 0 ? FRAMES_FORM_ALONE : FRAMES_FORM_CUT;
 }
 
 /* ---- frames → message ---- */
