@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A broker that goes and comes back on its ports: ZeroMQ's sockets reconnect by themselves, and what was queued is there."""
+import contextlib
+
 import pika
 import pytest
 import zmq
@@ -41,21 +43,13 @@ def lives(start):
 
 @pytest.fixture
 def channel(lives):
-    """channel() is a channel of pika's to the broker that is there now."""
-    opened = []
-
+    """with channel() as c: a channel of pika's to the broker that is there now."""
+    @contextlib.contextmanager
     def open_channel():
-        parameters = pika.URLParameters(lives.broker.url)
-        parameters.heartbeat = 0
-        opened.append(pika.BlockingConnection(parameters))
-        return opened[-1].channel()
+        with pika.BlockingConnection(pika.URLParameters(lives.broker.url)) as connection:
+            yield connection.channel()
 
-    yield open_channel
-    for one in opened:
-        try:
-            one.close()
-        except pika.exceptions.AMQPError:
-            pass
+    return open_channel
 
 
 HOW = pytest.mark.parametrize("how", ["SIGTERM", "SIGKILL"])
@@ -84,8 +78,9 @@ def test_work_that_was_queued_is_pulled_after_a_restart_in_order(lives, zocket, 
     push = zocket(zmq.PUSH, lives.address("tasks"))
     for number in range(200):
         push.send_multipart([b"%d" % number, b"frames"])
-    ready_in(channel(), "tasks", 200)
-    put(channel(), "", "tasks", b"the last", delivery_mode=2)  # when this one is on disk, so are those before it
+    with channel() as c:
+        ready_in(c, "tasks", 200)
+        put(c, "", "tasks", b"the last", delivery_mode=2)  # when this one is on disk, so are those before it
     lives.end(how)
     lives.begin()
     pull = zocket(zmq.PULL, lives.address("tasks"))
@@ -123,8 +118,9 @@ def test_a_subscription_of_a_queues_port_holds_over_a_restart_without_its_subscr
 
     wait_for(has_heard, "the queue is bound")
     sub.close()
-    wait_for_consumers(channel(), "billing", 0)
-    put(channel(), "", "tasks", b"the last", delivery_mode=2)  # when this one is on disk, so is the binding
+    with channel() as c:
+        wait_for_consumers(c, "billing", 0)
+        put(c, "", "tasks", b"the last", delivery_mode=2)  # when this one is on disk, so is the binding
     lives.end(how)
     lives.begin()
     join(zocket(zmq.SUB, lives.address("events")), push)
