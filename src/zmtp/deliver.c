@@ -84,7 +84,7 @@ static void send_frames(zmtp_session_t *s, bytes_t head, const message_t *m, boo
             zmtp_send_frame(s, flags, f.topic, false);
         else
             zmtp_send_frame(s, flags, bytes_make(body.data, len), true);
-        body = bytes_make(body.data + len, body.len - len);
+        body = bytes_behind(body, len);
     }
 }
 
@@ -158,7 +158,7 @@ static void sending_go_on(zmtp_session_t *s, bytes_t octets)
             return; /* behind the last */
         size_t len = octets.len < out->frame_left ? octets.len : (size_t)out->frame_left;
         send_octets(s, bytes_make(octets.data, len));
-        octets = bytes_make(octets.data + len, octets.len - len);
+        octets = bytes_behind(octets, len);
         out->frame_left -= len;
         if (out->frame_left > 0)
             return;
