@@ -604,7 +604,7 @@ static void history(uint64_t seed, bool cold)
                                                    .topic_count = 1,
                                                    .cold = cold,
                                                    .slice = 1 + chance(&seed, 20),
-                                                   .ring_items = 8 << chance(&seed, 4),
+                                                   .ring_items = (size_t)8 << chance(&seed, 4),
                                                    .output_bytes = 1 + chance(&seed, 1000)});
     chan_t from = new_channel(f);
     joiner_t joiners[12];
