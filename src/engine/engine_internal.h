@@ -471,6 +471,7 @@ struct connection {
     connection_state_t state;
     vhost_t *vhost;
     opening_t *opening;
+    hash_node_t by_identity; /* in engine.identities, if it has one and is open */
     hash_table_t channels;
     channel_t *last_channel; /* the one looked up last */
     list_t exclusive_queues;
@@ -514,6 +515,7 @@ struct engine {
     engine_port_t *ports;
     size_t port_count, next_port; /* the one that is served first in the next step */
     list_t connections;
+    hash_table_t identities; /* connections */
     list_t jobs;
     uint32_t jobs_nested; /* slices that are being done, one inside the other */
     uint32_t work_left;   /* units that commands and timers may still cost in this step */
@@ -578,6 +580,7 @@ void recovery_abandon(engine_t *e);
 
 /* connection.c */
 void connection_open(engine_t *e, engine_port_t *p, command_t *c);
+hash_key_of_t connection_identity;
 connection_t *connection_find(engine_port_t *p, uint32_t number);
 /* Takes `why` (may be NULL). `drop`: parked commands are dropped, else carried out first. */
 void connection_close(connection_t *c, refusal_t *why, bool drop);

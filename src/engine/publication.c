@@ -3,6 +3,7 @@
  * publication.c: what a message's properties must satisfy to be published, in RabbitMQ's order: readable,
  * reply-to, expiration, CC and BCC, user-id. */
 #include "engine/engine_internal.h"
+#include "model/frames.h"
 
 #define MAX_EXPIRATION_MS 315360000000u /* ten years */
 
@@ -103,11 +104,11 @@ static refusal_t *check_asking(const command_t *cmd, const exchange_t *x)
 refusal_t *publication_check(const channel_t *ch, const command_t *cmd, const exchange_t *x,
                              bytes_t properties)
 {
-    refusal_t *why = NULL;
+    refusal_t *why = check_asking(cmd, x);
+    if (why || frames_properties_alone(properties))
+        return why;
     if (!properties_valid(properties))
         return refusal_new(REFUSAL_INTERNAL_ERROR, cmd->cause, "%s", "");
-    if ((why = check_asking(cmd, x)))
-        return why;
     if (!(properties_flags(properties) & CHECKED))
         return NULL;
     if ((why = check_reply_to(cmd, properties)) || (why = check_expiration(cmd, x, properties)) ||

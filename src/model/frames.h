@@ -48,6 +48,10 @@ message_t *frames_message(const frames_envelope_t *e, const uint64_t *lengths, s
 void frames_write_properties(buffer_t *b, const frames_envelope_t *e, bytes_t headers);
 bytes_t frames_first_word(bytes_t frame);
 
+/* True if these are what is written of FRAMES_ALONE and a time, and of nothing else: valid, and nobody need look into them.
+ * Told at a glance, as most messages of PUB sockets have them. */
+bool frames_properties_alone(bytes_t properties);
+
 /* ---- message → frames ---- */
 
 typedef struct frames_walk {
