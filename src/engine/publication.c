@@ -3,6 +3,7 @@
  * publication.c: what a message's properties must satisfy to be published, in RabbitMQ's order: readable,
  * reply-to, expiration, CC and BCC, user-id. */
 #include "engine/engine_internal.h"
+#include "model/frames.h"
 
 #define MAX_EXPIRATION_MS 315360000000u /* ten years */
 
@@ -99,7 +100,7 @@ refusal_t *publication_check(const channel_t *ch, const command_t *cmd, const ex
     if (!(properties_flags(properties) & CHECKED))
         return NULL;
     if ((why = check_reply_to(cmd, properties)) || (why = check_expiration(cmd, x, properties)) ||
-        (why = check_copies(cmd, properties_headers(properties))))
+        (!frames_alone(properties) && (why = check_copies(cmd, properties_headers(properties)))))
         return why;
     return check_user_id(ch, cmd, properties);
 }

@@ -40,9 +40,9 @@ static cut_t cut_of(const message_t *m)
     bytes_t properties = message_properties(m);
     if (!(properties_flags(properties) & PROPERTY_FLAG(PROPERTY_HEADERS)))
         return cut;
-    bytes_t headers = properties_headers(properties);
-    if (bytes_equal(headers, FRAMES_ALONE))
+    if (frames_alone(properties))
         return (cut_t){.by_lengths = true, .topic_in_body = true};
+    bytes_t headers = properties_headers(properties);
     if (!table_find(headers, BYTES("frames"), &frames) || frames.tag != 'A')
         return cut;
     cut.by_lengths = frames.octets.len == 0 || add_up(frames.octets, message_body_bytes(m));

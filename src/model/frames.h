@@ -20,6 +20,7 @@
 #include <stddef.h>
 
 #include "base/bytes.h"
+#include "base/properties.h"
 #include "base/table.h"
 #include "model/message.h"
 
@@ -46,6 +47,19 @@ message_t *frames_message(const frames_envelope_t *e, const uint64_t *lengths, s
  * topic: headers is "". [all]: FRAMES_ALONE, and the key is the first word. */
 #define FRAMES_ALONE BYTES("\6framesA\0\0\0\0")
 void frames_write_properties(buffer_t *b, const frames_envelope_t *e, bytes_t headers);
+
+/* True of properties as they are made of FRAMES_ALONE: no other header is there, and none needs to be looked for. Asked of
+ * every message, so the octets are compared where they must be. */
+static inline bool frames_alone(bytes_t properties)
+{
+    enum { FLAGS = 2, HEADERS = 4 + 12 };
+    uint16_t before_headers = PROPERTY_FLAG(PROPERTY_HEADERS) | PROPERTY_FLAG(PROPERTY_CONTENT_TYPE) |
+                              PROPERTY_FLAG(PROPERTY_CONTENT_ENCODING);
+    return (properties_flags(properties) & before_headers) == PROPERTY_FLAG(PROPERTY_HEADERS) &&
+           properties.len >= FLAGS + HEADERS &&
+           memcmp(properties.data + FLAGS, "\0\0\0\14\6framesA\0\0\0\0", HEADERS) == 0;
+}
+
 bytes_t frames_first_word(bytes_t frame);
 
 /* ---- message → frames ---- */

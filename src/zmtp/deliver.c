@@ -59,7 +59,7 @@ bool zmtp_has_topic(const message_t *m)
     return m->exchange_len > 0;
 }
 
-/* [topic][body], copied; nearly all there is to do. */
+/* [topic][body], or [body], copied; nearly all there is to do. */
 static void send_plain(zmtp_session_t *s, bytes_t head, const message_t *m, bool with_topic)
 {
     output_t *o = s->transport->output;
@@ -89,9 +89,9 @@ static void send_frames(zmtp_session_t *s, bytes_t head, const message_t *m, boo
     }
 }
 
-static bool is_small(const zmtp_session_t *s, const message_t *m)
+static bool is_small(const zmtp_session_t *s, const message_t *m, bool alone)
 {
-    bool cut = properties_flags(message_properties(m)) & PROPERTY_FLAG(PROPERTY_HEADERS);
+    bool cut = !alone && properties_flags(message_properties(m)) & PROPERTY_FLAG(PROPERTY_HEADERS);
     return !s->handshake.curve && m->body_len < s->io->options.lend_bytes && (!cut || frames_are_plain(m));
 }
 
@@ -200,8 +200,9 @@ void zmtp_deliver(zmtp_session_t *s, const event_t *e, bytes_t head, bool with_t
         sending_begin(s, m, with_topic);
         s->sending.tag = e->delivery_tag;
     } else {
-        if (is_small(s, m))
-            send_plain(s, head, m, with_topic);
+        bool alone = frames_alone(message_properties(m));
+        if (is_small(s, m, alone))
+            send_plain(s, head, m, with_topic && !alone);
         else
             send_frames(s, head, m, with_topic);
         s->loans.tag = e->delivery_tag;
