@@ -22,15 +22,18 @@ ifndef OPT_$(BUILD)
 $(error BUILD=$(BUILD): use release, debug, asan, tsan or fuzz)
 endif
 
+# Nothing of a program is seen by its libraries: librabbitmq has functions with names like ours.
+CFLAGS += -fvisibility=hidden
 # xxHash is used by its header alone. scripts/setup installs it; before that the compiler says that it is missing.
 CFLAGS += -std=c17 -D_GNU_SOURCE $(WARN) $(OPT_$(BUILD)) -fno-strict-aliasing -pthread -Isrc
-CFLAGS += $(shell pkg-config --cflags libxxhash libevent_core libevent_extra jansson libcurl libsodium 2>/dev/null)
+CFLAGS += $(shell pkg-config --cflags libxxhash libevent_core libevent_extra jansson libcurl librabbitmq libzmq libsodium 2>/dev/null)
 LDFLAGS += $(patsubst -flto,-fno-lto,$(filter-out -ffat-lto-objects,$(OPT_$(BUILD)))) -pthread
 CFLAGS := $(CFLAGS)
 
-# HTTP of the daemon, and of the tool; CURVE of both.
+# HTTP of the daemon, and of the tool; the tool's clients of the bus; CURVE of both.
 LDLIBS += $(shell pkg-config --libs libevent_extra libevent_core jansson libsodium 2>/dev/null || echo -levent_extra -levent_core -ljansson -lsodium) -lm
-TOOL_LDLIBS := $(shell pkg-config --libs libcurl jansson libsodium 2>/dev/null || echo -lcurl -ljansson -lsodium) -lm
+TOOL_LDLIBS := $(shell pkg-config --libs libcurl jansson librabbitmq libzmq libsodium 2>/dev/null || \
+	echo -lcurl -ljansson -lrabbitmq -lzmq -lsodium) -lm
 LDLIBS := $(LDLIBS)
 
 # The daemon's allocator; the sanitizers have their own. Nothing names it: being linked is enough.
