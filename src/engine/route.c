@@ -198,7 +198,8 @@ static bool same_topic(const route_memo_t *memo, const message_t *m)
     if (!(properties_flags(properties) & PROPERTY_FLAG(PROPERTY_HEADERS)) && memo->topic_is_key)
         return true;
     bytes_t headers = frames_alone(properties) ? BYTES("") : properties_headers(properties);
-    if (table_find(headers, BYTES("CC"), &copies) || table_find(headers, BYTES("BCC"), &copies))
+    if (headers.len > 0 &&
+        (table_find(headers, BYTES("CC"), &copies) || table_find(headers, BYTES("BCC"), &copies)))
         return false;
     return bytes_equal(deciding(message_topic(m), memo->topic_bytes),
                        bytes_make(memo->topic, memo->topic_len));
@@ -235,6 +236,7 @@ void route_remember(channel_t *ch, exchange_t *x, const message_t *m)
     if (!ch->route)
         ch->route = MEM_NEW(route_memo_t);
     ch->route->topology = e->topology;
+    ch->route->checked_len = 0;
     ch->route->exchange = x;
     ch->route->synchronous = r->synchronous;
     ch->route->exchange_len = m->exchange_len;
