@@ -235,8 +235,9 @@ void route_remember(channel_t *ch, exchange_t *x, const message_t *m)
         return;
     if (!ch->route)
         ch->route = MEM_NEW(route_memo_t);
+    if (ch->route->topology != e->topology || ch->route->exchange != x)
+        ch->route->checked_len = 0;
     ch->route->topology = e->topology;
-    ch->route->checked_len = 0;
     ch->route->exchange = x;
     ch->route->synchronous = r->synchronous;
     ch->route->exchange_len = m->exchange_len;
