@@ -206,8 +206,9 @@ typedef struct route {
 } route_t;
 
 /* The last route of a channel's publishes: holds while engine.topology is what it was. */
-#define ROUTE_MEMO_QUEUES      16
-#define ROUTE_MEMO_TOPIC_BYTES UINT8_MAX
+#define ROUTE_MEMO_QUEUES           16
+#define ROUTE_MEMO_TOPIC_BYTES      UINT8_MAX
+#define ROUTE_MEMO_PROPERTIES_BYTES 64
 typedef struct route_memo {
     uint64_t topology;
     exchange_t *exchange, *synchronous;
@@ -218,6 +219,7 @@ typedef struct route_memo {
     bool topic_is_key;
     size_t topic_bytes; /* so many octets of the topic, at most, decided: these */
     uint8_t topic_len, topic[ROUTE_MEMO_TOPIC_BYTES];
+    uint8_t checked_len, checked[ROUTE_MEMO_PROPERTIES_BYTES]; /* properties that may be published; 0: none */
 } route_memo_t;
 
 /* Routes a message as the channel's last one was, if that is known to lead there still, and returns its exchange, else
