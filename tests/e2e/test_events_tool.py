@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """chaski publish, subscribe, event and handle, over both wires, against a daemon of the same build."""
 import json
+import os
 import re
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import uuid
 
 import pytest
 import zmq
+from lib import http
 from lib.broker import environment, tool, wait_until
 
 pytestmark = pytest.mark.chaski_only
@@ -30,7 +32,7 @@ class Running:
         self.lines, self.said = [], []
         self._changed = threading.Condition()
         self.process = subprocess.Popen([tool(), *args], env=environment(), text=True, stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
         self._readers = [threading.Thread(target=self._follow, args=pair, daemon=True)
                          for pair in ((self.process.stdout, self.lines), (self.process.stderr, self.said))]
         for reader in self._readers:
@@ -372,18 +374,31 @@ def test_an_event_of_a_member_that_dies_goes_to_another(broker, start, wire):
 
 
 @pytest.mark.parametrize("wire", WIRES)
-def test_a_handler_that_is_stopped_leaves_its_event_unanswered(broker, start, wire):
+def test_a_handler_that_is_stopped_leaves_its_event_to_another(broker, start, wire):
     name = topic()
-    handler = start("handle", "--url", url_of(broker, wire), name, "--delay", "20s")
+    handler = start("handle", "--url", url_of(broker, wire), name, "--delay", "20s", "--group", name + "g")
     asking = start("event", "--url", broker.url, name, "x", "--json", "--timeout", "20s")
-    wait_until(lambda: is_unanswered(broker, name), "the event to be under way", LIMIT_S)
+
+    def under_way():
+        return any(row["name"] == name + "g" and row["messages_unacknowledged"] for row in http.api(broker, "/queues"))
+    wait_until(under_way, "the event to be under way", LIMIT_S)
     assert handler.end() == 0 and handler.lines == []
+    start("handle", "--url", url_of(broker, wire), name, "--group", name + "g", "--echo")
+    report = json.loads(asking.wait_lines(1)[0])
+    assert (report["status"], report["handlers"][0]["attempts"]) == ("ok", 2)
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_ctrl_c_at_a_terminal_is_not_an_answer(broker, start, wire):
+    """It reaches the command too, whose end by it says nothing about the event."""
+    name = topic()
+    handler = start("handle", "--url", url_of(broker, wire), name, "--", "sh", "-c", "echo working >&2; exec sleep 20")
+    asking = start("event", "--url", broker.url, name, "x", "--json", "--timeout", "20s")
+    handler.wait_said("working")
+    os.killpg(handler.process.pid, signal.SIGINT)
+    assert handler.end(0) == 0 and handler.lines == []
     report = json.loads(asking.wait_lines(1)[0])
     assert report["status"] == "none" and [row["status"] for row in report["handlers"]] == ["gone"]
-
-
-def is_unanswered(broker, name):
-    return event(broker, "amqp", name, "y", "--timeout", "1ms", code=4)
 
 
 @pytest.mark.parametrize("wire", WIRES)
