@@ -48,7 +48,7 @@ static void add_index(route_t *r, const list_t *bindings)
 static void visit_default(route_t *r, exchange_t *x, bytes_t key)
 {
     queue_t *q = queue_find(x->vhost, key);
-    if (q)
+    if (q && !q->keep)
         add_queue(r, q);
 }
 
@@ -85,10 +85,12 @@ static void visit_prefixed(route_t *r, exchange_t *x, bytes_t topic)
     }
 }
 
-static void visit_subscriber(void *context, prefix_holder_t *who, const prefix_entry_t *entry)
+static void visit_subscriber(void *context, prefix_holder_t *who, const prefix_place_t *place)
 {
-    (void)entry;
-    add_queue(context, subscriber_of(who)->queue);
+    route_t *r = context;
+    const subscriber_t *s = subscriber_of(who);
+    if (!join_withholds(s, place, r->keep))
+        add_queue(r, s->queue);
 }
 
 static void visit_subscribers(route_t *r, exchange_t *x, bytes_t topic)
@@ -129,6 +131,20 @@ static void visit_key(route_t *r, exchange_t *x, bytes_t key)
         visit_topic(r, x, key);
 }
 
+static void visit_keep(route_t *r, exchange_t *x, bytes_t topic)
+{
+    note_topic(r, x->rule_bytes);
+    r->keep = keep_for(x, topic);
+    size_t count = r->count;
+    if (r->keep)
+        add_queue(r, r->keep->queue);
+    if (r->count == count)
+        return;
+    queue_t *first = r->queues[r->kept];
+    r->queues[r->kept++] = r->queues[count];
+    r->queues[count] = first;
+}
+
 /* By the exchange's own way of matching. */
 static void visit_keys(route_t *r, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t headers)
 {
@@ -146,7 +162,7 @@ void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_c
 {
     route_t *r = &e->route;
     r->count = 0;
-    r->subscribers = 0;
+    r->subscribers = r->kept = 0;
     r->exchange_count = 0;
     r->work = 0;
     r->synchronous = NULL;
@@ -156,6 +172,9 @@ void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_c
     add_exchange(r, x);
     for (size_t i = 0; i < r->exchange_count; i++) {
         exchange_t *at = r->exchanges[i];
+        r->keep = NULL;
+        if (at->keeps)
+            visit_keep(r, at, topic);
         visit_keys(r, at, keys, key_count, headers);
         if (at->prefixed_lengths.count > 0)
             visit_prefixed(r, at, topic);
@@ -197,6 +216,7 @@ exchange_t *route_recall(channel_t *ch, const message_t *m)
     route_t *r = &e->route;
     r->count = 0;
     r->subscribers = 0;
+    r->kept = memo->kept;
     r->work = 1;
     r->synchronous = memo->synchronous;
     r->serial++;
@@ -225,6 +245,7 @@ void route_remember(channel_t *ch, exchange_t *x, const message_t *m)
     ch->route->topic_len = (uint8_t)decides.len;
     memcpy(ch->route->topic, decides.data, decides.len);
     ch->route->count = r->count;
+    ch->route->kept = r->kept;
     for (size_t i = 0; i < r->count; i++)
         ch->route->queues[i] = r->queues[i];
 }

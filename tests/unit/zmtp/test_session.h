@@ -173,6 +173,7 @@ static inline void fresh_socket(hands_t *h)
 static inline void connect_client(hands_t *h)
 {
     fresh_socket(h);
+    h->transport.since_ms = h->now_ms;
     h->session = zmtp_session_accepted(h->io, &h->bus, &h->transport);
     h->transport.session = h->session;
     assert_non_null(h->session);
@@ -188,6 +189,7 @@ static inline void hands_over(void *context, bool for_good)
 static inline void dial(hands_t *h)
 {
     fresh_socket(h);
+    h->transport.since_ms = h->now_ms;
     h->session = zmtp_session_dialled(h->io, &h->bus, &h->transport, hands_over, h);
     h->transport.session = h->session;
 }
