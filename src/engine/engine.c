@@ -54,6 +54,7 @@ engine_t *engine_new(const engine_options_t *options)
     list_init(&e->chilling);
     statements_init(&e->stated);
     hash_init(&e->queues_by_id, id_of_queue);
+    hash_init(&e->identities, connection_identity);
     e->lent_end = &e->lent;
     e->next_record = 1;
     e->vhost = vhost_new(e, BYTES("/"));
@@ -119,6 +120,7 @@ void engine_free(engine_t **ep)
     heap_deinit(&e->waits);
     live_deinit(&e->live);
     hash_deinit(&e->queues_by_id);
+    hash_deinit(&e->identities);
     buffer_free(&e->places);
     route_deinit(&e->route);
     buffer_free(&e->scratch);
@@ -146,7 +148,7 @@ static void connection_command(connection_t *c, command_t *cmd)
 {
     switch (cmd->type) {
     case COMMAND_SENT:
-        connection_return_loans(c, cmd->number);
+        loans_return(c, cmd->number);
         return;
     case COMMAND_CONNECTION_RELEASE:
         connection_release(c);
@@ -253,6 +255,7 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
     flow_check(e);
     more |= cold_run(e);
     statements_run(e);
+    more |= keeps_renew(e);
     records_give(e);
     more |= !list_empty(&e->joining) || !list_empty(&e->sync_freed) || !list_empty(&e->slow_over) ||
             !list_empty(&e->jobs) || !list_empty(&e->dirty_queues) || e->stated.running;

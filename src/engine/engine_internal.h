@@ -473,6 +473,7 @@ struct connection {
     connection_state_t state;
     vhost_t *vhost;
     opening_t *opening;
+    hash_node_t by_identity; /* in engine.identities, if it has one and is open */
     hash_table_t channels;
     channel_t *last_channel; /* the one looked up last */
     list_t exclusive_queues;
@@ -516,6 +517,7 @@ struct engine {
     engine_port_t *ports;
     size_t port_count, next_port; /* the one that is served first in the next step */
     list_t connections;
+    hash_table_t identities; /* connections */
     list_t jobs;
     uint32_t jobs_nested; /* slices that are being done, one inside the other */
     uint32_t work_left;   /* units that commands and timers may still cost in this step */
@@ -532,8 +534,11 @@ struct engine {
     keep_t *keeps;          /* one for each of options.topics */
     bool keeps_last;        /* one of them keeps the last message of each key */
     bool keeps_started;
-    list_t joining;       /* subscriber_t that are to get what is kept */
-    list_t joins_waiting; /* those of them that must read, when others have */
+    uint64_t renewed_at;    /* log_bytes when the last pass of renew.c began */
+    uint64_t renewed_bytes; /* that it wrote */
+    record_no renew_below;  /* the next record then */
+    list_t joining;         /* subscriber_t that are to get what is kept */
+    list_t joins_waiting;   /* those of them that must read, when others have */
     uint32_t joins_reading;
 
     /* the log */
@@ -542,6 +547,7 @@ struct engine {
     batch_t *lent, **lent_end;
     size_t lent_count, asked_count; /* batches and read requests that are not back */
     uint64_t unwritten_bytes;       /* of the batches that are lent */
+    uint64_t log_bytes;             /* given to the log, so far */
     record_no next_record;          /* the next number */
     record_no durable;              /* everything up to this one is */
     record_no definitions;          /* the last one that changed what is defined */
@@ -576,6 +582,7 @@ void recovery_abandon(engine_t *e);
 
 /* connection.c */
 void connection_open(engine_t *e, engine_port_t *p, command_t *c);
+hash_key_of_t connection_identity;
 connection_t *connection_find(engine_port_t *p, uint32_t number);
 /* Takes `why` (may be NULL). `drop`: parked commands are dropped, else carried out first. */
 void connection_close(connection_t *c, refusal_t *why, bool drop);
@@ -647,7 +654,7 @@ void emit(connection_t *c, event_t *ev);
 void emit_channel(channel_t *ch, event_t *ev);
 /* The -ok without data, unless NOWAIT. */
 void emit_ok(channel_t *ch, const command_t *cmd);
-void connection_return_loans(connection_t *c, uint64_t through);
+void loans_return(connection_t *c, uint64_t through);
 
 /* engine.c: what a queue adds to the counts, and then everything that is counted as it happens. */
 void counts_add_queue(engine_counts_t *counts, const queue_t *q);

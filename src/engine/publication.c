@@ -92,6 +92,16 @@ static refusal_t *check_user_id(const channel_t *ch, const command_t *cmd, bytes
     (PROPERTY_FLAG(PROPERTY_REPLY_TO) | PROPERTY_FLAG(PROPERTY_EXPIRATION) |                                 \
      PROPERTY_FLAG(PROPERTY_HEADERS) | PROPERTY_FLAG(PROPERTY_USER_ID))
 
+/* Who asks would wait for ever. */
+static refusal_t *check_asking(const command_t *cmd, const exchange_t *x)
+{
+    if (!(cmd->flags & COMMAND_ASKS) || x->sequencer)
+        return NULL;
+    return refusal_new(REFUSAL_PRECONDITION_FAILED, cmd->cause,
+                       EXCHANGE_FORMAT " is not synchronous: what becomes of its messages is not known",
+                       NAMED_ARG(x->name, x->vhost));
+}
+
 /* The channel's last route, if it begins at this exchange and may still be used. */
 static route_memo_t *memo_of(const channel_t *ch, const exchange_t *x)
 {
@@ -111,12 +121,14 @@ static void remember(route_memo_t *memo, bytes_t properties)
 static refusal_t *check(const channel_t *ch, const command_t *cmd, const exchange_t *x, bytes_t properties)
 {
     refusal_t *why = NULL;
+    if (frames_properties_alone(properties))
+        return NULL;
     if (!properties_valid(properties))
         return refusal_new(REFUSAL_INTERNAL_ERROR, cmd->cause, "%s", "");
     if (!(properties_flags(properties) & CHECKED))
         return NULL;
     if ((why = check_reply_to(cmd, properties)) || (why = check_expiration(cmd, x, properties)) ||
-        (!frames_alone(properties) && (why = check_copies(cmd, properties_headers(properties)))))
+        (why = check_copies(cmd, properties_headers(properties))))
         return why;
     return check_user_id(ch, cmd, properties);
 }
@@ -124,11 +136,14 @@ static refusal_t *check(const channel_t *ch, const command_t *cmd, const exchang
 refusal_t *publication_check(const channel_t *ch, const command_t *cmd, const exchange_t *x,
                              bytes_t properties)
 {
+    refusal_t *why = check_asking(cmd, x);
+    if (why)
+        return why;
     route_memo_t *memo = memo_of(ch, x);
     if (memo && memo->checked_len > 0 &&
         bytes_equal(properties, bytes_make(memo->checked, memo->checked_len)))
         return NULL;
-    refusal_t *why = check(ch, cmd, x, properties);
+    why = check(ch, cmd, x, properties);
     if (memo && !why)
         remember(memo, properties);
     return why;

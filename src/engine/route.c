@@ -197,7 +197,7 @@ static bool same_topic(const route_memo_t *memo, const message_t *m)
     field_t copies;
     if (!(properties_flags(properties) & PROPERTY_FLAG(PROPERTY_HEADERS)) && memo->topic_is_key)
         return true;
-    bytes_t headers = frames_alone(properties) ? BYTES("") : properties_headers(properties);
+    bytes_t headers = frames_properties_alone(properties) ? BYTES("") : properties_headers(properties);
     if (headers.len > 0 &&
         (table_find(headers, BYTES("CC"), &copies) || table_find(headers, BYTES("BCC"), &copies)))
         return false;

@@ -33,6 +33,14 @@ static bool add_up(bytes_t lengths, uint64_t body_bytes)
     return left == 0;
 }
 
+/* Flags (headers, delivery-mode, timestamp), the table and its length, delivery-mode 2; the timestamp follows. */
+bool frames_properties_alone(bytes_t properties)
+{
+    const bytes_t begin = BYTES("\x30\x40\0\0\0\x0c\6framesA\0\0\0\0\2");
+    return properties.len == begin.len + sizeof(uint64_t) &&
+           memcmp(properties.data, begin.data, begin.len) == 0;
+}
+
 static cut_t cut_of(const message_t *m)
 {
     cut_t cut = {0};
@@ -40,7 +48,7 @@ static cut_t cut_of(const message_t *m)
     bytes_t properties = message_properties(m);
     if (!(properties_flags(properties) & PROPERTY_FLAG(PROPERTY_HEADERS)))
         return cut;
-    if (frames_alone(properties))
+    if (frames_properties_alone(properties))
         return (cut_t){.by_lengths = true, .topic_in_body = true};
     bytes_t headers = properties_headers(properties);
     if (!table_find(headers, BYTES("frames"), &frames) || frames.tag != 'A')
@@ -108,9 +116,12 @@ bool frames_next(frames_walk_t *w, message_frame_t *out)
     return true;
 }
 
-bool frames_are_plain(const message_t *m)
+frames_form_t frames_form(const message_t *m)
 {
-    return !cut_of(m).by_lengths;
+    cut_t cut = cut_of(m);
+    if (!cut.by_lengths)
+        return FRAMES_FORM_TOPIC;
+    return cut.lengths.len == 0 ? FRAMES_FORM_ALONE : FRAMES_FORM_CUT;
 }
 
 /* ---- frames → message ---- */
@@ -186,7 +197,7 @@ message_t *frames_message(const frames_envelope_t *e, const uint64_t *lengths, s
     buffer_t headers = {0}, properties = {0};
     if (key_is_frame) {
         key = bytes_make(octets.data, (size_t)lengths[0]);
-        body = bytes_make(octets.data + key.len, octets.len - key.len);
+        body = bytes_behind(octets, key.len);
         lengths++, count--;
     } else if (e->has_topic) {
         size_t first = alone || octets.len < lengths[0] ? octets.len : (size_t)lengths[0];

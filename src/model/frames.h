@@ -48,19 +48,11 @@ message_t *frames_message(const frames_envelope_t *e, const uint64_t *lengths, s
 #define FRAMES_ALONE BYTES("\6framesA\0\0\0\0")
 void frames_write_properties(buffer_t *b, const frames_envelope_t *e, bytes_t headers);
 
-/* True of properties as they are made of FRAMES_ALONE: no other header is there, and none needs to be looked for. Asked of
- * every message, so the octets are compared where they must be. */
-static inline bool frames_alone(bytes_t properties)
-{
-    enum { FLAGS = 2, HEADERS = 4 + 12 };
-    uint16_t before_headers = PROPERTY_FLAG(PROPERTY_HEADERS) | PROPERTY_FLAG(PROPERTY_CONTENT_TYPE) |
-                              PROPERTY_FLAG(PROPERTY_CONTENT_ENCODING);
-    return (properties_flags(properties) & before_headers) == PROPERTY_FLAG(PROPERTY_HEADERS) &&
-           properties.len >= FLAGS + HEADERS &&
-           memcmp(properties.data + FLAGS, "\0\0\0\14\6framesA\0\0\0\0", HEADERS) == 0;
-}
-
 bytes_t frames_first_word(bytes_t frame);
+
+/* True if these are what is written of FRAMES_ALONE and a time, and of nothing else: valid, and nobody need look into them.
+ * Told at a glance, as most messages of PUB sockets have them. */
+bool frames_properties_alone(bytes_t properties);
 
 /* ---- message → frames ---- */
 
@@ -86,5 +78,11 @@ frames_walk_t frames_walk(const message_t *m, bool with_topic);
 /* The next frame; false behind the last. */
 bool frames_next(frames_walk_t *w, message_frame_t *out);
 
-/* True if the body is one frame as it is, behind the topic if there is one. */
-bool frames_are_plain(const message_t *m);
+/* What nearly all messages are, to be sent without a walk. */
+typedef enum frames_form {
+    FRAMES_FORM_TOPIC, /* the body is one frame, behind the topic if there is to be one */
+    FRAMES_FORM_ALONE, /* the body is the only frame */
+    FRAMES_FORM_CUT,   /* anything else */
+} frames_form_t;
+
+frames_form_t frames_form(const message_t *m);

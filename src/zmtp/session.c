@@ -12,9 +12,6 @@
 #include "base/text.h"
 #include "zmtp/session_internal.h"
 
-/* So many octets later than possible a loan goes back at most. */
-#define LOAN_MARK_BYTES (16u << 10)
-
 uint64_t zmtp_session_now(const zmtp_session_t *s)
 {
     return s->transport->kind->now_ms(s->transport);
@@ -88,7 +85,6 @@ static void session_free(zmtp_session_t *s)
     buffer_free(&s->stamps[0]);
     buffer_free(&s->stamps[1]);
     buffer_free(&s->echoes);
-    buffer_free(&s->identity);
     buffer_free(&s->sending.lengths);
     buffer_free(&s->sending.body);
     loans_free(&s->loans);
@@ -121,15 +117,12 @@ static void on_event(port_client_t *client, event_t *e)
 
 /* ---- the transport's side ---- */
 
-/* The handshake is over, or the connection is; a name is free for who comes next. */
+/* The handshake is over, or the connection is. */
 static void leave_lists(zmtp_session_t *s)
 {
     if (s->unfinished)
         s->io->handshakes_count--;
     s->unfinished = false;
-    if (s->identity.len > 0)
-        hash_remove(&s->io->identities, &s->by_identity);
-    buffer_clear(&s->identity);
     list_remove(&s->stalled);
 }
 
@@ -278,7 +271,7 @@ static zmtp_session_t *session_new(zmtp_io_t *io, const zmtp_bus_t *bus, transpo
         .ours = dialled ? bus->dial_as : ZMTP_SOCKET_NONE,
         .peer = ZMTP_SOCKET_NONE,
     };
-    s->loans.step_bytes = LOAN_MARK_BYTES;
+    s->loans.step_bytes = LOANS_STEP_BYTES;
     list_init(&s->stalled);
     list_init(&s->groups);
     zmtp_prefixes_init(s);
