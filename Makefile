@@ -22,15 +22,18 @@ ifndef OPT_$(BUILD)
 $(error BUILD=$(BUILD): use release, debug, asan, tsan or fuzz)
 endif
 
+# Nothing of a program is seen by its libraries: librabbitmq has functions with names like ours.
+CFLAGS += -fvisibility=hidden
 # xxHash is used by its header alone. scripts/setup installs it; before that the compiler says that it is missing.
 CFLAGS += -std=c17 -D_GNU_SOURCE $(WARN) $(OPT_$(BUILD)) -fno-strict-aliasing -pthread -Isrc
-CFLAGS += $(shell pkg-config --cflags libxxhash libevent_core libevent_extra jansson libcurl libsodium 2>/dev/null)
+CFLAGS += $(shell pkg-config --cflags libxxhash libevent_core libevent_extra jansson libcurl librabbitmq libzmq libsodium 2>/dev/null)
 LDFLAGS += $(patsubst -flto,-fno-lto,$(filter-out -ffat-lto-objects,$(OPT_$(BUILD)))) -pthread
 CFLAGS := $(CFLAGS)
 
-# HTTP of the daemon, and of the tool; CURVE of both.
+# HTTP of the daemon, and of the tool; the tool's clients of the bus; CURVE of both.
 LDLIBS += $(shell pkg-config --libs libevent_extra libevent_core jansson libsodium 2>/dev/null || echo -levent_extra -levent_core -ljansson -lsodium) -lm
-TOOL_LDLIBS := $(shell pkg-config --libs libcurl jansson libsodium 2>/dev/null || echo -lcurl -ljansson -lsodium) -lm
+TOOL_LDLIBS := $(shell pkg-config --libs libcurl jansson librabbitmq libzmq libsodium 2>/dev/null || \
+	echo -lcurl -ljansson -lrabbitmq -lzmq -lsodium) -lm
 LDLIBS := $(LDLIBS)
 
 # The daemon's allocator; the sanitizers have their own. Nothing names it: being linked is enough.
@@ -53,14 +56,21 @@ FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$(OUT)/fuzz/%)
 # of the files with its name.
 BENCH := $(OUT)/bench/confirm
 CEILING := $(OUT)/bench/ceiling
+BUS_LOAD := $(OUT)/bench/bus-load
+BUS_RELAY := $(OUT)/bench/bus-relay
+# Another's broker of events; it is built where libzmq is, which scripts/setup --bench installs.
+BUS_PROXY := $(if $(shell pkg-config --exists libzmq 2>/dev/null && echo yes),$(OUT)/bench/bus-proxy)
 PREFIX := $(OUT)/bench/prefix
 CRASH := $(OUT)/crash/lines
 CLIENT_SRC := $(wildcard tests/client/*.c)
 CEILING_SRC := $(wildcard bench/ceiling*.c)
+BUS_LOAD_SRC := $(filter-out bench/bus/relay.c bench/bus/proxy.c,$(wildcard bench/bus/*.c)) bench/measure.c
+BUS_SRC := $(BUS_LOAD_SRC) bench/bus/relay.c $(if $(BUS_PROXY),bench/bus/proxy.c)
 PREFIX_SRC := bench/prefix.c bench/measure.c
 BENCH_SRC := $(filter-out $(CEILING_SRC) bench/prefix.c,$(wildcard bench/*.c))
 CRASH_SRC := $(wildcard tests/crash/*.c)
-OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(CLIENT_SRC) $(BENCH_SRC) $(CEILING_SRC) $(PREFIX_SRC) $(CRASH_SRC))
+OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(sort $(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(CLIENT_SRC) $(BENCH_SRC) $(CEILING_SRC) \
+	$(BUS_SRC) $(PREFIX_SRC) $(CRASH_SRC)))
 
 .PHONY: all run bench sim sim-selftest unit objects clean help check crash fuzz fuzz-programs conformance compile_commands.json
 .SECONDARY:
@@ -112,10 +122,14 @@ $(OUT)/tests/fuzz/%.o: CFLAGS += -Wno-missing-prototypes
 $(BENCH): $(BENCH_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
 $(CRASH): $(CRASH_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
 $(CEILING): $(CEILING_SRC:%.c=$(OUT)/%.o) $(LIB)
+$(BUS_LOAD): $(BUS_LOAD_SRC:%.c=$(OUT)/%.o) $(LIB)
+$(BUS_RELAY): $(OUT)/bench/bus/relay.o
+$(OUT)/bench/bus-proxy: $(OUT)/bench/bus/proxy.o
+$(OUT)/bench/bus-proxy: LDLIBS := -lzmq
 $(PREFIX): $(PREFIX_SRC:%.c=$(OUT)/%.o) $(OUT)/src/daemon/allocator.o $(LIB)
 $(PREFIX): LDLIBS := $(ALLOCATOR) $(LDLIBS)
-$(CEILING): LDFLAGS := $(LDFLAGS:-fno-lto=$(WHOLE))
-$(BENCH) $(CEILING) $(PREFIX) $(CRASH):
+$(CEILING) $(BUS_LOAD): LDFLAGS := $(LDFLAGS:-fno-lto=$(WHOLE))
+$(BENCH) $(CEILING) $(BUS_LOAD) $(BUS_RELAY) $(OUT)/bench/bus-proxy $(PREFIX) $(CRASH):
 	@echo "link    $@"
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -125,12 +139,14 @@ objects: $(OBJECTS)
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
 
-bench: all $(BENCH) $(CEILING) $(PREFIX) ## builds the benchmarks into build/bench
+bench: all $(BENCH) $(CEILING) $(BUS_LOAD) $(BUS_RELAY) $(BUS_PROXY) $(PREFIX) ## builds the benchmarks into build/bench
 
 bench-confirm: bench ## what a confirmed publish costs beside bare disk and loopback: make bench-confirm ARGS="--json"
 	@$(OUT)/bench/confirm --chaskid $(OUT)/chaskid $(ARGS)
 bench-compare: bench ## chaski beside a pass-through, RabbitMQ and others: make bench-compare ARGS="--rows start"
 	@bench/compare --build $(OUT) $(ARGS)
+bench-events: bench ## the event bus beside a bare relay and libzmq's proxy: make bench-events ARGS="--rows sync-1-1"
+	@bench/events --build $(OUT) $(ARGS)
 bench-history: bench ## a few rows, beside what they were before on this machine
 	@bench/history --build $(OUT) $(ARGS)
 

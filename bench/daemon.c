@@ -22,7 +22,8 @@ static void run_program(const char *program, const char *data_dir, int out)
     snprintf(data, sizeof data, "data_dir=%s", data_dir);
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* a benchmark that is interrupted leaves no broker behind */
     dup2(out, STDOUT_FILENO);
-    execl(program, program, "listeners.tcp.default=127.0.0.1:0", data, (char *)NULL);
+    execl(program, program, "listeners.tcp.default=127.0.0.1:0", "bus.listen.events=tcp://127.0.0.1:0", data,
+          (char *)NULL);
     fprintf(stderr, "%s: %s\n", program, strerror(errno));
     _exit(127);
 }

@@ -16,9 +16,9 @@
 #define PREFIX_BYTES 27
 #define TOPIC_BYTES  40
 
-static void count_hit(void *context, prefix_holder_t *who, const prefix_entry_t *entry)
+static void count_hit(void *context, prefix_holder_t *who, const prefix_place_t *place)
 {
-    (void)who, (void)entry;
+    (void)who, (void)place;
     ++*(size_t *)context;
 }
 

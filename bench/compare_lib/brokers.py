@@ -4,6 +4,7 @@ import contextlib
 import pathlib
 import re
 import shutil
+import subprocess
 import tempfile
 import time
 import urllib.parse
@@ -14,15 +15,12 @@ from .hello import hello
 from .names import WrongUse
 from .processes import Group
 
-# A broker that runs: ready_s is how long it took to its first answer (None: somebody else started it).
-Running = namedtuple("Running", "host port url pid ready_s")
+# A broker that runs: ready_s is how long it took to its first answer (None: somebody else started it); more: what the load
+# tool must be told besides.
+Running = namedtuple("Running", "host port url pid ready_s more", defaults=((),))
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*$")
 START_LIMIT_S = 10
-
-
-def url_of(port):
-    return f"amqp://guest:guest@127.0.0.1:{port}/%2f"
 
 
 @contextlib.contextmanager
@@ -34,35 +32,42 @@ def work_folder(parent):
         shutil.rmtree(path, ignore_errors=True)
 
 
-def answers(port):
-    """What it says it is, or None while it does not."""
-    try:
-        return hello("127.0.0.1", port)
-    except OSError:
-        return None
-
-
 class Started:
     """What the brokers have in common that we start: fresh for every run."""
 
     budgeted = False  # does it have chaski's budgets to keep?
     starts = True
+    absent = "it is not installed"  # what is said where there is no program
 
     def __init__(self, name, program):
         self.name = name
         self.program = program and pathlib.Path(program)
 
     def launch(self, work, group):
-        """Starts it in that folder as a member of the group; gives its process and its port once it is ready."""
+        """Starts it in that folder as a member of the group; gives its process and its port once it is ready, and behind
+        them words that the load tool needs."""
         raise NotImplementedError
+
+    def url_of(self, port):
+        return f"amqp://guest:guest@127.0.0.1:{port}/%2f"
+
+    def answers(self, port):
+        """What it says it is, or None while it does not."""
+        try:
+            return hello("127.0.0.1", port)
+        except OSError:
+            return None
+
+    def identify(self, running):
+        return self.answers(running.port)
 
     @contextlib.contextmanager
     def running(self, parent):
         with work_folder(parent) as work, Group() as group:
             began = time.monotonic()
-            process, port = self.launch(work, group)
-            process.wait_for(lambda: answers(port), START_LIMIT_S, "it answers")
-            yield Running("127.0.0.1", port, url_of(port), process.pid, time.monotonic() - began)
+            process, port, *more = self.launch(work, group)
+            process.wait_for(lambda: self.answers(port), START_LIMIT_S, "it answers")
+            yield Running("127.0.0.1", port, self.url_of(port), process.pid, time.monotonic() - began, tuple(more))
 
     def describe(self):
         return {"kind": type(self).__name__.lower(), "program": str(self.program)}
@@ -70,11 +75,20 @@ class Started:
 
 class Chaskid(Started):
     budgeted = True
+    settings = {}  # beside those that each needs
+
+    def knows(self, key):
+        """An older one that is compared with may not have the setting yet."""
+        said = subprocess.run([self.program, "--help"], capture_output=True, text=True, timeout=START_LIMIT_S, check=False)
+        return key in said.stdout
 
     def launch(self, work, group):
         settings = {"listeners.tcp.default": "127.0.0.1:0", "data_dir": work / "data",
                     "management.tcp.ip": "127.0.0.1", "management.tcp.port": 0,
                     "prometheus.tcp.ip": "127.0.0.1", "prometheus.tcp.port": 0}
+        if self.knows("bus.listen.NAME"):
+            settings["bus.listen.events"] = "tcp://127.0.0.1:0"
+        settings |= self.settings
         process = group.start([self.program, *(f"{key}={value}" for key, value in settings.items())], work / "log")
         process.wait_for_line(r"Server startup complete", START_LIMIT_S, "it is ready")
         return process, int(process.wait_for_line(r"listening for AMQP on 127\.0\.0\.1:(\d+)", 1, "its port").group(1))
@@ -88,6 +102,8 @@ class Ceiling(Started):
 
 
 class Rabbitmq(Started):
+    absent = "RabbitMQ is not installed (Debian: rabbitmq-server)"
+
     def launch(self, work, group):
         return rabbitmq.launch(self.program, work, group)
 
@@ -106,6 +122,9 @@ class Elsewhere:
     @contextlib.contextmanager
     def running(self, parent):
         yield Running(self.host, self.port, self.url, self.pid, None)
+
+    def identify(self, running):
+        return hello(running.host, running.port)
 
     def describe(self):
         shown = urllib.parse.urlsplit(self.url)

@@ -23,6 +23,8 @@ FIGURES = {
     "declare_rate": Figure("declares/s", "count", True),
     "rss": Figure("RSS", "bytes", False),
     "stalled_rate": Figure("messages/s beside it", "count", True),
+    "event_rss": Figure("RSS/event", "bytes", False),
+    "waiting": Figure("waiting", "count", True),
     "stalled_share": Figure("share left", "share", True),
 }
 

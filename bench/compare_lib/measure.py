@@ -72,7 +72,14 @@ def stalled(reports):
     return {**beside, "rate": alone["rate"], "stalled_rate": beside["rate"], "stalled_share": beside["rate"] / alone["rate"]}
 
 
-KINDS = {"load": load, "deep": deep, "idle": idle, "declare": declare, "churn": churn, "stalled": stalled}
+def late(reports):
+    """Of events that wait: what each of them takes."""
+    report = reports["late"]
+    grown = report["broker"]["rss_bytes"] - report["broker"]["rss_before_bytes"]
+    return {"waiting": report["count"], "event_rss": grown / report["count"], "rss": report["broker"]["rss_bytes"]}
+
+
+KINDS = {"late": late, "load": load, "deep": deep, "idle": idle, "declare": declare, "churn": churn, "stalled": stalled}
 
 
 def figures_of(row, reports):
@@ -81,14 +88,14 @@ def figures_of(row, reports):
 
 # ---- the load tool ----
 
-def command_of(perf, running, arguments):
+def command_of(tool, build, running, arguments):
     pid = ["--pid", str(running.pid)] if running.pid else []
-    return [str(perf), "perf", "amqp", "--json", "--quiet", "--url", running.url, *pid, *arguments]
+    return [str(build / tool.program), *tool.arguments, "--url", running.url, *running.more, *pid, *arguments]
 
 
-def run_step(perf, running, arguments, seconds):
+def run_step(command, seconds):
     """The report of one run of the tool; a Fault with what it said, if it found any."""
-    command, limit_s = command_of(perf, running, arguments), LIMIT_S + 2 * seconds
+    limit_s = LIMIT_S + 2 * seconds
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit_s)
     except subprocess.TimeoutExpired:
@@ -121,18 +128,19 @@ def _look_at_start(running):
     return {"start_ms": running.ready_s * 1000, "idle_rss": rss_bytes(running.pid)}
 
 
-def _measure(row, running, perf, seconds):
+def _measure(row, running, build, seconds):
     if row.kind == "start":
         return Run(_look_at_start(running), reports={})
-    reports = {name: run_step(perf, running, arguments, seconds)
+    reports = {name: run_step(command_of(row.tool, build, running, arguments), seconds)
                for name, arguments in rows.arguments_of(row, seconds).items()}
     return Run(figures_of(row, reports), reports=reports)
 
 
-def measure(row, broker, folder, perf, seconds):
-    """A Run, of a broker started for it; with a fault instead of figures if anything went wrong, its end too."""
+def measure(row, broker, folder, build, seconds):
+    """A Run, of a broker started for it; with a fault instead of figures if anything went wrong, its end too. `build`: where
+    the load tools are."""
     try:
         with broker.running(folder) as running:
-            return _measure(row, running, perf, seconds)
+            return _measure(row, running, build, seconds)
     except (Fault, BrokerFailed, OSError) as error:
         return Run(fault=str(error))

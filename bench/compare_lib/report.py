@@ -10,11 +10,9 @@ made of it alone, so a JSON of another day gives the same tables.
                                     "ratio": {…} | null, of its main figure to the base's,
                                     "verdicts": [{"budget", "value", "limit", "kept": true | false | null}],
                                     "runs": [{"figures": {…}, "reports": {STEP: …}} | {"fault": text}]}}}]}"""
-import shlex
-
 from .figures import FIGURES, written, written_ratio
 from .machine import text_of
-from .rows import arguments_of, budget_text
+from .rows import budget_text, commands_of
 
 NONE = "–"
 KEPT = {True: "kept", False: "missed", None: "not measured"}
@@ -44,16 +42,12 @@ def _broker_part(results, broker, base, budgeted):
     }
 
 
-def _command(words):
-    return shlex.join(["chaski", "perf", "amqp", *words])
-
-
 def _row_part(results, base, budgeted, seconds):
     row = results.row
     return {
         "name": row.name, "text": row.text, "main": row.main, "figures": list(row.figures),
         "budgets": [budget_text(budget) for budget in row.budgets],
-        "commands": {step: _command(words) for step, words in arguments_of(row, seconds).items()},
+        "commands": commands_of(row, seconds),
         "results": {broker: _broker_part(results, broker, base, broker in budgeted) for broker in results.runs},
     }
 
@@ -145,7 +139,8 @@ def _overview_cell(row, result):
         return NONE
     cell = written(row["main"], result["figures"][row["main"]]["median"])
     rate = result["figures"].get("rate")
-    return f"{cell} ({written('rate', rate['median'])}/s)" if rate and "rate" in row["figures"] else cell
+    beside = rate and row["main"] != "rate" and "rate" in row["figures"]
+    return f"{cell} ({written('rate', rate['median'])}/s)" if beside else cell
 
 
 def overview(report):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured. A row has steps, each a run of `chaski perf amqp`, one after the other on the same broker, which is
-started for this row and round alone; a row without steps looks at the start."""
+"""What bench/compare measures, and what a row is. A row has steps, each a run of its load tool, one after the other on the
+same broker, which is started for this row and round alone; a row without steps looks at the start."""
+import shlex
 from collections import namedtuple
 
 from .figures import FIGURES, written_limit
@@ -10,13 +11,20 @@ MIB = 1 << 20
 # At least or at most so much of a figure; `of` a broker: times that broker's figure in the same rounds.
 Budget = namedtuple("Budget", "figure most least of", defaults=(None, None, None))
 
+# program      in the folder of the build
+# arguments    in front of --url URL --pid PID and those of a step
+# shown        how the document calls all that
+Tool = namedtuple("Tool", "program arguments shown")
+PERF_AMQP = Tool("chaski", ("perf", "amqp", "--json", "--quiet"), "chaski perf amqp")
+
 # name, text   how to call it on the command line, what it is
 # steps        (name, arguments): {seconds} is how long; figures_of (measure.py) makes figures of their reports
 # kind         what figures_of does with them
 # main         the figure that is compared; figures: all that are shown
 # budgets      what chaski has to keep
 # not_for      brokers for which it means nothing
-Row = namedtuple("Row", "name text steps kind main figures budgets not_for", defaults=((), ()))
+# tool         the load
+Row = namedtuple("Row", "name text steps kind main figures budgets not_for tool", defaults=((), (), PERF_AMQP))
 
 LOAD_FIGURES = ("rate", "cpu", "rss_peak")
 TIMED = "--warmup 1 --time {seconds}"
@@ -84,8 +92,13 @@ BY_NAME = {row.name: row for row in ROWS}
 
 
 def arguments_of(row, seconds):
-    """The words of each step's command behind `chaski perf amqp`: {step: [word]}."""
+    """The words of each step's command behind those of the tool: {step: [word]}."""
     return {name: text.format(seconds=f"{seconds:g}").split() for name, text in row.steps}
+
+
+def commands_of(row, seconds):
+    """Each step's command as the document has it: {step: text}."""
+    return {name: f"{row.tool.shown} {shlex.join(words)}" for name, words in arguments_of(row, seconds).items()}
 
 
 def budget_text(budget):

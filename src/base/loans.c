@@ -19,7 +19,7 @@ void loans_mark(loans_t *l, uint64_t begin, uint64_t end)
         (loan_mark_t){.offset = end, .loans = l->taken, .delivered_bytes = l->delivered_bytes, .tag = l->tag};
 }
 
-uint64_t loans_return(loans_t *l, uint64_t sent)
+uint64_t loans_sent(loans_t *l, uint64_t sent)
 {
     uint64_t back = 0;
     while (l->count > 0 && mark_at(l, 0)->offset <= sent) {

@@ -32,6 +32,6 @@ void loans_mark(loans_t *l, uint64_t begin, uint64_t end);
 
 /* The output was sent up to `sent`: how many loans are back, counted from the first; 0: no more than before.
  * delivered_back and tag_back follow. */
-uint64_t loans_return(loans_t *l, uint64_t sent);
+uint64_t loans_sent(loans_t *l, uint64_t sent);
 
 void loans_free(loans_t *l);

@@ -23,6 +23,11 @@ extern const verb_t verb_log;    /* log.c */
 extern const verb_t verb_perf;   /* perf.c */
 extern const verb_t verb_curve;  /* curve.c */
 
+extern const verb_t verb_publish;   /* publish.c */
+extern const verb_t verb_subscribe; /* subscribe.c */
+extern const verb_t verb_event;     /* event.c */
+extern const verb_t verb_handle;    /* handle.c */
+
 /* ---- args.c ---- */
 
 /* Prints "chaski: …" to stderr and returns `code`. */
@@ -34,6 +39,14 @@ int cli_take_value(int argc, char **argv, int *i, const char *name, const char *
 
 /* The name among `count` that is most like `wanted`, or NULL if none is near. */
 const char *cli_nearest(const char *wanted, const char *const *names, size_t count);
+
+/* ---- file.c ---- */
+
+/* Reads a whole file; 0, or -1 with the reason. `out` is to be forgotten in any case. */
+int cli_read_file(const char *file, buffer_t *out, error_t *err);
+
+/* Frees it; what may be a secret is not left behind in memory. */
+void cli_forget(buffer_t *text);
 
 /* ---- http.c ---- */
 

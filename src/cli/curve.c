@@ -14,10 +14,8 @@
 #include "os/os.h"
 #include "zmtp/keys.h"
 
-#define FILE_MOST_BYTES (64 << 20)
-#define READ_BYTES      (64 << 10)
-#define KEY_BYTES       ZMTP_CURVE_KEY_BYTES
-#define PART_COUNT      (sizeof parts / sizeof *parts)
+#define KEY_BYTES  ZMTP_CURVE_KEY_BYTES
+#define PART_COUNT (sizeof parts / sizeof *parts)
 
 static const char help[] =
     "usage: chaski curve make FILE\n"
@@ -44,29 +42,6 @@ typedef struct options {
 } options_t;
 
 /* ---- files ---- */
-
-/* What may be a secret is not left behind in memory. */
-static void forget(buffer_t *text)
-{
-    if (text->data)
-        explicit_bzero(text->data, text->capacity);
-    buffer_free(text);
-}
-
-/* `out` is to be forgotten in any case. */
-static int read_file(const char *file, buffer_t *out)
-{
-    ssize_t n = 0;
-    buffer_init(out, FILE_MOST_BYTES);
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return cli_complain(CLI_WRONG_USE, "%s: %s", file, strerror(errno));
-    while (buffer_reserve(out, READ_BYTES) && (n = read(fd, out->data + out->len, READ_BYTES)) > 0)
-        out->len += (size_t)n;
-    int error = out->failed ? EFBIG : errno;
-    close(fd);
-    return n < 0 || out->failed ? cli_complain(CLI_WRONG_USE, "%s: %s", file, strerror(error)) : CLI_DONE;
-}
 
 static bool write_all(int fd, bytes_t text)
 {
@@ -151,18 +126,21 @@ static int make(const options_t *o)
     if (code == CLI_DONE)
         print_key(pair.public_key, "", false);
     zmtp_key_pair_wipe(&pair);
-    forget(&text);
+    cli_forget(&text);
     return code;
 }
 
 static int show(const options_t *o, bool pair_only)
 {
     buffer_t text;
-    int code = read_file(o->file, &text);
-    if (code == CLI_DONE)
+    error_t err;
+    int code = CLI_WRONG_USE;
+    if (cli_read_file(o->file, &text, &err) != 0)
+        cli_complain(code, "%s", err.text);
+    else
         code = pair_only || zmtp_is_key_pair(buffer_bytes(&text)) ? print_pair(o, buffer_bytes(&text))
                                                                   : print_clients(o, buffer_bytes(&text));
-    forget(&text);
+    cli_forget(&text);
     return code;
 }
 

@@ -7,7 +7,8 @@
 #include "base/version.h"
 #include "cli/cli.h"
 
-static const verb_t *const verbs[] = {&verb_status, &verb_log, &verb_perf, &verb_curve};
+static const verb_t *const verbs[] = {&verb_publish, &verb_subscribe, &verb_event, &verb_handle,
+                                      &verb_status,  &verb_log,       &verb_perf,  &verb_curve};
 
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 
@@ -23,11 +24,11 @@ static int print_help(void)
 {
     printf("usage: chaski VERB [OPTION]...\n\nThe tool of the chaski message broker.\n\n");
     for (size_t i = 0; i < VERB_COUNT; i++)
-        printf("  %-8s %s\n", verbs[i]->name, verbs[i]->summary);
-    printf(
-        "\n  chaski VERB --help  what a verb does, and its options\n"
-        "  chaski --version    show the version\n\n"
-        "Exit codes: 0 done; 1 it did not go well, or faults were found; 2 wrong use, or nothing to read.\n");
+        printf("  %-9s  %s\n", verbs[i]->name, verbs[i]->summary);
+    printf("\n  chaski VERB --help  what a verb does, and its options\n"
+           "  chaski --version    show the version\n\n"
+           "Exit codes: 0 done; 1 it did not go well, or faults were found; 2 wrong use, or nothing to read. "
+           "An event has more.\n");
     return CLI_DONE;
 }
 
@@ -42,9 +43,10 @@ static int refuse_verb(const char *name)
     return cli_complain(CLI_WRONG_USE, "unknown verb '%s'; chaski --help lists all", name);
 }
 
+/* What stands behind -- is not for us. */
 static bool asks_for_help(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++)
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
             return true;
     return false;

@@ -4,11 +4,13 @@
 #pragma once
 
 #include "cli/cli.h"
+#include "cli/url.h"
 #include "perf/perf.h"
 
 typedef struct perf_request {
     perf_options_t options;
-    char *url_parts[4]; /* host and port, user, password, vhost: owned */
+    url_amqp_t url;
+    char address[256]; /* its host and port */
     bool json;
     bool quiet; /* no line while it runs */
 } perf_request_t;

@@ -5,10 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/text.h"
 #include "cli/perf.h"
-#include "cli/url.h"
 
 const char perf_help[] =
     "usage: chaski perf amqp [OPTION]...\n"
@@ -245,41 +243,21 @@ static int parse_word(int argc, char **argv, int *i, perf_request_t *r, const ch
 
 static int parse_url(const char *text, perf_request_t *r)
 {
-    CURLU *url = curl_url();
-    CURLUcode rc = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
-    char *scheme = rc == CURLUE_OK ? url_part(url, CURLUPART_SCHEME, "") : url_copy("");
-    bool good = strcmp(scheme, "amqp") == 0, tls = strcmp(scheme, "amqps") == 0;
-    mem_free(scheme);
-    if (tls) {
-        curl_url_cleanup(url);
-        return cli_complain(CLI_WRONG_USE, "--url: perf does not speak TLS; use amqp://, not amqps://");
-    }
-    if (!good) {
-        curl_url_cleanup(url);
-        return cli_complain(CLI_WRONG_USE, "--url is no amqp://USER:PASSWORD@HOST:PORT/VHOST%s%s",
-                            rc == CURLUE_OK ? "" : ": ", rc == CURLUE_OK ? "" : curl_url_strerror(rc));
-    }
-    char *host = url_part(url, CURLUPART_HOST, "localhost"), *port = url_part(url, CURLUPART_PORT, "5672");
-    char *path = url_part(url, CURLUPART_PATH, "");
-    char address[256];
-    text_format(address, sizeof address, "%s:%s", host, port);
-    r->url_parts[0] = url_copy(address);
-    r->url_parts[1] = url_part(url, CURLUPART_USER, "guest");
-    r->url_parts[2] = url_part(url, CURLUPART_PASSWORD, "guest");
-    r->url_parts[3] = url_copy(path[0] == '/' && path[1] != '\0' ? path + 1 : "/");
-    mem_free(host), mem_free(port), mem_free(path);
-    curl_url_cleanup(url);
-    r->options.address = r->url_parts[0];
-    r->options.user = r->url_parts[1];
-    r->options.password = r->url_parts[2];
-    r->options.vhost = r->url_parts[3];
+    error_t err;
+    if (url_parse_amqp(text, &r->url, &err) != 0)
+        return cli_complain(CLI_WRONG_USE, "%s", err.text);
+    bool ipv6 = strchr(r->url.host, ':') != NULL;
+    text_format(r->address, sizeof r->address, ipv6 ? "[%s]:%s" : "%s:%s", r->url.host, r->url.port);
+    r->options.address = r->address;
+    r->options.user = r->url.user;
+    r->options.password = r->url.password;
+    r->options.vhost = r->url.vhost;
     return CLI_DONE;
 }
 
 void perf_request_free(perf_request_t *r)
 {
-    for (size_t i = 0; i < 4; i++)
-        mem_free(r->url_parts[i]);
+    url_amqp_free(&r->url);
 }
 
 /* ---- together ---- */

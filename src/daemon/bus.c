@@ -133,7 +133,7 @@ static const char *user_of(const settings_t *all, const settings_bus_t *s)
 }
 
 static int bus_port_init(bus_port_t *p, const char *family, const settings_t *all, const settings_bus_t *s,
-                     const log_t *log, error_t *err)
+                         const log_t *log, error_t *err)
 {
     p->settings = s;
     text_format(p->name, sizeof p->name, "%s.%s", family, s->name);
@@ -222,7 +222,8 @@ int bus_init(bus_t *b, const settings_t *s, void *owner, const log_t *log, error
             return -1;
     }
     for (size_t i = 0; i < s->bus_connect_count; i++)
-        if (bus_port_init(&b->connect[b->connect_count++], "bus.connect", s, &s->bus_connect[i], log, err) != 0)
+        if (bus_port_init(&b->connect[b->connect_count++], "bus.connect", s, &s->bus_connect[i], log, err) !=
+            0)
             return -1;
     return 0;
 }

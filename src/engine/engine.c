@@ -45,6 +45,9 @@ engine_t *engine_new(const engine_options_t *options)
     list_init(&e->sync_freed);
     list_init(&e->slow);
     list_init(&e->slow_over);
+    list_init(&e->joining);
+    list_init(&e->joins_waiting);
+    keeps_init(e);
     heap_init(&e->waits);
     list_init(&e->readers);
     list_init(&e->settling);
@@ -107,6 +110,7 @@ void engine_free(engine_t **ep)
     sync_deinit(e);
     assert(e->memory_bytes == 0);
     vhost_free(&e->vhost);
+    keeps_deinit(e);
     fifo_pages_deinit(&e->pages);
     for (size_t i = 0; i < e->port_count; i++)
         mem_free(e->ports[i].connections);
@@ -142,7 +146,7 @@ static void connection_command(connection_t *c, command_t *cmd)
 {
     switch (cmd->type) {
     case COMMAND_SENT:
-        loans_return(c, cmd->number);
+        connection_return_loans(c, cmd->number);
         return;
     case COMMAND_CONNECTION_RELEASE:
         connection_release(c);
@@ -234,6 +238,8 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
     bool more = records_take(e);
     if (!e->sync_recovered)
         sync_recovered(e);
+    if (!e->keeps_started)
+        keeps_start(e);
     for (size_t i = 0; i < e->port_count; i++)
         take_commands(e, &e->ports[(e->next_port + i) % e->port_count]);
     e->next_port = e->port_count > 0 ? (e->next_port + 1) % e->port_count : 0;
@@ -242,13 +248,14 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
     sync_run(e);
     dispatch_run(e);
     slow_run(e);
+    joins_run(e);
     confirms_run(e);
     flow_check(e);
     more |= cold_run(e);
     statements_run(e);
     records_give(e);
-    more |= !list_empty(&e->sync_freed) || !list_empty(&e->slow_over) || !list_empty(&e->jobs) ||
-            !list_empty(&e->dirty_queues) || e->stated.running;
+    more |= !list_empty(&e->joining) || !list_empty(&e->sync_freed) || !list_empty(&e->slow_over) ||
+            !list_empty(&e->jobs) || !list_empty(&e->dirty_queues) || e->stated.running;
     for (size_t i = 0; i < e->port_count; i++)
         more |= port_finish(e, &e->ports[i]);
     return more;

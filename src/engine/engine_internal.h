@@ -119,6 +119,8 @@ struct exchange {
     hash_table_t prefixed; /* bindings by prefix, of any type: prefix → key_group_t */
     prefix_lengths_t prefixed_lengths;
     prefix_index_t subscriptions; /* subscriber_t */
+    bool keeps;                   /* a rule keeps some of its messages */
+    size_t rule_bytes;            /* the longest prefix of its rules */
     uint64_t visited;             /* route that was here last */
     uint32_t holds;               /* bindings in and out, running job */
     stated_t stated;              /* if it is durable and not predeclared */
@@ -191,11 +193,14 @@ typedef struct route {
     size_t count, capacity;
     exchange_t **exchanges; /* to visit */
     size_t exchange_count, exchange_capacity;
-    size_t subscribers; /* of the queues */
-    uint64_t serial;    /* marks what this route visited */
-    size_t work;        /* bindings, trie nodes and prefixes looked at */
-    size_t topic_bytes; /* so many octets of the topic, at most, were looked at */
-    buffer_t sorted;    /* the message's headers, once a headers exchange asked for them */
+    exchange_t *synchronous; /* the first one on the way that numbers what goes through it, or NULL */
+    size_t subscribers;      /* of the queues */
+    size_t kept;             /* queues of rules: they come first */
+    const keep_t *keep;      /* of the exchange being visited, if a rule keeps the message */
+    uint64_t serial;         /* marks what this route visited */
+    size_t work;             /* bindings, trie nodes and prefixes looked at */
+    size_t topic_bytes;      /* so many octets of the topic, at most, were looked at */
+    buffer_t sorted;         /* the message's headers, once a headers exchange asked for them */
     bool is_sorted;
     trie_walk_t walk;
 } route_t;
@@ -205,8 +210,8 @@ typedef struct route {
 #define ROUTE_MEMO_TOPIC_BYTES UINT8_MAX
 typedef struct route_memo {
     uint64_t topology;
-    exchange_t *exchange;
-    size_t count;
+    exchange_t *exchange, *synchronous;
+    size_t count, kept;
     queue_t *queues[ROUTE_MEMO_QUEUES];
     uint8_t exchange_len, key_len;
     uint8_t names[2 * UINT8_MAX]; /* exchange, routing key */
@@ -258,6 +263,8 @@ struct queue {
     list_t owned;             /* connection.exclusive_queues */
     bytes_t arguments;        /* owned */
     subscriber_t *subscriber; /* of one that is no more than a subscriber's backlog; owned */
+    keep_t *keep;             /* the rule whose own it is: nobody else may use it */
+    keep_keys_t *keys;        /* of such a one; owned */
     fifo_t fifo;
     list_t bindings;
     list_t consumers; /* all: consumer.in_queue */
@@ -309,6 +316,8 @@ struct queue {
 queue_t *queue_find(vhost_t *v, bytes_t name);
 /* One as its record says; in the log with this number, or with 0 not in it. */
 queue_t *queue_from_record(vhost_t *v, record_no number, const record_t *r);
+/* A new one, and in the log if it is durable. */
+queue_t *queue_create(vhost_t *v, const record_t *r, bool durable);
 /* One that records mention before they define it; queue_define gives it the rest. */
 queue_t *queue_known_by_id(vhost_t *v, record_no id);
 void queue_define(queue_t *q, const record_t *r);
@@ -518,6 +527,12 @@ struct engine {
     bool sync_recovered;    /* events of the log have been looked at */
     list_t slow;            /* subscriber_t that publishers wait for */
     list_t slow_over;       /* channels that waited for one that is gone */
+    keep_t *keeps;          /* one for each of options.topics */
+    bool keeps_last;        /* one of them keeps the last message of each key */
+    bool keeps_started;
+    list_t joining;       /* subscriber_t that are to get what is kept */
+    list_t joins_waiting; /* those of them that must read, when others have */
+    uint32_t joins_reading;
 
     /* the log */
     journal_t *journal; /* NULL: nothing is kept */
@@ -630,7 +645,7 @@ void emit(connection_t *c, event_t *ev);
 void emit_channel(channel_t *ch, event_t *ev);
 /* The -ok without data, unless NOWAIT. */
 void emit_ok(channel_t *ch, const command_t *cmd);
-void loans_return(connection_t *c, uint64_t through);
+void connection_return_loans(connection_t *c, uint64_t through);
 
 /* engine.c: what a queue adds to the counts, and then everything that is counted as it happens. */
 void counts_add_queue(engine_counts_t *counts, const queue_t *q);

@@ -35,6 +35,7 @@ exchange_t *exchange_new(vhost_t *v, bytes_t name, exchange_type_t type)
     x->type = type;
     list_init(&x->out);
     list_init(&x->in);
+    keeps_note_exchange(x);
     list_init(&x->walked);
     prefix_index_init(&x->subscriptions);
     list_init(&x->stated.link);
@@ -113,6 +114,7 @@ void exchange_remove(exchange_t *x, channel_t *waiter, const event_t *reply)
     x->vhost->engine->counts.exchanges--;
     list_remove(&x->stated.link);
     sequencer_leave(x);
+    keeps_forget(x);
     if (x->durable)
         (void)records_define(x->vhost->engine, &(record_t){.type = RECORD_EXCHANGE_GONE, .name = x->name});
     x->removal.defines = x->durable;

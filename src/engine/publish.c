@@ -60,9 +60,14 @@ static record_no record_places(engine_t *e, message_t *m, queue_t *const *queues
 record_no publish_place(engine_t *e, message_t *m, queue_t *const *queues, size_t count)
 {
     record_no record = m->persistent ? record_places(e, m, queues, count) : 0;
-    for (size_t i = 0; i < count; i++)
-        if (!queues[i]->deleted && (!queues[i]->subscriber || subscriber_admits(queues[i]->subscriber)))
-            queue_append(queues[i], m, record > 0 && queues[i]->id > 0);
+    for (size_t i = 0; i < count; i++) {
+        queue_t *q = queues[i];
+        if (q->deleted || (q->subscriber && !subscriber_admits(q->subscriber)))
+            continue;
+        queue_append(q, m, record > 0 && q->id > 0);
+        if (q->keep)
+            keep_appended(q, m);
+    }
     return record;
 }
 
@@ -94,11 +99,8 @@ static void fanout_end(engine_t *e, fanout_t *f, channel_t *waiter)
     mem_free(f);
 }
 
-static uint32_t fanout_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
+static void fanout_next(engine_t *e, fanout_t *f, size_t used)
 {
-    fanout_t *f = LIST_OF(job, fanout_t, job);
-    size_t left = f->count - f->next;
-    uint32_t used = left < budget ? (uint32_t)left : budget;
     record_no record = publish_place(e, f->message, f->queues + f->next, used);
     if (record > 0)
         f->record = record;
@@ -106,17 +108,28 @@ static uint32_t fanout_step(engine_t *e, job_t *job, uint32_t budget, bool *done
         f->is_live = true;
         live_add(&e->live, f->message->record, 1);
     }
-    for (uint32_t i = 0; i < used; i++)
+    for (size_t i = 0; i < used; i++)
         queue_release(f->queues[f->next++]);
+}
+
+static uint32_t fanout_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
+{
+    fanout_t *f = LIST_OF(job, fanout_t, job);
+    size_t left = f->count - f->next;
+    uint32_t used = left < budget ? (uint32_t)left : budget;
+    fanout_next(e, f, used);
     *done = f->next == f->count;
     if (*done)
         fanout_end(e, f, job->waiter);
     return used;
 }
 
-/* Takes over the caller's reference to the message. */
+/* Takes over the caller's reference to the message. What is kept for late joiners has it at once: whoever comes next finds it
+ * there. */
 static void fan_out(channel_t *ch, message_t *m, const route_t *r)
 {
+    engine_t *e = ch->connection->engine;
+    size_t kept = r->kept;
     fanout_t *f = mem_zero(sizeof *f + r->count * sizeof(queue_t *));
     job_init(&f->job);
     f->message = m;
@@ -125,7 +138,9 @@ static void fan_out(channel_t *ch, message_t *m, const route_t *r)
         f->queues[i] = r->queues[i];
         f->queues[i]->holds++;
     }
-    job_start(ch->connection->engine, &f->job, fanout_step, ch, NULL);
+    if (kept > 0)
+        fanout_next(e, f, kept);
+    job_start(e, &f->job, fanout_step, ch, NULL);
 }
 
 /* ---- publish ---- */
@@ -227,12 +242,13 @@ static exchange_t *exchange_for_publish(channel_t *ch, const command_t *cmd)
 }
 
 /* Puts the message where the route leads; takes over the caller's reference. One with parts, large as it is, goes to all
- * queues at once: a MESSAGE_ALSO must not speak of one, as apply.c makes cold entries of it. */
+ * queues at once: a MESSAGE_ALSO must not speak of one, as apply.c makes cold entries of it. So does one with a number,
+ * as all queues have them in order. */
 static void enqueue(channel_t *ch, const command_t *cmd, message_t *m)
 {
     engine_t *e = ch->connection->engine;
     const route_t *r = &e->route;
-    if (r->count > e->options.slice && m->part_count == 0) {
+    if (r->count > e->options.slice && m->part_count == 0 && m->seq == 0) {
         fan_out(ch, m, r);
         return;
     }
@@ -266,9 +282,13 @@ void on_publish(channel_t *ch, command_t *cmd)
             work_spend(e, 1 + e->route.count);
         else
             publish_route(ch, x, cmd->message, headers);
-        if (subscribers_hold(ch, cmd))
+        exchange_t *on_the_way = e->route.synchronous;
+        if (subscribers_hold(ch, cmd) || (on_the_way && !sync_ready(on_the_way, ch, cmd)))
             return;
-        enqueue(ch, cmd, publish_take(ch, cmd, headers));
+        message_t *m = publish_take(ch, cmd, headers);
+        if (on_the_way)
+            sync_number(on_the_way, m);
+        enqueue(ch, cmd, m);
     }
 }
 

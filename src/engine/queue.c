@@ -57,6 +57,7 @@ void queue_define(queue_t *q, const record_t *r)
     q->durable = q->id > 0;
     if (table_find(r->arguments, BYTES("x-expires"), &expires))
         q->expires_ms = (uint64_t)field_integer(&expires);
+    keep_defined(q);
     hash_insert(&q->vhost->queues, &q->node);
     q->vhost->engine->topology++;
     list_append(&q->vhost->in_order, &q->place.node);
@@ -67,6 +68,16 @@ queue_t *queue_from_record(vhost_t *v, record_no number, const record_t *r)
 {
     queue_t *q = number > 0 ? queue_known_by_id(v, number) : queue_new(v);
     queue_define(q, r);
+    return q;
+}
+
+queue_t *queue_create(vhost_t *v, const record_t *r, bool durable)
+{
+    record_no number = durable ? records_define(v->engine, r) : 0;
+    queue_t *q = queue_from_record(v, number, r);
+    if (number > 0)
+        stated_now(v->engine, &q->stated, STATED_QUEUE, number);
+    q->durable = durable;
     return q;
 }
 
@@ -84,6 +95,7 @@ static void queue_free(queue_t *q)
     list_remove(&q->dirty);
     list_remove(&q->owned);
     subscriber_free(&q->subscriber);
+    keep_keys_free(&q->keys);
     fifo_deinit(&q->fifo);
     mem_free((void *)q->name.data);
     mem_free((void *)q->arguments.data);
@@ -123,8 +135,10 @@ void queue_let_go(queue_t *q, const fifo_item_t *item)
         q->stored--;
         live_drop(&e->live, item->record);
     }
-    if (q->subscriber)
+    if (q->subscriber) {
         q->subscriber->bytes -= message_bytes(item->message);
+        joins_have_room(q->subscriber);
+    }
     if (item->message)
         message_unref(e, item->message);
 }

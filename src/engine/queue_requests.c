@@ -14,9 +14,14 @@ static void refuse_locked(channel_t *ch, const command_t *cmd, const queue_t *q)
     channel_refuse(ch, cmd->cause, REFUSAL_RESOURCE_LOCKED, locked_text, NAMED_ARG(q->name, q->vhost));
 }
 
-/* False (and refused) if the queue is another connection's exclusive one. */
+/* False (and refused) if the queue is another connection's exclusive one, or our own. */
 static bool queue_may_use(channel_t *ch, const command_t *cmd, const queue_t *q)
 {
+    if (q->keep) {
+        channel_refuse(ch, cmd->cause, REFUSAL_ACCESS_REFUSED, QUEUE_FORMAT " is the broker's own",
+                       NAMED_ARG(q->name, q->vhost));
+        return false;
+    }
     if (!q->exclusive || q->owner == ch->connection)
         return true;
     refuse_locked(ch, cmd, q);
@@ -140,11 +145,7 @@ static queue_t *create(channel_t *ch, const command_t *cmd)
         .name = cmd->request->name,
         .arguments = cmd->request->arguments,
     };
-    record_no number = durable ? records_define(c->engine, &r) : 0;
-    queue_t *q = queue_from_record(c->vhost, number, &r);
-    if (number > 0)
-        stated_now(c->engine, &q->stated, STATED_QUEUE, number);
-    q->durable = durable;
+    queue_t *q = queue_create(c->vhost, &r, durable);
     q->exclusive = exclusive;
     if (q->exclusive) {
         q->owner = c;

@@ -22,6 +22,8 @@ static void add_exchange(route_t *r, exchange_t *x)
     x->visited = r->serial;
     r->exchanges = mem_grow(r->exchanges, sizeof(exchange_t *), r->exchange_count, &r->exchange_capacity, 16);
     r->exchanges[r->exchange_count++] = x;
+    if (x->sequencer && r->synchronous == NULL)
+        r->synchronous = x;
 }
 
 /* Puts the binding's destination into the route. */
@@ -46,7 +48,7 @@ static void add_index(route_t *r, const list_t *bindings)
 static void visit_default(route_t *r, exchange_t *x, bytes_t key)
 {
     queue_t *q = queue_find(x->vhost, key);
-    if (q)
+    if (q && !q->keep)
         add_queue(r, q);
 }
 
@@ -83,10 +85,12 @@ static void visit_prefixed(route_t *r, exchange_t *x, bytes_t topic)
     }
 }
 
-static void visit_subscriber(void *context, prefix_holder_t *who, const prefix_entry_t *entry)
+static void visit_subscriber(void *context, prefix_holder_t *who, const prefix_place_t *place)
 {
-    (void)entry;
-    add_queue(context, subscriber_of(who)->queue);
+    route_t *r = context;
+    const subscriber_t *s = subscriber_of(who);
+    if (!join_withholds(s, place, r->keep))
+        add_queue(r, s->queue);
 }
 
 static void visit_subscribers(route_t *r, exchange_t *x, bytes_t topic)
@@ -127,6 +131,20 @@ static void visit_key(route_t *r, exchange_t *x, bytes_t key)
         visit_topic(r, x, key);
 }
 
+static void visit_keep(route_t *r, exchange_t *x, bytes_t topic)
+{
+    note_topic(r, x->rule_bytes);
+    r->keep = keep_for(x, topic);
+    size_t count = r->count;
+    if (r->keep)
+        add_queue(r, r->keep->queue);
+    if (r->count == count)
+        return;
+    queue_t *first = r->queues[r->kept];
+    r->queues[r->kept++] = r->queues[count];
+    r->queues[count] = first;
+}
+
 /* By the exchange's own way of matching. */
 static void visit_keys(route_t *r, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t headers)
 {
@@ -144,15 +162,19 @@ void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_c
 {
     route_t *r = &e->route;
     r->count = 0;
-    r->subscribers = 0;
+    r->subscribers = r->kept = 0;
     r->exchange_count = 0;
     r->work = 0;
+    r->synchronous = NULL;
     r->topic_bytes = 0;
     r->is_sorted = false;
     r->serial++;
     add_exchange(r, x);
     for (size_t i = 0; i < r->exchange_count; i++) {
         exchange_t *at = r->exchanges[i];
+        r->keep = NULL;
+        if (at->keeps)
+            visit_keep(r, at, topic);
         visit_keys(r, at, keys, key_count, headers);
         if (at->prefixed_lengths.count > 0)
             visit_prefixed(r, at, topic);
@@ -194,7 +216,9 @@ exchange_t *route_recall(channel_t *ch, const message_t *m)
     route_t *r = &e->route;
     r->count = 0;
     r->subscribers = 0;
+    r->kept = memo->kept;
     r->work = 1;
+    r->synchronous = memo->synchronous;
     r->serial++;
     for (size_t i = 0; i < memo->count; i++)
         add_queue(r, memo->queues[i]);
@@ -212,6 +236,7 @@ void route_remember(channel_t *ch, exchange_t *x, const message_t *m)
         ch->route = MEM_NEW(route_memo_t);
     ch->route->topology = e->topology;
     ch->route->exchange = x;
+    ch->route->synchronous = r->synchronous;
     ch->route->exchange_len = m->exchange_len;
     ch->route->key_len = m->routing_key_len;
     memcpy(ch->route->names, m->octets, (size_t)m->exchange_len + m->routing_key_len);
@@ -220,6 +245,7 @@ void route_remember(channel_t *ch, exchange_t *x, const message_t *m)
     ch->route->topic_len = (uint8_t)decides.len;
     memcpy(ch->route->topic, decides.data, decides.len);
     ch->route->count = r->count;
+    ch->route->kept = r->kept;
     for (size_t i = 0; i < r->count; i++)
         ch->route->queues[i] = r->queues[i];
 }

@@ -82,6 +82,7 @@ typedef enum record_reason {
     RECORD_REJECTED = 2,   /* refused for good */
     RECORD_AUTO_ACKED = 3, /* delivered to who does not ack */
     RECORD_EXPIRED = 4,    /* nobody took it in time */
+    RECORD_REPLACED = 5,   /* of what is kept for late joiners: newer ones took its place */
 } record_reason_t;
 
 /* A list of pairs, as it is written, without its count. */

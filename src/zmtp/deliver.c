@@ -26,7 +26,7 @@ static void acknowledge(zmtp_session_t *s)
 void zmtp_loans_return(zmtp_session_t *s)
 {
     loans_t *l = &s->loans;
-    uint64_t back = loans_return(l, output_sent(s->transport->output));
+    uint64_t back = loans_sent(l, output_sent(s->transport->output));
     s->transport->bounded_bytes = l->delivered_bytes - l->delivered_back;
     if (back == 0 || !zmtp_session_may_push(s))
         return;

@@ -12,7 +12,7 @@
 
 /* Unfinished messages are reported when they cross multiples of this. */
 #define HELD_STEP_BYTES (64u << 10)
-/* Of an only frame so much is looked at for its topic. */
+/* Of the last frame so much is looked at: it may be the only one that counts, and begin with its topic. */
 #define FIRST_BYTES (UINT8_MAX + 1)
 #define KEPT_BYTES  (4u << 10)
 
@@ -24,13 +24,19 @@ void zmtp_gather_free(zmtp_gather_t *g)
     *g = (zmtp_gather_t){0};
 }
 
-/* Ready for the next message; what is idle holds little. */
-static void reset(zmtp_gather_t *g)
+/* What is idle holds little. */
+static void forget_octets(zmtp_gather_t *g)
 {
-    assert(!g->message);
     buffer_clear(&g->octets);
     if (g->octets.capacity > KEPT_BYTES)
         buffer_free(&g->octets);
+}
+
+/* Ready for the next message. */
+static void reset(zmtp_gather_t *g)
+{
+    assert(!g->message);
+    forget_octets(g);
     g->count = 0;
     g->bytes = 0;
     g->decided = false;
@@ -82,17 +88,18 @@ static void decide_if_due(zmtp_session_t *s, const zmtp_piece_t *piece, bytes_t 
     zmtp_gather_t *g = &s->gather;
     if (g->decided)
         return;
-    if (g->count == 1 && g->octets.len < FIRST_BYTES) {
-        size_t wanted = FIRST_BYTES - g->octets.len;
-        size_t take = octets->len < wanted ? octets->len : wanted;
-        write_bytes(&g->octets, bytes_make(octets->data, take));
-        *octets = bytes_make(octets->data + take, octets->len - take);
-        if (!piece->last && g->octets.len < FIRST_BYTES)
-            return;
-    }
+    uint64_t before = g->bytes - piece->frame_bytes;
+    size_t wanted = FIRST_BYTES - (size_t)(g->octets.len - before);
+    size_t take = octets->len < wanted ? octets->len : wanted;
+    write_bytes(&g->octets, bytes_make(octets->data, take));
+    *octets = bytes_make(octets->data + take, octets->len - take);
+    if (!piece->last && take < wanted)
+        return;
     g->decided = true;
     g->intent = ZMTP_INTENT_DROP;
     zmtp_role_ops(s->role)->decide(s);
+    if (g->intent != ZMTP_INTENT_JOIN)
+        forget_octets(g);
 }
 
 /* After the decision octets go into the message, or, of what is small and looked at whole, are still gathered. */

@@ -289,7 +289,7 @@ static zmtp_session_t *session_new(zmtp_io_t *io, const zmtp_bus_t *bus, transpo
     s->unfinished = true;
     io->handshakes_count++;
     io->sessions_count++;
-    zmtp_due_set(s, ZMTP_DUE_HANDSHAKE, zmtp_session_now(s) + io->options.handshake_timeout_ms);
+    zmtp_due_set(s, ZMTP_DUE_HANDSHAKE, t->since_ms + io->options.handshake_timeout_ms);
     return s;
 }
 

@@ -156,8 +156,7 @@ def refusal_of(folder, settings=None):
     """A daemon that must not start on this folder: its one line on stderr. Nothing on the disk may have changed."""
     before = files_of(folder) if folder.is_dir() else None
     run_pass = passes.current_pass()
-    merged = {**run_pass.settings, "listeners.tcp.default": "127.0.0.1:0", **brokers.HTTP_SETTINGS,
-              "data_dir": str(folder), **(settings or {})}
+    merged = {**run_pass.settings, **brokers.FREE_PORTS, "data_dir": str(folder), **(settings or {})}
     code, _, said = brokers.run_daemon(*(f"{key}={value}" for key, value in merged.items()))
     assert code == 1, (code, said)
     assert said.startswith("chaskid: ") and said.count("\n") == 1, said

@@ -340,7 +340,7 @@ def test_the_addresses_are_told_before_the_broker_is_ready(start_broker):
 @pytest.mark.parametrize("key, other", [("management", "prometheus"), ("prometheus", "management")])
 def test_a_port_in_use_is_named_with_its_key(start_broker, key, other):
     broker = start_broker()
-    code, _, said = run_daemon("listeners.tcp.default=127.0.0.1:0", f"{key}.tcp.ip=127.0.0.1",
+    code, _, said = run_daemon("listeners.tcp.default=127.0.0.1:0", "bus.listen=none", f"{key}.tcp.ip=127.0.0.1",
                                f"{key}.tcp.port={broker.http_port}", f"{other}.enabled=false")
     assert code == 1 and said.startswith(f"chaskid: {key}.tcp.port = {broker.http_port}: ")
     assert "Address already in use" in said and f"{key}.enabled = false" in said

@@ -11,7 +11,7 @@ import subprocess
 import peers
 import pytest
 import wire
-from lib.broker import NO_HTTP, program, run_daemon
+from lib.broker import ONLY_AMQP, program, run_daemon
 from pika import spec
 
 pytestmark = pytest.mark.chaski_only
@@ -302,7 +302,7 @@ def test_sighup_without_a_file_changes_nothing(start_broker):
 def test_closed_stdout_does_not_end_it(tmp_path):
     """A log reader that goes away takes the log with it, not the broker."""
     path = str(tmp_path / "s")
-    process = subprocess.Popen([program(), f"listeners.tcp.default=unix:{path}", f"data_dir={tmp_path}/data", *NO_HTTP],
+    process = subprocess.Popen([program(), f"listeners.tcp.default=unix:{path}", f"data_dir={tmp_path}/data", *ONLY_AMQP],
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         line = b""
@@ -327,7 +327,7 @@ def test_log_that_nobody_reads_holds_up_nobody(tmp_path, threads):
     """A pipe that is full for ever: the broker goes on, counts what it could not say, says so, and ends in time."""
     path = str(tmp_path / "s")
     process = subprocess.Popen([program(), f"listeners.tcp.default=unix:{path}", f"io_threads={threads}",
-                                f"data_dir={tmp_path}/data", *NO_HTTP],
+                                f"data_dir={tmp_path}/data", *ONLY_AMQP],
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         while b"Server startup complete" not in process.stdout.readline():

@@ -38,7 +38,7 @@ def test_a_second_broker_on_a_folder_is_refused_by_name_and_pid(start, data_dir)
 
 def refusal_of_locked(folder):
     """As refusal_of, on a folder that the first broker may be writing to meanwhile."""
-    code, _, said = brokers.run_daemon(f"data_dir={folder}", "listeners.tcp.default=127.0.0.1:0", *brokers.NO_HTTP)
+    code, _, said = brokers.run_daemon(f"data_dir={folder}", "listeners.tcp.default=127.0.0.1:0", *brokers.ONLY_AMQP)
     assert code == 1 and said.startswith("chaskid: ") and said.count("\n") == 1, (code, said)
     return said
 
@@ -76,7 +76,7 @@ def test_a_folder_that_is_not_ours_is_named():
         if os.geteuid() != 0:
             folder.chmod(0o555)
         who = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
-        done = subprocess.run([program, f"data_dir={folder}", "listeners.tcp.default=127.0.0.1:0", *brokers.NO_HTTP],
+        done = subprocess.run([program, f"data_dir={folder}", "listeners.tcp.default=127.0.0.1:0", *brokers.ONLY_AMQP],
                               env=brokers.environment(), capture_output=True, text=True, timeout=30, check=False, **who)
         assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
         assert str(folder) in done.stderr and "Permission denied" in done.stderr

@@ -30,11 +30,10 @@ def test_supported_header_is_answered_with_start_0_9(broker, header):
     b"amqp\x00\x00\x09\x01",
     b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x5a" * 60,
-    b"\xff\x00\x00\x00\x00\x00\x00\x00",
     pytest.param(b"AMQP\x01\x01\x08\x00", marks=pytest.mark.chaski_only),
     pytest.param(b"AMQP\x00\x01\x00\x00", marks=pytest.mark.chaski_only),
     pytest.param(b"AMQP\x03\x01\x00\x00", marks=pytest.mark.chaski_only),
-], ids=["0-9-2", "0-10", "qpid 0-10", "lower case", "http", "tls", "zmtp", "0-8", "1.0", "1.0 sasl"])
+], ids=["0-9-2", "0-10", "qpid 0-10", "lower case", "http", "tls", "0-8", "1.0", "1.0 sasl"])
 def test_other_header_is_answered_with_the_supported_one_and_the_end(broker, header):
     with wire.connect(broker) as w:
         w.send_header(header)

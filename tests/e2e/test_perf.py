@@ -395,7 +395,7 @@ def refused(*args):
     ("--time x", "--time x: expected seconds"), ("--time -1", "--time -1: expected seconds"),
     ("--warmup nan", "--warmup nan: expected seconds"), ("--time 1s", "--time 1s: "), ("--time=", "--time : "),
     ("--type ring", "--type ring: expected default, direct, fanout, topic or headers"),
-    ("--url amqps://localhost", "--url: perf does not speak TLS; use amqp://"),
+    ("--url amqps://localhost", "--url: chaski does not speak TLS; use amqp://"),
     ("--url http://u:secret@localhost", "--url is no amqp://USER:PASSWORD@HOST:PORT/VHOST\n"),
     ("--url nonsense", "--url is no amqp://"), ("--url amqp://localhost:99999", "--url is no amqp://"),
     ("--fill --drain", "--drain: only one of --fill, --drain, --idle, --churn and --declare"),
@@ -424,7 +424,8 @@ def test_help_lists_each_option_that_it_takes():
     listed = re.findall(r"^  (--[a-z-]+)", out, re.M) + ["--channels"]
     for name in listed:
         assert f"knows no '{name}'" not in refused("perf", "amqp", name, "?")
-    page = (ROOT / "docs/man/chaski.1").read_text().partition(".It Cm perf amqp")[2].partition(".It Fl -help")[0]
+    page = (ROOT / "docs/man/chaski.1").read_text().partition(".It Cm perf amqp")[2].partition(".It Cm")[0]
+    page = page.partition(".It Fl -help")[0]
     assert sorted(listed) == sorted("-" + name for name in re.findall(r"^\.It Fl (-[a-z-]+)", page, re.M))
     assert "Exit codes: 0 " in out
 

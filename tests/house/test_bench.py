@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""bench/compare and bench/history without a broker: what they make of runs, what they say, what they refuse."""
+"""bench/compare, bench/events and bench/history without a broker: what they make of runs, what they say, what they
+refuse."""
 import contextlib
 import json
 import pathlib
@@ -13,7 +14,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
 
-from compare_lib import brokers, chart, hello, history, measure, names, processes, report, results, rows  # noqa: E402
+from compare_lib import brokers, chart, event_brokers, event_rows, hello, history, measure, names, processes  # noqa: E402
+from compare_lib import report, results, rows  # noqa: E402
 from compare_lib.figures import FIGURES, written, written_limit  # noqa: E402
 from compare_lib.results import Run  # noqa: E402
 from compare_lib.rows import Budget  # noqa: E402
@@ -21,7 +23,7 @@ from compare_lib.rows import Budget  # noqa: E402
 BROKER = {"cpu_seconds_per_million": 0.5, "rss_before_bytes": 1000000, "rss_bytes": 3000000, "rss_peak_bytes": 4000000}
 LATENCY = {"p50": 50.0, "p99": 200.0}
 REPORT = {"send_rate": 900.0, "receive_rate": 1000.0, "declare_rate": 7.0, "connections_rate": 5.0, "connections": 5001,
-          "latency_us": LATENCY, "confirm_us": LATENCY, "broker": BROKER}
+          "count": 1000, "latency_us": LATENCY, "confirm_us": LATENCY, "broker": BROKER}
 
 
 def results_of(budgets=(), **runs):
@@ -102,7 +104,8 @@ class Broker:
 
 
 def measured(folder, script, broker=None, row="transient-16"):
-    return measure.measure(rows.BY_NAME[row], broker or Broker(), folder, tool(folder, script), 1)
+    tool(folder, script)
+    return measure.measure(rows.BY_NAME[row], broker or Broker(), folder, folder, 1)
 
 
 def test_a_run_has_the_figures_of_the_tool_s_report(tmp_path):
@@ -133,7 +136,7 @@ def test_a_run_without_the_broker_s_process_has_no_cpu_time():
     assert measure.idle({"idle": report_}) == {"connection_rate": 5}
 
 
-@pytest.mark.parametrize("row", [row for row in rows.ROWS if row.steps], ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [row for row in (*rows.ROWS, *event_rows.ROWS) if row.steps], ids=lambda row: row.name)
 def test_every_row_has_the_figures_it_shows(row):
     figures = measure.figures_of(row, {step: REPORT for step, _ in row.steps})
     assert row.main in row.figures and set(row.figures) <= set(figures)
@@ -147,6 +150,14 @@ def test_figures_of_several_steps_come_from_the_right_one():
     stalled = measure.stalled({"alone": REPORT, "beside": REPORT | {"receive_rate": 800.0}})
     assert (stalled["rate"], stalled["stalled_rate"], stalled["stalled_share"]) == (1000, 800, 0.8)
     assert measure.idle({"idle": REPORT})["connection_rss"] == 400  # 2 MB of 5000 connections
+    assert measure.late({"late": REPORT}) == {"waiting": 1000, "event_rss": 2000, "rss": 3000000}
+
+
+def test_a_tool_of_another_broker_is_told_where_and_what_else(tmp_path):
+    running = brokers.Running("127.0.0.1", 1, "tcp://127.0.0.1:1", 4711, 0.1, ("--subscribe", "tcp://127.0.0.1:2"))
+    assert measure.command_of(event_rows.BUS_LOAD, tmp_path, running, ["--size", "16"]) == [
+        f"{tmp_path}/bench/bus-load", "--url", "tcp://127.0.0.1:1", "--subscribe", "tcp://127.0.0.1:2", "--pid", "4711",
+        "--size", "16"]
 
 
 # ---- processes ----
@@ -355,6 +366,14 @@ def test_wrong_options_are_refused_before_anything_is_measured(arguments, said):
     assert said in refused("compare", "--brokers", "chaski", *arguments)
 
 
+def test_events_refuses_the_same_way(tmp_path):
+    assert "did you mean sync-1-16 or sync-1-1" in refused("events", "--rows", "sync-1-116")
+    assert refused("events", "--brokers", "ceiling") == "events: no broker 'ceiling'; there are chaski, relay, proxy\n"
+    assert "expected NAME=PATH" in refused("events", "--broker", "other=amqp://127.0.0.1")
+    assert "libzmq is not installed" in refused("events", "--brokers", "proxy", "--build", tmp_path)
+    assert "there is no" in refused("events", "--brokers", "relay", "--build", tmp_path)
+
+
 def test_history_refuses_the_same_way(tmp_path):
     (tmp_path / "chaskid").write_text("")
     tool(tmp_path, "exit 1")
@@ -362,11 +381,14 @@ def test_history_refuses_the_same_way(tmp_path):
     assert "there is no" in refused("history", "--build", "/no/folder")
 
 
-def test_the_list_shows_every_row_and_its_commands():
-    done = subprocess.run([ROOT / "bench" / "compare", "--list", "--seconds", "2"], capture_output=True, text=True,
-                          timeout=30)
-    assert done.returncode == 0 and all(f"{row.name}: {row.text}\n" in done.stdout for row in rows.ROWS)
-    assert "    chaski perf amqp --size 16 --warmup 1 --time 2\n" in done.stdout
+@pytest.mark.parametrize("program, table, command", [
+    ("compare", rows.ROWS, "chaski perf amqp --size 16 --warmup 1 --time 2"),
+    ("events", event_rows.ROWS,
+     "build/bench/bus-load --url URL --pid PID --handlers 1 --window 16 --warmup 1 --time 2")])
+def test_the_list_shows_every_row_and_its_commands(program, table, command):
+    done = subprocess.run([ROOT / "bench" / program, "--list", "--seconds", "2"], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0 and all(f"{row.name}: {row.text}\n" in done.stdout for row in table)
+    assert f"    {command}\n" in done.stdout
 
 
 # ---- the document ----

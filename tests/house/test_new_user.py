@@ -18,7 +18,8 @@ README = (ROOT / "README.md").read_text()
 def make_run():
     """`make run` on a free port, ended as Ctrl-C in a terminal would; gives the port."""
     process = subprocess.Popen(["make", "run", "ARGS=listeners.tcp.default=127.0.0.1:0 "
-                                "management.tcp.port=0 prometheus.tcp.port=0"], cwd=ROOT, text=True,
+                                "bus.listen.events=tcp://127.0.0.1:0 management.tcp.port=0 prometheus.tcp.port=0"],
+                               cwd=ROOT, text=True,
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True,
                                env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")})
     too_long = threading.Timer(80, os.killpg, (process.pid, signal.SIGKILL))

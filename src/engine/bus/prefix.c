@@ -233,7 +233,7 @@ static prefix_entry_t *entry_for(prefix_index_t *x, bytes_t prefix)
     return e;
 }
 
-prefix_entry_t *prefix_add(prefix_index_t *x, prefix_holder_t *who, bytes_t prefix)
+prefix_place_t *prefix_add(prefix_index_t *x, prefix_holder_t *who, bytes_t prefix)
 {
     prefix_entry_t *e = entry_for(x, prefix);
     if (find_link(e, who) != UINT32_MAX)
@@ -244,17 +244,33 @@ prefix_entry_t *prefix_add(prefix_index_t *x, prefix_holder_t *who, bytes_t pref
     make_room(e);
     e->count++;
     set_link(e, e->count - 1, (prefix_link_t){who, who->count});
-    who->places[who->count++] = (prefix_place_t){e, e->count - 1};
-    return e;
+    who->places[who->count] = (prefix_place_t){e, e->count - 1, 0};
+    return &who->places[who->count++];
+}
+
+/* Where the holder stands in this prefix; UINT32_MAX: nowhere, *entry may be NULL. */
+static uint32_t find(const prefix_index_t *x, const prefix_holder_t *who, bytes_t prefix,
+                     prefix_entry_t **entry)
+{
+    hash_node_t *node = hash_find_as(&x->entries, hash_of(prefix), prefix);
+    *entry = node ? entry_of(node) : NULL;
+    return node ? find_link(*entry, who) : UINT32_MAX;
+}
+
+prefix_place_t *prefix_find(const prefix_index_t *x, const prefix_holder_t *who, bytes_t prefix)
+{
+    prefix_entry_t *e;
+    uint32_t at = find(x, who, prefix, &e);
+    return at == UINT32_MAX ? NULL : &who->places[link_at(e, at).at];
 }
 
 bool prefix_remove(prefix_index_t *x, prefix_holder_t *who, bytes_t prefix)
 {
-    hash_node_t *node = hash_find_as(&x->entries, hash_of(prefix), prefix);
-    uint32_t at = node ? find_link(entry_of(node), who) : UINT32_MAX;
+    prefix_entry_t *e;
+    uint32_t at = find(x, who, prefix, &e);
     if (at == UINT32_MAX)
         return false;
-    unlink_at(x, entry_of(node), at);
+    unlink_at(x, e, at);
     return true;
 }
 
@@ -296,8 +312,10 @@ size_t prefix_match(const prefix_index_t *x, bytes_t topic, prefix_visit_t *visi
             continue;
         const prefix_entry_t *e = entry_of(node);
         work += e->count;
-        for (uint32_t k = 0; k < e->count; k++)
-            visit(context, link_at(e, k).who, e);
+        for (uint32_t k = 0; k < e->count; k++) {
+            prefix_link_t link = link_at(e, k);
+            visit(context, link.who, &link.who->places[link.at]);
+        }
     }
     return work;
 }

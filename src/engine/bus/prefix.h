@@ -19,7 +19,8 @@ typedef struct prefix_entry prefix_entry_t;
 /* Where a prefix of a holder is. */
 typedef struct prefix_place {
     prefix_entry_t *entry;
-    uint32_t at; /* the holder's place in it */
+    uint32_t at;   /* the holder's place in it */
+    uint32_t mark; /* for who owns the holder; at first 0 */
 } prefix_place_t;
 
 /* Who has prefixes, as a set: a member of what it stands for. All of them are in one index. Begins as zeros. */
@@ -60,8 +61,11 @@ void prefix_index_init(prefix_index_t *x);
 /* Nobody may be in it any more. */
 void prefix_index_deinit(prefix_index_t *x);
 
-/* Adds a prefix to the holder's; NULL if it is there already. */
-prefix_entry_t *prefix_add(prefix_index_t *x, prefix_holder_t *who, bytes_t prefix);
+/* Adds a prefix to the holder's; NULL if it is there already. Places move with every change of their holder's. */
+prefix_place_t *prefix_add(prefix_index_t *x, prefix_holder_t *who, bytes_t prefix);
+
+/* NULL if the holder has no such prefix. */
+prefix_place_t *prefix_find(const prefix_index_t *x, const prefix_holder_t *who, bytes_t prefix);
 
 /* Takes one out of the holder's; false if it is not there. */
 bool prefix_remove(prefix_index_t *x, prefix_holder_t *who, bytes_t prefix);
@@ -79,5 +83,5 @@ bytes_t prefix_octets(const prefix_entry_t *entry);
 
 /* Hands over each holder of each prefix that `topic` begins with: one with several of them as often. Nothing may be
  * added or taken out meanwhile. Returns the work that was: prefixes looked for, and holders. */
-typedef void prefix_visit_t(void *context, prefix_holder_t *who, const prefix_entry_t *entry);
+typedef void prefix_visit_t(void *context, prefix_holder_t *who, const prefix_place_t *place);
 size_t prefix_match(const prefix_index_t *x, bytes_t topic, prefix_visit_t *visit, void *context);

@@ -15,7 +15,7 @@ static bool is_full(const subscriber_t *s)
     return s->queue->fifo.ready >= s->max_messages || s->bytes >= s->max_bytes;
 }
 
-static bool is_half_empty(const subscriber_t *s)
+bool subscriber_has_room(const subscriber_t *s)
 {
     return s->queue->fifo.ready <= s->max_messages / 2 && s->bytes <= s->max_bytes / 2;
 }
@@ -71,7 +71,7 @@ bool subscribers_hold(channel_t *ch, command_t *cmd)
 
 static void let_publishers_go(engine_t *e, subscriber_t *s)
 {
-    bool has_room = is_half_empty(s);
+    bool has_room = subscriber_has_room(s);
     LIST_EACH (node, &s->publishers) {
         if (!has_room && holds(s, LIST_OF(node, channel_t, waiting_link)->connection))
             continue;
@@ -104,7 +104,7 @@ static void tell(subscriber_t *s, const char *what)
     s->told_ms = e->now_ms;
 }
 
-static void count_dropped(subscriber_t *s)
+void subscriber_lost(subscriber_t *s)
 {
     engine_t *e = s->queue->vhost->engine;
     s->dropped++;
@@ -118,13 +118,13 @@ static void drop_oldest(subscriber_t *s)
     fifo_item_t item;
     while (is_full(s) && fifo_shift(&s->queue->fifo, &item)) {
         queue_let_go(s->queue, &item);
-        count_dropped(s);
+        subscriber_lost(s);
     }
 }
 
 static void disconnect(subscriber_t *s)
 {
-    count_dropped(s);
+    subscriber_lost(s);
     if (s->queue->deleted)
         return;
     tell(s, "messages not taken, so it is disconnected");
@@ -146,6 +146,6 @@ bool subscriber_admits(subscriber_t *s)
     if (s->policy == SLOW_DISCONNECT)
         disconnect(s); /* it may be freed now */
     else
-        count_dropped(s);
+        subscriber_lost(s);
     return false;
 }

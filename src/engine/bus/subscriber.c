@@ -88,6 +88,8 @@ void on_subscriber(channel_t *ch, command_t *cmd)
     s->max_bytes = MAX_BYTES;
     list_init(&s->publishers);
     list_init(&s->slow);
+    list_init(&s->joins);
+    list_init(&s->joining);
     if (!set_arguments(s, ch, cmd)) {
         mem_free(s);
         return;
@@ -143,8 +145,11 @@ void on_subscribe(channel_t *ch, command_t *cmd)
     if (x == NULL || !same_exchange(ch, cmd, s, x))
         return;
     s->exchange = x;
-    if (prefix_add(&x->subscriptions, &s->prefixes, cmd->request->routing_key))
-        ch->connection->engine->topology++;
+    prefix_place_t *place = prefix_add(&x->subscriptions, &s->prefixes, cmd->request->routing_key);
+    if (place == NULL)
+        return;
+    ch->connection->engine->topology++;
+    join_start(s, place);
 }
 
 void on_unsubscribe(channel_t *ch, command_t *cmd)
@@ -169,14 +174,18 @@ bool subscriber_drop_prefix(subscriber_t *s)
 
 bool subscriptions_drop(exchange_t *x)
 {
+    prefix_holder_t *who = prefix_index_remove_any(&x->subscriptions);
     x->vhost->engine->topology++;
-    return prefix_index_remove_any(&x->subscriptions) != NULL;
+    if (who && who->count == 0)
+        joins_cancel(subscriber_of(who));
+    return who != NULL;
 }
 
 void subscriber_leave(subscriber_t *s)
 {
     list_splice(&s->queue->vhost->engine->slow_over, &s->publishers);
     list_remove(&s->slow);
+    joins_cancel(s);
 }
 
 void subscriber_free(subscriber_t **sp)
@@ -184,7 +193,7 @@ void subscriber_free(subscriber_t **sp)
     subscriber_t *s = *sp;
     if (s == NULL)
         return;
-    assert(list_empty(&s->publishers) && !list_linked(&s->slow));
+    assert(list_empty(&s->publishers) && !list_linked(&s->slow) && list_empty(&s->joins));
     prefix_holder_deinit(&s->prefixes);
     mem_free(s);
     *sp = NULL;

@@ -153,7 +153,8 @@ static message_t *message_with_parts(engine_t *e, record_no number, const record
     return m;
 }
 
-static void place(engine_t *e, record_no message, const record_list_t *places, message_t *m, bool damaged)
+static void place(engine_t *e, record_no message, const record_list_t *places, message_t *m, bytes_t key,
+                  bool damaged)
 {
     bytes_reader_t in = bytes_reader(places->octets);
     for (uint64_t id, position; record_list_next(&in, &id, &position);) {
@@ -162,6 +163,7 @@ static void place(engine_t *e, record_no message, const record_list_t *places, m
             continue;
         live_add(&e->live, message, 1);
         q->stored++;
+        keep_applied(q, key, position);
         if (m)
             message_ref(m);
         if (damaged)
@@ -172,7 +174,7 @@ static void place(engine_t *e, record_no message, const record_list_t *places, m
 static void apply_message(engine_t *e, record_no number, const record_t *r, bytes_t content, bool damaged)
 {
     message_t *m = damaged ? NULL : message_with_parts(e, number, r, content);
-    place(e, number, &r->list, m, damaged || parts_are_damaged(e, &r->parts));
+    place(e, number, &r->list, m, r->key, damaged || parts_are_damaged(e, &r->parts));
     if (m)
         message_unref(e, m);
 }
@@ -180,7 +182,7 @@ static void apply_message(engine_t *e, record_no number, const record_t *r, byte
 static void apply_message_also(engine_t *e, record_no number, const record_t *r)
 {
     (void)number;
-    place(e, r->message, &r->list, NULL, false);
+    place(e, r->message, &r->list, NULL, BYTES(""), false); /* no rule's: they come first */
 }
 
 static void take_out(queue_t *q, uint64_t position)

@@ -222,6 +222,17 @@ static bool may_be_numbered(sequencer_t *s, sync_window_t *w, channel_t *ch, com
     return sequencer_ready(s, ch, cmd);
 }
 
+bool sync_ready(exchange_t *x, channel_t *ch, command_t *cmd)
+{
+    return sequencer_ready(x->sequencer, ch, cmd);
+}
+
+void sync_number(exchange_t *x, message_t *m)
+{
+    m->seq = x->sequencer->next++;
+    m->view = (uint32_t)x->sequencer->view;
+}
+
 void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, bytes_t headers)
 {
     engine_t *e = ch->connection->engine;
@@ -241,8 +252,7 @@ void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, byte
     if (subscribers_hold(ch, cmd))
         return;
     message_t *m = publish_take(ch, cmd, headers);
-    m->seq = s->next++;
-    m->view = (uint32_t)s->view;
+    sync_number(x, m);
     if (tracked)
         open_event(w, ch, cmd, &a, m);
     else

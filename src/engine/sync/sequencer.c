@@ -144,6 +144,7 @@ void sequencer_leave(exchange_t *x)
         sync_event_free(LIST_OF(list_first(&s->recovering), sync_event_t, in_finished));
     while (!list_empty(&s->finished))
         sync_event_free(LIST_OF(list_first(&s->finished), sync_event_t, in_finished));
+    list_splice(&sequencer_window(s, NULL)->waiting, &s->waiting);
     LIST_EACH (node, &s->windows) {
         sync_window_t *w = LIST_OF(node, sync_window_t, in_sequencer);
         w->limit = UINT32_MAX;

@@ -51,6 +51,11 @@ void sync_view_rises(sequencer_t *s);
 /* A publish, with these headers, to an exchange with a sequencer; `again`: e->route is its route already. */
 void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, bytes_t headers);
 
+/* What reaches such an exchange through a binding is numbered, but nobody waits for it. False: the channel waits until
+ * there are numbers. */
+bool sync_ready(exchange_t *x, channel_t *ch, command_t *cmd);
+void sync_number(exchange_t *x, message_t *m);
+
 /* True, and done with, if it is a handler's answer: addressed to EVENT_REPLY_TO. */
 bool sync_answer(channel_t *ch, command_t *cmd);
 

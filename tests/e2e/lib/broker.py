@@ -17,11 +17,13 @@ from . import passes
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 READY = "Server startup complete"
 LISTENING = re.compile(r"listening for AMQP on (\S+)")
+LISTENING_BUS = re.compile(r"listening for ZMTP and AMQP on (\S+) \(bus\.listen\.(.+)\)")
 LISTENING_HTTP = re.compile(r"listening for HTTP on \S+:(\d+) \((\w+)\)")
 # Brokers run side by side here: each gets ports that are free.
-HTTP_SETTINGS = {"management.tcp.ip": "127.0.0.1", "management.tcp.port": 0,
-                 "prometheus.tcp.ip": "127.0.0.1", "prometheus.tcp.port": 0}
-NO_HTTP = ("management.enabled=false", "prometheus.enabled=false")
+FREE_PORTS = {"listeners.tcp.default": "127.0.0.1:0", "bus.listen.events": "tcp://127.0.0.1:0",
+              "management.tcp.ip": "127.0.0.1", "management.tcp.port": 0,
+              "prometheus.tcp.ip": "127.0.0.1", "prometheus.tcp.port": 0}
+ONLY_AMQP = ("bus.listen=none", "management.enabled=false", "prometheus.enabled=false")
 REPORT = re.compile(r"ERROR: (Address|Leak|Thread)Sanitizer|WARNING: ThreadSanitizer|runtime error:|Assertion .* failed")
 
 
@@ -71,6 +73,7 @@ class Broker:
     """A running chaskid. `settings` win over those of the pass; a value of None takes a key of the pass out.
 
     port, addresses   where it listens for AMQP: the first TCP port; all addresses as it printed them
+    bus_port()        of bus.listen.events, or of another name
     url               amqp:// with guest/guest
     http_port         of /api; metrics_port of /metrics
     pid, lines        its process; what it wrote to stdout so far
@@ -80,8 +83,7 @@ class Broker:
     def __init__(self, settings=None, args=(), io_threads=None, name="broker", cwd=None, prefix=()):
         self.run_pass = passes.current_pass()
         merged = dict(self.run_pass.settings)
-        merged["listeners.tcp.default"] = "127.0.0.1:0"
-        merged.update(HTTP_SETTINGS)
+        merged.update(FREE_PORTS)
         if io_threads is not None:
             merged["io_threads"] = io_threads
         merged.update(settings or {})
@@ -110,7 +112,7 @@ class Broker:
         try:
             self.wait_for_log(re.escape(READY), self.run_pass.start_limit_s)
             self.addresses = [found for line in self.lines for found in LISTENING.findall(line)]
-            if not self.addresses:
+            if not self.addresses and "listeners.tcp" not in self.settings:
                 raise BrokerFailure("chaskid is ready but named no address it listens on")
         except AssertionError:
             self.failed = True
@@ -245,6 +247,12 @@ class Broker:
     @property
     def host(self):
         return "127.0.0.1"
+
+    def bus_port(self, name="events"):
+        ports = [int(address.rpartition(":")[2]) for line in self.lines
+                 for address, of in LISTENING_BUS.findall(line) if of == name]
+        assert ports, f"it has no bus.listen.{name}"
+        return ports[0]
 
     def _http_port(self, which):
         ports = [int(port) for line in self.lines for port, name in LISTENING_HTTP.findall(line) if name == which]

@@ -64,6 +64,8 @@ typedef struct fixture_options {
     uint64_t unwritten_bytes, batch_bytes, restate_bytes;
     bool cold; /* no body that is in the log stays in memory */
     size_t ring_items;
+    const engine_topic_t *topics;
+    size_t topic_count;
 } fixture_options_t;
 
 /* Somebody who has a turn after each step of the engine (paper.h); true if something came of it. */
@@ -108,6 +110,8 @@ static inline engine_options_t fixture_engine_options(const fixture_t *f, const 
         .unwritten_bytes = o->unwritten_bytes ? o->unwritten_bytes : 1 << 20,
         .batch_bytes = o->batch_bytes ? o->batch_bytes : 1 << 16,
         .restate_bytes = o->restate_bytes ? o->restate_bytes : 1 << 20,
+        .topics = o->topics,
+        .topic_count = o->topic_count,
         .log = &f->log,
     };
 }

@@ -613,6 +613,23 @@ static void at_its_deadline_an_event_that_expires_leaves_all_queues(void **state
 
 /* ---- order ---- */
 
+static void what_comes_through_a_binding_is_numbered_and_nobody_waits_for_it(void **state)
+{
+    chan_t a = handler(*state, "a"), p = new_channel(*state);
+    new_exchange(p, "outer", "fanout");
+    bind_exchange(p, "amq.events", "outer", ""), expect_ok(p);
+    confirm_select(p), expect_ok(p);
+    for (uint64_t seq = 1; seq <= 3; seq++) { /* the second and third by the remembered route */
+        publish(p, "outer", "t", "1");
+        expect_confirm(p, seq, false);
+        const seen_t *s = expect(a, EVENT_DELIVER);
+        assert_int_equal(s->seq, seq);
+        assert_int_equal(s->event.flags, 0);
+    }
+    publish(p, "amq.events", "t", "2");
+    assert_int_equal(expect(a, EVENT_DELIVER)->seq, 4);
+}
+
 static void all_see_one_order_whoever_publishes(void **state)
 {
     fixture_t *f = *state;
@@ -681,6 +698,7 @@ int main(void)
         fixture_test(a_second_word_replaces_the_first),
         fixture_test(several_frames_are_an_array),
         fixture_test(at_its_deadline_an_event_that_expires_leaves_all_queues),
+        fixture_test(what_comes_through_a_binding_is_numbered_and_nobody_waits_for_it),
         fixture_test(all_see_one_order_whoever_publishes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

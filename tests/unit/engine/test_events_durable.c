@@ -63,6 +63,22 @@ static void no_event_goes_out_before_its_number_is_durably_used(void **state)
     assert_int_equal(expect(a, EVENT_DELIVER)->seq, 1);
 }
 
+static void who_waits_for_numbers_of_an_exchange_that_goes_is_told(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = new_channel(f), p = new_channel(f);
+    buffer_t arguments = {0};
+    table_put_string(&arguments, "x-sync", BYTES("all"));
+    declare_exchange_with(ch, "x", "fanout", COMMAND_DURABLE, buffer_bytes(&arguments)), expect_ok(ch);
+    hold(f);
+    publish(p, "x", "t", "1");
+    expect_nothing(p);
+    delete_exchange(ch, "x", COMMAND_NOWAIT);
+    expect_refusal(p, 404, "no exchange 'x' in vhost '/'");
+    hold_no_more(f);
+    buffer_free(&arguments);
+}
+
 static void handled_is_not_enough_it_must_be_on_disk(void **state)
 {
     fixture_t *f = *state;
@@ -264,6 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         durable_test(a_number_is_never_used_twice),
         durable_test(no_event_goes_out_before_its_number_is_durably_used),
+        durable_test(who_waits_for_numbers_of_an_exchange_that_goes_is_told),
         durable_test(handled_is_not_enough_it_must_be_on_disk),
         durable_test(with_an_id_handlers_wait_for_the_disk),
         durable_test(a_report_is_told_again_after_a_crash),

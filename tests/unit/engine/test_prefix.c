@@ -29,10 +29,10 @@ typedef struct hits {
     uint32_t counts[HOLDERS];
 } hits_t;
 
-static void count_hit(void *context, prefix_holder_t *who, const prefix_entry_t *entry)
+static void count_hit(void *context, prefix_holder_t *who, const prefix_place_t *place)
 {
     hits_t *h = context;
-    assert_non_null(entry);
+    assert_in_range(place - who->places, 0, who->count - 1);
     h->counts[who - h->first]++;
 }
 
@@ -60,6 +60,9 @@ static void prefix_equals_the_first_octets(void **state)
 
     assert_int_equal(match(&x, &who, of("orders.new")).counts[0], 1);
     assert_int_equal(match(&x, &who, of("orders.")).counts[0], 1);
+    assert_ptr_equal(prefix_find(&x, &who, of("orders.")), &who.places[0]);
+    assert_true(bytes_equal(prefix_octets(who.places[0].entry), of("orders.")));
+    assert_null(prefix_find(&x, &who, of("orders")));
     assert_int_equal(match(&x, &who, of("orders")).counts[0], 0);
     assert_int_equal(match(&x, &who, of("order.s.new")).counts[0], 0);
     assert_int_equal(match(&x, &who, of("")).counts[0], 0);
