@@ -90,12 +90,24 @@ static refusal_t *check_user_id(const channel_t *ch, const command_t *cmd, bytes
     (PROPERTY_FLAG(PROPERTY_REPLY_TO) | PROPERTY_FLAG(PROPERTY_EXPIRATION) |                                 \
      PROPERTY_FLAG(PROPERTY_HEADERS) | PROPERTY_FLAG(PROPERTY_USER_ID))
 
+/* Who asks would wait for ever. */
+static refusal_t *check_asking(const command_t *cmd, const exchange_t *x)
+{
+    if (!(cmd->flags & COMMAND_ASKS) || x->sequencer)
+        return NULL;
+    return refusal_new(REFUSAL_PRECONDITION_FAILED, cmd->cause,
+                       EXCHANGE_FORMAT " is not synchronous: what becomes of its messages is not known",
+                       NAMED_ARG(x->name, x->vhost));
+}
+
 refusal_t *publication_check(const channel_t *ch, const command_t *cmd, const exchange_t *x,
                              bytes_t properties)
 {
     refusal_t *why = NULL;
     if (!properties_valid(properties))
         return refusal_new(REFUSAL_INTERNAL_ERROR, cmd->cause, "%s", "");
+    if ((why = check_asking(cmd, x)))
+        return why;
     if (!(properties_flags(properties) & CHECKED))
         return NULL;
     if ((why = check_reply_to(cmd, properties)) || (why = check_expiration(cmd, x, properties)) ||

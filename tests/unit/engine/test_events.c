@@ -257,6 +257,16 @@ static void a_policy_that_is_none_is_refused(void **state)
                    "invalid header 'x-sync': 'most', expected all, quorum, one, none or a number of groups");
 }
 
+static void who_asks_where_nothing_is_counted_is_refused(void **state)
+{
+    chan_t p = new_channel(*state);
+    publish_with(p, "amq.topic", "t", "1", COMMAND_ASKS, bytes_make("\0\0", 2));
+    expect_refusal(
+        p, 406,
+        "exchange 'amq.topic' in vhost '/' is not synchronous: what becomes of its messages is not "
+        "known");
+}
+
 static void an_exchange_of_ones_own_can_be_synchronous(void **state)
 {
     chan_t ch = new_channel(*state), p = new_channel(*state);
@@ -681,6 +691,7 @@ int main(void)
         fixture_test(a_policy_says_how_many_must_have_handled_it),
         fixture_test(it_has_failed_as_soon_as_too_few_are_left),
         fixture_test(a_policy_that_is_none_is_refused),
+        fixture_test(who_asks_where_nothing_is_counted_is_refused),
         fixture_test(an_exchange_of_ones_own_can_be_synchronous),
         fixture_test(arguments_that_mean_nothing_are_refused),
         fixture_test(a_full_window_holds_the_publisher_back),
