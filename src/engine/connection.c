@@ -177,7 +177,7 @@ void connection_check_pending(connection_t *c)
 void connection_release(connection_t *c)
 {
     assert(c->state == CONNECTION_CLOSED && !job_running(&c->closing));
-    connection_return_loans(c, UINT64_MAX);
+    loans_return(c, UINT64_MAX);
     mem_free(c->loans);
     hash_deinit(&c->channels);
     list_remove(&c->link);

@@ -146,7 +146,7 @@ static void connection_command(connection_t *c, command_t *cmd)
 {
     switch (cmd->type) {
     case COMMAND_SENT:
-        connection_return_loans(c, cmd->number);
+        loans_return(c, cmd->number);
         return;
     case COMMAND_CONNECTION_RELEASE:
         connection_release(c);

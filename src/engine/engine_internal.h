@@ -645,7 +645,7 @@ void emit(connection_t *c, event_t *ev);
 void emit_channel(channel_t *ch, event_t *ev);
 /* The -ok without data, unless NOWAIT. */
 void emit_ok(channel_t *ch, const command_t *cmd);
-void connection_return_loans(connection_t *c, uint64_t through);
+void loans_return(connection_t *c, uint64_t through);
 
 /* engine.c: what a queue adds to the counts, and then everything that is counted as it happens. */
 void counts_add_queue(engine_counts_t *counts, const queue_t *q);

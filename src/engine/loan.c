@@ -87,7 +87,7 @@ static void loans_shrink(connection_t *c)
     }
 }
 
-void connection_return_loans(connection_t *c, uint64_t through)
+void loans_return(connection_t *c, uint64_t through)
 {
     while (c->loans_returned < through && c->loans_length > 0) {
         message_t *m = c->loans[c->loans_head];
