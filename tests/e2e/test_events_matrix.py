@@ -4,10 +4,8 @@
 Each test has handlers on the wires that its name says, and asks by each kind of publisher there is."""
 import contextlib
 import threading
-import time
 
 import pytest
-import zmq
 
 import client
 import peers
