@@ -4,8 +4,7 @@
  *
  * A message is lent by the engine. A small body is copied between its frames in one piece of output; a large
  * one is lent on to the output and leaves from the message itself. Either way the loan goes back when the
- * output has been sent past the message: marks remember "at this offset, so many messages", one for a stretch
- * of output.
+ * output has been sent past the message (base/loans.h).
  *
  * The body of a message with parts follows its header as the engine reads it back, in EVENT_CONTENTs of the same
  * channel; each is a loan of its own and begins a body frame of its own. The channel remembers how much is due. */
@@ -20,40 +19,19 @@
 #define METHOD_FRAME_MOST_BYTES (AMQP_FRAME_OVERHEAD + 4 + 3 * 256 + 32)
 /* Of a header frame, without its properties. */
 #define HEADER_FRAME_BYTES (AMQP_FRAME_OVERHEAD + 12)
-/* A mark covers messages of this much output: so many octets later than possible a loan goes back at most. */
-#define LOAN_MARK_BYTES (16u << 10)
 
 /* ---- loans ---- */
 
-static amqp_loan_mark_t *mark_at(const amqp_loans_t *l, size_t index)
-{
-    return &l->marks[(l->first + index) & (l->capacity - 1)];
-}
-
 /* The message just written ends here. */
-static void loans_mark(amqp_session_t *s, uint64_t begin)
+static void mark(amqp_session_t *s, uint64_t begin)
 {
-    amqp_loans_t *l = &s->loans;
-    uint64_t end = output_written(s->transport->output);
-    if (l->count == 0 || end - l->mark_start > LOAN_MARK_BYTES) {
-        l->marks = mem_grow_circle(l->marks, sizeof *l->marks, l->count, &l->capacity, &l->first, 4);
-        l->count++;
-        l->mark_start = begin;
-    }
-    *mark_at(l, l->count - 1) =
-        (amqp_loan_mark_t){.offset = end, .loans = l->taken, .delivered_bytes = l->delivered_bytes};
+    loans_mark(&s->loans, begin, output_written(s->transport->output));
 }
 
 void amqp_loans_return(amqp_session_t *s)
 {
-    amqp_loans_t *l = &s->loans;
-    uint64_t sent = output_sent(s->transport->output), back = 0;
-    while (l->count > 0 && mark_at(l, 0)->offset <= sent) {
-        back = mark_at(l, 0)->loans;
-        l->delivered_back = mark_at(l, 0)->delivered_bytes;
-        l->first = (l->first + 1) & (l->capacity - 1);
-        l->count--;
-    }
+    loans_t *l = &s->loans;
+    uint64_t back = loans_sent(l, output_sent(s->transport->output));
     s->transport->bounded_bytes = l->delivered_bytes - l->delivered_back;
     if (back == 0 || !amqp_session_may_push(s))
         return;
@@ -129,11 +107,11 @@ static void send_body(amqp_session_t *s, buffer_t *b, uint16_t channel, bytes_t 
 /* Deliveries are counted apart: the engine stops them by itself when the peer does not read. */
 static void content_written(amqp_session_t *s, uint64_t begin, bool delivered)
 {
-    amqp_loans_t *l = &s->loans;
+    loans_t *l = &s->loans;
     if (delivered)
         l->delivered_bytes += output_written(s->transport->output) - begin;
     s->transport->bounded_bytes = l->delivered_bytes - l->delivered_back;
-    loans_mark(s, begin);
+    mark(s, begin);
 }
 
 /* The engine speaks of no channel that the session has forgotten. */
@@ -201,7 +179,7 @@ void amqp_on_content(amqp_session_t *s, event_t *e)
     output_t *o = s->transport->output;
     uint64_t begin = output_written(o);
     if (!ch || ch->sending_left == 0) {
-        loans_mark(s, begin);
+        mark(s, begin);
         amqp_loans_return(s);
         return;
     }

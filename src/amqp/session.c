@@ -98,7 +98,7 @@ static void session_free(amqp_session_t *s)
     amqp_channels_free(s);
     buffer_free(&s->user);
     buffer_free(&s->client_properties);
-    mem_free(s->loans.marks);
+    loans_free(&s->loans);
     s->io->sessions_count--;
     mem_free(s);
 }
@@ -252,6 +252,7 @@ session_t *amqp_session_new(amqp_io_t *io, transport_t *t)
     s->io = io;
     s->transport = t;
     s->frame_max = io->options.initial_frame_max;
+    s->loans.step_bytes = LOANS_STEP_BYTES;
     list_init(&s->stalled);
     list_init(&s->closing_channels);
     hash_init(&s->channels, amqp_channel_key);

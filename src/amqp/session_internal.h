@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "base/list.h"
+#include "base/loans.h"
 #include "base/session.h"
 #include "model/command.h"
 #include "model/event.h"
@@ -132,21 +133,6 @@ typedef struct amqp_stream {
     amqp_channel_t *channel; /* whose content it is; NULL: skipped */
 } amqp_stream_t;
 
-/* "When output_sent reaches `offset`, `loans` messages are back": a ring, oldest first. */
-typedef struct amqp_loan_mark {
-    uint64_t offset;
-    uint64_t loans;
-    uint64_t delivered_bytes; /* of the output so far, octets of deliveries */
-} amqp_loan_mark_t;
-
-typedef struct amqp_loans {
-    amqp_loan_mark_t *marks;
-    size_t first, count, capacity;
-    uint64_t taken;                           /* messages lent to this connection, ever */
-    uint64_t delivered_bytes, delivered_back; /* octets of deliveries written, and of them sent */
-    uint64_t mark_start;                      /* output offset at which the newest mark began to cover */
-} amqp_loans_t;
-
 typedef struct amqp_session {
     session_t session; /* first: net's view */
     port_client_t client;
@@ -183,7 +169,7 @@ typedef struct amqp_session {
     uint64_t held_bytes; /* of unfinished bodies */
     uint64_t held_reported;
 
-    amqp_loans_t loans;
+    loans_t loans;
     uint64_t flushed; /* output offset the transport was told of */
 
     uint64_t due_at_ms[AMQP_DUE_COUNT]; /* 0: not */

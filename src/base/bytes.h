@@ -45,6 +45,12 @@ static inline bool bytes_starts_with(bytes_t b, bytes_t prefix)
     return b.len >= prefix.len && (prefix.len == 0 || memcmp(b.data, prefix.data, prefix.len) == 0);
 }
 
+/* What stands behind the first `len` octets, of which there are so many. */
+static inline bytes_t bytes_behind(bytes_t b, size_t len)
+{
+    return len > 0 ? bytes_make(b.data + len, b.len - len) : b; /* nothing may be added to NULL */
+}
+
 /* True if `b` is well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). */
 bool bytes_are_utf8(bytes_t b);
 

@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Coarse enough that small messages share a mark. */
+#define LOANS_STEP_BYTES (16u << 10)
+
 typedef struct loan_mark {
     uint64_t offset;          /* of the output, behind the newest message that it covers */
     uint64_t loans;           /* so many are back when so much was sent */

@@ -51,14 +51,16 @@ bool properties_has(bytes_t properties, property_t p)
     return (properties_flags(properties) & PROPERTY_FLAG(p)) != 0;
 }
 
-/* A reader behind the values before `p`. */
+/* A reader behind the values before `p`; mostly there are few, or none. */
 static bytes_reader_t seek(bytes_t properties, property_t p)
 {
     bytes_reader_t r = bytes_reader(properties);
-    uint16_t flags = read_u16(&r);
-    for (property_t before = 0; before < p; before++)
-        if (flags & PROPERTY_FLAG(before))
-            (void)read_value(&r, before);
+    unsigned before = read_u16(&r) & ~(0xffffu >> p);
+    while (before != 0) {
+        property_t first = (property_t)(__builtin_clz(before) - 16);
+        (void)read_value(&r, first);
+        before &= ~(unsigned)PROPERTY_FLAG(first);
+    }
     return r;
 }
 

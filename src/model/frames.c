@@ -108,9 +108,12 @@ bool frames_next(frames_walk_t *w, message_frame_t *out)
     return true;
 }
 
-bool frames_are_plain(const message_t *m)
+frames_form_t frames_form(const message_t *m)
 {
-    return !cut_of(m).by_lengths;
+    cut_t cut = cut_of(m);
+    if (!cut.by_lengths)
+        return FRAMES_FORM_TOPIC;
+    return cut.lengths.len == 0 ? FRAMES_FORM_ALONE : FRAMES_FORM_CUT;
 }
 
 /* ---- frames → message ---- */
@@ -186,7 +189,7 @@ message_t *frames_message(const frames_envelope_t *e, const uint64_t *lengths, s
     buffer_t headers = {0}, properties = {0};
     if (key_is_frame) {
         key = bytes_make(octets.data, (size_t)lengths[0]);
-        body = bytes_make(octets.data + key.len, octets.len - key.len);
+        body = bytes_behind(octets, key.len);
         lengths++, count--;
     } else if (e->has_topic) {
         size_t first = alone || octets.len < lengths[0] ? octets.len : (size_t)lengths[0];

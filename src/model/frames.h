@@ -72,5 +72,11 @@ frames_walk_t frames_walk(const message_t *m, bool with_topic);
 /* The next frame; false behind the last. */
 bool frames_next(frames_walk_t *w, message_frame_t *out);
 
-/* True if the body is one frame as it is, behind the topic if there is one. */
-bool frames_are_plain(const message_t *m);
+/* What nearly all messages are, to be sent without a walk. */
+typedef enum frames_form {
+    FRAMES_FORM_TOPIC, /* the body is one frame, behind the topic if there is to be one */
+    FRAMES_FORM_ALONE, /* the body is the only frame */
+    FRAMES_FORM_CUT,   /* anything else */
+} frames_form_t;
+
+frames_form_t frames_form(const message_t *m);

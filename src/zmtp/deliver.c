@@ -8,7 +8,6 @@
  * the start. */
 #include <assert.h>
 
-#include "base/properties.h"
 #include "zmtp/session_internal.h"
 
 /* ---- loans ---- */
@@ -85,14 +84,13 @@ static void send_frames(zmtp_session_t *s, bytes_t head, const message_t *m, boo
             zmtp_send_frame(s, flags, f.topic, false);
         else
             zmtp_send_frame(s, flags, bytes_make(body.data, len), true);
-        body = bytes_make(body.data + len, body.len - len);
+        body = bytes_behind(body, len);
     }
 }
 
-static bool is_small(const zmtp_session_t *s, const message_t *m)
+static bool is_small(const zmtp_session_t *s, const message_t *m, frames_form_t form)
 {
-    bool cut = properties_flags(message_properties(m)) & PROPERTY_FLAG(PROPERTY_HEADERS);
-    return !s->handshake.curve && m->body_len < s->io->options.lend_bytes && (!cut || frames_are_plain(m));
+    return form != FRAMES_FORM_CUT && !s->handshake.curve && m->body_len < s->io->options.lend_bytes;
 }
 
 /* ---- with parts ---- */
@@ -160,7 +158,7 @@ static void sending_go_on(zmtp_session_t *s, bytes_t octets)
             return; /* behind the last */
         size_t len = octets.len < out->frame_left ? octets.len : (size_t)out->frame_left;
         send_octets(s, bytes_make(octets.data, len));
-        octets = bytes_make(octets.data + len, octets.len - len);
+        octets = bytes_behind(octets, len);
         out->frame_left -= len;
         if (out->frame_left > 0)
             return;
@@ -200,8 +198,9 @@ void zmtp_deliver(zmtp_session_t *s, const event_t *e, bytes_t head, bool with_t
         sending_begin(s, m, with_topic);
         s->sending.tag = e->delivery_tag;
     } else {
-        if (is_small(s, m))
-            send_plain(s, head, m, with_topic);
+        frames_form_t form = frames_form(m);
+        if (is_small(s, m, form))
+            send_plain(s, head, m, with_topic && form == FRAMES_FORM_TOPIC);
         else
             send_frames(s, head, m, with_topic);
         s->loans.tag = e->delivery_tag;

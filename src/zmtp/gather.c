@@ -43,24 +43,26 @@ static void reset(zmtp_gather_t *g)
     g->failed = false;
 }
 
-bytes_t zmtp_gather_frame(const zmtp_gather_t *g, size_t index)
+/* What is there from frame `index` on. */
+static bytes_t octets_from(const zmtp_gather_t *g, size_t index)
 {
-    assert(index < g->count);
     size_t at = 0;
     for (size_t i = 0; i < index; i++)
         at += (size_t)g->lengths[i];
-    size_t there = g->octets.len - at;
-    return bytes_make(g->octets.data + at, g->lengths[index] < there ? (size_t)g->lengths[index] : there);
+    return bytes_behind(buffer_bytes(&g->octets), at);
+}
+
+bytes_t zmtp_gather_frame(const zmtp_gather_t *g, size_t index)
+{
+    assert(index < g->count);
+    bytes_t there = octets_from(g, index);
+    return bytes_make(there.data, g->lengths[index] < there.len ? (size_t)g->lengths[index] : there.len);
 }
 
 void zmtp_gather_message(zmtp_session_t *s, const frames_envelope_t *e, size_t first)
 {
     zmtp_gather_t *g = &s->gather;
-    size_t at = 0;
-    for (size_t i = 0; i < first; i++)
-        at += (size_t)g->lengths[i];
-    bytes_t octets = bytes_make(g->octets.data + at, g->octets.len - at);
-    g->message = frames_message(e, g->lengths + first, g->count - first, octets);
+    g->message = frames_message(e, g->lengths + first, g->count - first, octets_from(g, first));
 }
 
 /* ---- pieces ---- */
@@ -92,7 +94,7 @@ static void decide_if_due(zmtp_session_t *s, const zmtp_piece_t *piece, bytes_t 
     size_t wanted = FIRST_BYTES - (size_t)(g->octets.len - before);
     size_t take = octets->len < wanted ? octets->len : wanted;
     write_bytes(&g->octets, bytes_make(octets->data, take));
-    *octets = bytes_make(octets->data + take, octets->len - take);
+    *octets = bytes_behind(*octets, take);
     if (!piece->last && take < wanted)
         return;
     g->decided = true;

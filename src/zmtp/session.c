@@ -12,9 +12,6 @@
 #include "base/text.h"
 #include "zmtp/session_internal.h"
 
-/* So many octets later than possible a loan goes back at most. */
-#define LOAN_MARK_BYTES (16u << 10)
-
 uint64_t zmtp_session_now(const zmtp_session_t *s)
 {
     return s->transport->kind->now_ms(s->transport);
@@ -278,7 +275,7 @@ static zmtp_session_t *session_new(zmtp_io_t *io, const zmtp_bus_t *bus, transpo
         .ours = dialled ? bus->dial_as : ZMTP_SOCKET_NONE,
         .peer = ZMTP_SOCKET_NONE,
     };
-    s->loans.step_bytes = LOAN_MARK_BYTES;
+    s->loans.step_bytes = LOANS_STEP_BYTES;
     list_init(&s->stalled);
     list_init(&s->groups);
     zmtp_prefixes_init(s);
