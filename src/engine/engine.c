@@ -253,6 +253,7 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
     flow_check(e);
     more |= cold_run(e);
     statements_run(e);
+    more |= keeps_renew(e);
     records_give(e);
     more |= !list_empty(&e->joining) || !list_empty(&e->sync_freed) || !list_empty(&e->slow_over) ||
             !list_empty(&e->jobs) || !list_empty(&e->dirty_queues) || e->stated.running;

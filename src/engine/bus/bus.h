@@ -11,11 +11,13 @@
  * subscriber.c   how it comes, what it wants, how it goes
  * slow.c         what happens at its bounds
  * keep.c         what is kept
- * join.c         who comes late is sent that first */
+ * join.c         who comes late is sent that first
+ * renew.c        old messages do not hold the log */
 #pragma once
 
 #include "base/list.h"
 #include "engine/bus/prefix.h"
+#include "engine/durable/durable_internal.h"
 #include "engine/engine.h"
 #include "model/command.h"
 
@@ -38,6 +40,12 @@ typedef struct keep {
     queue_t *queue;        /* NULL: it keeps nothing; else as long as the engine */
     list_t joins;          /* that read it: join.in_keep */
     uint64_t read_average; /* octets of a message that was read back, about */
+
+    /* The pass that writes old ones again (renew.c). */
+    bool renewing;
+    uint64_t renew_from;   /* position */
+    record_no renew_below; /* those are old */
+    reader_t reading;
 } keep_t;
 
 typedef enum slow_policy { SLOW_DROP_NEWEST, SLOW_DROP_OLDEST, SLOW_BLOCK, SLOW_DISCONNECT } slow_policy_t;
@@ -128,6 +136,11 @@ void keep_defined(queue_t *q);
 void keep_applied(queue_t *q, bytes_t key, uint64_t position);
 
 void keep_keys_free(keep_keys_t **keys);
+
+/* ---- renew.c ---- */
+
+/* A slice of writing old ones again, when that is due. True if there is more to do at once. */
+bool keeps_renew(engine_t *e);
 
 /* ---- join.c ---- */
 

@@ -46,10 +46,21 @@ static bool holds(const subscriber_t *s, const connection_t *publisher)
     return awaits_io(at) || (s->policy == SLOW_BLOCK && at != publisher);
 }
 
+/* The event lane may have been emptied since this step began, by another thread. */
+static void wake_at_lane(const subscriber_t *s)
+{
+    const consumer_t *c = consumer_of(s);
+    engine_port_t *p = c ? c->channel->connection->port : NULL;
+    if (p && !list_empty(&p->stalled) && lane_room(p->port->events) > 0)
+        consumers_wake(&p->stalled);
+}
+
 static bool still_full(subscriber_t *s)
 {
-    if (is_full(s))
-        dispatch_now(s->queue);
+    if (!is_full(s))
+        return false;
+    wake_at_lane(s);
+    dispatch_now(s->queue);
     return is_full(s);
 }
 

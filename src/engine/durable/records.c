@@ -57,6 +57,7 @@ static void close_batch(engine_t *e)
         return;
     b->dead_below = dead_below(e);
     e->unwritten_bytes += batch_bytes(b);
+    e->log_bytes += batch_bytes(b);
     e->stated.bytes_since += batch_bytes(b);
     *e->lent_end = b;
     e->lent_end = &b->next;

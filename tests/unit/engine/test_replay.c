@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_replay.c: late joiners: what rules keep, and that who joins gets it first, all of it, once, in order. */
+#include "engine/durable/live.h"
 #include "engine/subscribers.h"
 
 static const engine_topic_t three[] = {
@@ -266,6 +267,7 @@ static void keys_are_known_before_the_queue_is(void **state)
         run(f);
     }
     assert_true(paper_last(p, RECORD_QUEUE) > begin);
+    f->options.restate_bytes = 0; /* the fixture's: nothing is written again by itself */
     reopen_with(f, (reopen_options_t){.from = begin});
     from = new_channel(f);
     say(from, "state.a", "a3");
@@ -316,6 +318,81 @@ static void what_is_damaged_is_left_out(void **state)
     expect_delivery(to, "1");
     expect_delivery(to, "3");
     expect_nothing(to);
+}
+
+/* ---- a log that can go ---- */
+
+static void make_traffic(chan_t ch, unsigned messages)
+{
+    for (unsigned i = 0; i < messages; i++) {
+        put_durably(ch, "q", "a message of some octets");
+        get(ch, "q", COMMAND_NO_ACK);
+        expect_got(ch, "a message of some octets");
+    }
+}
+
+static void old_ones_do_not_hold_the_log(void **state)
+{
+    for (int cold = 0; cold < 2; cold++) {
+        fixture_t *f = durable_new((fixture_options_t){
+            .topics = last, .topic_count = 1, .restate_bytes = 2000, .cold = cold == 1, .slice = 8});
+        chan_t ch = new_channel(f);
+        char key[32], body[16];
+        for (unsigned i = 0; i < 20; i++) {
+            text_format(key, sizeof key, "state.%u", i);
+            say(ch, key, numbered(body, i));
+        }
+        new_durable_queue(ch, "q");
+        make_traffic(ch, 8000);
+        paper_t *p = paper_of(f);
+        assert_true(p->dead_below > 3 * LIVE_RANGE_RECORDS);
+        assert_true(p->count < 8000 + 2 * 8000); /* and what is written again is a part of what is written */
+        reopen_with(f, (reopen_options_t){.from = p->dead_below});
+        chan_t to = subscribed(f, "s", "amq.events", "state.");
+        run(f);
+        assert_int_equal(pending_count(to), 20);
+        bool seen[20] = {false};
+        for (int i = 0; i < 20; i++) {
+            uint64_t n;
+            assert_true(text_parse_u64(text(expect(to, EVENT_DELIVER)->body + 1), &n));
+            assert_false(seen[n]);
+            seen[n] = true;
+        }
+        durable_free(f);
+    }
+    (void)state;
+}
+
+/* Who reads meanwhile does not meet one twice. */
+static void none_is_written_again_under_a_reader(void **state)
+{
+    fixture_t *f = durable_new((fixture_options_t){
+        .topics = last, .topic_count = 1, .restate_bytes = 500, .cold = true, .output_bytes = 1});
+    chan_t ch = new_channel(f), to = new_channel(f);
+    char key[32], body[16];
+    for (unsigned i = 0; i < 40; i++) {
+        text_format(key, sizeof key, "state.%u", i);
+        say(ch, key, numbered(body, i));
+    }
+    run(f);
+    new_durable_queue(ch, "q");
+    new_subscriber(to, "s", 4, "block");
+    to.client->keeps_loans = true;
+    subscribe(to, "s", "amq.events", "state.");
+    for (int i = 0; i < 30; i++) {
+        make_traffic(ch, 17);
+        return_loans(to.client);
+    }
+    to.client->keeps_loans = false;
+    return_loans(to.client);
+    run(f);
+    assert_int_equal(pending_count(to), 40);
+    for (unsigned i = 0; i < 40; i++)
+        expect_delivery(to, numbered(body, i));
+    make_traffic(ch, 200);
+    expect_nothing(to);
+    durable_free(f);
+    (void)state;
 }
 
 /* ---- joining ---- */
@@ -527,7 +604,7 @@ static void history(uint64_t seed, bool cold)
                                                    .topic_count = 1,
                                                    .cold = cold,
                                                    .slice = 1 + chance(&seed, 20),
-                                                   .ring_items = 8 << chance(&seed, 4),
+                                                   .ring_items = (size_t)8 << chance(&seed, 4),
                                                    .output_bytes = 1 + chance(&seed, 1000)});
     chan_t from = new_channel(f);
     joiner_t joiners[12];
@@ -589,6 +666,8 @@ int main(void)
         cmocka_unit_test(keys_are_known_before_the_queue_is),
         three_test(a_smaller_ring_is_cut_at_the_start),
         cold_test(what_is_damaged_is_left_out),
+        cmocka_unit_test(old_ones_do_not_hold_the_log),
+        cmocka_unit_test(none_is_written_again_under_a_reader),
         cmocka_unit_test(a_slow_joiner_takes_no_memory),
         cmocka_unit_test(what_a_slow_joiner_loses_is_counted),
         cold_test(others_go_on_while_one_joins),
