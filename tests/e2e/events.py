@@ -465,6 +465,10 @@ class Bus:
     def publishers(self, only=lambda kind: True):
         return [self.publisher(name) for name, kind in PUBLISHERS.items() if only(kind)]
 
+    def channel(self):
+        """Of somebody else's."""
+        return self._keep(pika_connection(self.broker)).channel()
+
     def link(self):
         """A way to its broker that can go silent."""
         self.links.append(Link(self.broker))
@@ -472,4 +476,5 @@ class Bus:
 
     def close(self):
         for one in self.links + self.made:  # who speaks through a silent one must not wait for an answer
-            one.close()
+            with contextlib.suppress(pika.exceptions.AMQPError):
+                one.close()
