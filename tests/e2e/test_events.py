@@ -358,6 +358,17 @@ def test_at_its_deadline_an_event_that_expires_leaves_all_queues(bus):
     handler.done(event)
 
 
+def test_who_is_not_asked_is_not_told_where_to_answer(bus):
+    """What it says would come to the publisher in the place of the report."""
+    bus.handler("t.", "group").die()
+    wait_until(lambda: client.counts(bus.channel(), "group")[1] == 0, "the member is gone")
+    publisher = bus.publisher("amqp-reply")
+    told(publisher, publisher.ask("t.1", "1"), "none")
+    later = bus.handler("t.", "group", wire="amqp")
+    _, properties = later.next_event().token
+    assert properties.reply_to is None and properties.correlation_id == "1"
+
+
 # ---- ids and numbers ----
 
 
