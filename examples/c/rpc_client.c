@@ -28,7 +28,7 @@ int main(int count, char **arguments)
     example_usage(all_numbers, "rpc_client NUMBER...");
 
     amqp_connection_state_t connection = example_open();
-    amqp_queue_declare(connection, EXAMPLE_CHANNEL, amqp_cstring_bytes("factors"), false, false, false, false,
+    amqp_queue_declare(connection, EXAMPLE_CHANNEL, amqp_cstring_bytes("factors"), false, true, false, false,
                        amqp_empty_table);
     example_check(connection, "declare the queue");
     amqp_bytes_t answers = example_own_queue(connection);

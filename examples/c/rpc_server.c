@@ -43,7 +43,7 @@ int main(int count, char **arguments)
     example_usage(count == 1, "rpc_server");
 
     amqp_connection_state_t connection = example_open();
-    amqp_queue_declare(connection, EXAMPLE_CHANNEL, amqp_cstring_bytes("factors"), false, false, false, false,
+    amqp_queue_declare(connection, EXAMPLE_CHANNEL, amqp_cstring_bytes("factors"), false, true, false, false,
                        amqp_empty_table);
     example_check(connection, "declare the queue");
     amqp_basic_qos(connection, EXAMPLE_CHANNEL, 0, 1, false);

@@ -7,6 +7,9 @@ export function connect() {
   return amqp.connect(process.env.AMQP_URL ?? "amqp://guest:guest@localhost:5672/%2f");
 }
 
+/** Where the bus speaks ZeroMQ. */
+export const busUrl = process.env.BUS_URL ?? "tcp://127.0.0.1:5557";
+
 /** Ends the program with its usage line unless `ok`. */
 export function usage(ok, line) {
   if (ok) return;

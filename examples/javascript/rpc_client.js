@@ -10,7 +10,7 @@ usage(numbers.length > 0 && numbers.every((number) => /^\d+$/.test(number)), "rp
 
 const connection = await connect();
 const channel = await connection.createChannel();
-await channel.assertQueue("factors", { durable: false });
+await channel.assertQueue("factors", { durable: true });
 const { queue: answers } = await channel.assertQueue("", { exclusive: true, durable: false });
 
 const waiting = new Map(numbers.entries()); // the correlation id is the place of the question

@@ -18,7 +18,7 @@ usage(process.argv.length === 2, "rpc_server.js");
 
 const connection = await connect();
 const channel = await connection.createChannel();
-await channel.assertQueue("factors", { durable: false });
+await channel.assertQueue("factors", { durable: true });
 await channel.prefetch(1);
 await channel.consume("factors", (question) => {
   if (question === null) return;

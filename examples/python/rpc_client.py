@@ -18,7 +18,7 @@ def main(numbers):
     url = os.environ.get("AMQP_URL", "amqp://guest:guest@localhost:5672/%2f")
     with pika.BlockingConnection(pika.URLParameters(url)) as connection:
         channel = connection.channel()
-        channel.queue_declare("factors")
+        channel.queue_declare("factors", durable=True)
         answers = channel.queue_declare("", exclusive=True).method.queue
 
         waiting = dict(enumerate(numbers))  # the correlation id is the place of the question

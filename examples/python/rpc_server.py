@@ -36,7 +36,7 @@ def main():
     url = os.environ.get("AMQP_URL", "amqp://guest:guest@localhost:5672/%2f")
     with pika.BlockingConnection(pika.URLParameters(url)) as connection:
         channel = connection.channel()
-        channel.queue_declare("factors")
+        channel.queue_declare("factors", durable=True)
         channel.basic_qos(prefetch_count=1)
         channel.basic_consume("factors", on_question)
         print("waiting for questions, Ctrl-C ends", flush=True)

@@ -27,6 +27,25 @@ size_t text_format_list(char *out, size_t out_bytes, const char *format, va_list
     return (size_t)wanted < out_bytes ? (size_t)wanted : out_bytes - 1;
 }
 
+size_t text_decimal(char out[TEXT_DECIMAL_BYTES], uint64_t number)
+{
+    char backwards[TEXT_DECIMAL_BYTES];
+    size_t count = 0;
+    do
+        backwards[count++] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    for (size_t i = 0; i < count; i++)
+        out[i] = backwards[count - 1 - i];
+    out[count] = '\0';
+    return count;
+}
+
+void write_decimal(buffer_t *b, uint64_t number)
+{
+    char digits[TEXT_DECIMAL_BYTES];
+    write_bytes(b, bytes_make(digits, text_decimal(digits, number)));
+}
+
 bool text_parse_u64(bytes_t b, uint64_t *out)
 {
     if (b.len == 0)
@@ -77,25 +96,38 @@ void write_base64(buffer_t *b, bytes_t in)
     b->len += bytes;
 }
 
-void write_json_string(buffer_t *b, bytes_t text)
+static bool is_escaped(uint8_t c)
+{
+    return c == '"' || c == '\\' || c < 0x20 || c == 0x7f;
+}
+
+static void write_escaped(buffer_t *b, uint8_t c)
 {
     static const char digits[] = "0123456789abcdef";
+    if (c == '"' || c == '\\') {
+        write_u8(b, '\\');
+        write_u8(b, c);
+    } else if (c == '\n') {
+        write_bytes(b, BYTES("\\n"));
+    } else {
+        write_bytes(b, BYTES("\\u00"));
+        write_u8(b, (uint8_t)digits[c >> 4]);
+        write_u8(b, (uint8_t)digits[c & 15]);
+    }
+}
+
+void write_json_string(buffer_t *b, bytes_t text)
+{
+    size_t plain = 0; /* what stands as it is, up to here */
     write_u8(b, '"');
     for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.data[i];
-        if (c == '"' || c == '\\') {
-            write_u8(b, '\\');
-            write_u8(b, c);
-        } else if (c == '\n') {
-            write_bytes(b, BYTES("\\n"));
-        } else if (c < 0x20 || c == 0x7f) {
-            write_bytes(b, BYTES("\\u00"));
-            write_u8(b, (uint8_t)digits[c >> 4]);
-            write_u8(b, (uint8_t)digits[c & 15]);
-        } else {
-            write_u8(b, c);
-        }
+        if (!is_escaped(text.data[i]))
+            continue;
+        write_bytes(b, bytes_make(text.data + plain, i - plain));
+        write_escaped(b, text.data[i]);
+        plain = i + 1;
     }
+    write_bytes(b, bytes_make(text.data + plain, text.len - plain));
     write_u8(b, '"');
 }
 

@@ -18,6 +18,13 @@ size_t text_format(char *out, size_t out_bytes, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 size_t text_format_list(char *out, size_t out_bytes, const char *format, va_list args);
 
+/* 2^64 - 1, and a NUL. */
+#define TEXT_DECIMAL_BYTES 21
+
+/* Writes a decimal number, NUL-terminated, and returns the number of its digits. */
+size_t text_decimal(char out[TEXT_DECIMAL_BYTES], uint64_t number);
+void write_decimal(buffer_t *b, uint64_t number);
+
 /* Parses all of `b` as a decimal number without sign or spaces; false if it is not one or too large. */
 bool text_parse_u64(bytes_t b, uint64_t *out);
 

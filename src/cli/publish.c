@@ -83,7 +83,7 @@ static int publish(bus_t *b, const bus_options_t *o, bytes_t body, bus_input_t *
     bus_counts_t counts = bus_counts(b);
     if (code == BUS_OK)
         return tell(o, &counts);
-    if (counts.published <= 1)
+    if (counts.published <= 1 || !bus_is_amqp(o))
         return cli_complain(CLI_FAILED, "%s", err.text);
     return cli_complain(CLI_FAILED, "%s; %" PRIu64 " of %" PRIu64 " messages were confirmed", err.text,
                         counts.confirmed, counts.published);

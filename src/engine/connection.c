@@ -65,10 +65,38 @@ void connection_shutdown(connection_t *c)
         true);
 }
 
+bytes_t connection_identity(const hash_node_t *node)
+{
+    return HASH_OF(node, const connection_t, by_identity)->opening->identity;
+}
+
+/* The newer wins: a peer that has come back after its network went must not be kept out by what is left of it. */
+static void take_identity(connection_t *c)
+{
+    engine_t *e = c->engine;
+    if (c->opening->identity.len == 0)
+        return;
+    hash_node_t *node = hash_find(&e->identities, c->opening->identity);
+    if (node)
+        connection_close(HASH_OF(node, connection_t, by_identity),
+                         refusal_new(REFUSAL_CONNECTION_FORCED, 0,
+                                     "%.*s is the newer connection of its identity",
+                                     TEXT_ARG(c->opening->name)),
+                         true);
+    hash_insert(&e->identities, &c->by_identity);
+}
+
+static void leave_identity(connection_t *c)
+{
+    if (c->opening->identity.len > 0)
+        hash_remove(&c->engine->identities, &c->by_identity);
+}
+
 void connection_open(engine_t *e, engine_port_t *p, command_t *cmd)
 {
     connection_t *c = connection_new(e, p, cmd->connection, cmd->opening);
     cmd->opening = NULL;
+    take_identity(c);
     if (e->shutting_down)
         connection_shutdown(c);
     else if (!bytes_equal(c->opening->vhost, e->vhost->name))
@@ -163,6 +191,7 @@ void connection_close(connection_t *c, refusal_t *why, bool drop)
         if (anything_parked(c))
             return;
     }
+    leave_identity(c);
     c->why = why;
     c->state = CONNECTION_CLOSING;
     job_start(c->engine, &c->closing, closing_step, NULL, NULL);

@@ -54,6 +54,7 @@ engine_t *engine_new(const engine_options_t *options)
     list_init(&e->chilling);
     statements_init(&e->stated);
     hash_init(&e->queues_by_id, id_of_queue);
+    hash_init(&e->identities, connection_identity);
     e->lent_end = &e->lent;
     e->next_record = 1;
     e->vhost = vhost_new(e, BYTES("/"));
@@ -119,6 +120,7 @@ void engine_free(engine_t **ep)
     heap_deinit(&e->waits);
     live_deinit(&e->live);
     hash_deinit(&e->queues_by_id);
+    hash_deinit(&e->identities);
     buffer_free(&e->places);
     route_deinit(&e->route);
     buffer_free(&e->scratch);

@@ -206,8 +206,9 @@ typedef struct route {
 } route_t;
 
 /* The last route of a channel's publishes: holds while engine.topology is what it was. */
-#define ROUTE_MEMO_QUEUES      16
-#define ROUTE_MEMO_TOPIC_BYTES UINT8_MAX
+#define ROUTE_MEMO_QUEUES           16
+#define ROUTE_MEMO_TOPIC_BYTES      UINT8_MAX
+#define ROUTE_MEMO_PROPERTIES_BYTES 64
 typedef struct route_memo {
     uint64_t topology;
     exchange_t *exchange, *synchronous;
@@ -218,6 +219,7 @@ typedef struct route_memo {
     bool topic_is_key;
     size_t topic_bytes; /* so many octets of the topic, at most, decided: these */
     uint8_t topic_len, topic[ROUTE_MEMO_TOPIC_BYTES];
+    uint8_t checked_len, checked[ROUTE_MEMO_PROPERTIES_BYTES]; /* properties that may be published; 0: none */
 } route_memo_t;
 
 /* Routes a message as the channel's last one was, if that is known to lead there still, and returns its exchange, else
@@ -473,6 +475,7 @@ struct connection {
     connection_state_t state;
     vhost_t *vhost;
     opening_t *opening;
+    hash_node_t by_identity; /* in engine.identities, if it has one and is open */
     hash_table_t channels;
     channel_t *last_channel; /* the one looked up last */
     list_t exclusive_queues;
@@ -516,6 +519,7 @@ struct engine {
     engine_port_t *ports;
     size_t port_count, next_port; /* the one that is served first in the next step */
     list_t connections;
+    hash_table_t identities; /* connections */
     list_t jobs;
     uint32_t jobs_nested; /* slices that are being done, one inside the other */
     uint32_t work_left;   /* units that commands and timers may still cost in this step */
@@ -580,6 +584,7 @@ void recovery_abandon(engine_t *e);
 
 /* connection.c */
 void connection_open(engine_t *e, engine_port_t *p, command_t *c);
+hash_key_of_t connection_identity;
 connection_t *connection_find(engine_port_t *p, uint32_t number);
 /* Takes `why` (may be NULL). `drop`: parked commands are dropped, else carried out first. */
 void connection_close(connection_t *c, refusal_t *why, bool drop);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * publication.c: what a message's properties must satisfy to be published, in RabbitMQ's order: readable,
- * reply-to, expiration, CC and BCC, user-id. */
+ * reply-to, expiration, CC and BCC, user-id. What a channel publishes mostly has the same properties again: those of its
+ * last route that satisfied are kept with it. */
 #include "engine/engine_internal.h"
+#include "model/frames.h"
 
 #define MAX_EXPIRATION_MS 315360000000u /* ten years */
 
@@ -100,18 +102,49 @@ static refusal_t *check_asking(const command_t *cmd, const exchange_t *x)
                        NAMED_ARG(x->name, x->vhost));
 }
 
-refusal_t *publication_check(const channel_t *ch, const command_t *cmd, const exchange_t *x,
-                             bytes_t properties)
+/* The channel's last route, if it begins at this exchange and may still be used. */
+static route_memo_t *memo_of(const channel_t *ch, const exchange_t *x)
+{
+    route_memo_t *memo = ch->route;
+    bool holds = memo && memo->topology == ch->connection->engine->topology && memo->exchange == x;
+    return holds ? memo : NULL;
+}
+
+static void remember(route_memo_t *memo, bytes_t properties)
+{
+    if (properties.len > sizeof memo->checked)
+        return;
+    memo->checked_len = (uint8_t)properties.len;
+    memcpy(memo->checked, properties.data, properties.len);
+}
+
+static refusal_t *check(const channel_t *ch, const command_t *cmd, const exchange_t *x, bytes_t properties)
 {
     refusal_t *why = NULL;
+    if (frames_properties_alone(properties))
+        return NULL;
     if (!properties_valid(properties))
         return refusal_new(REFUSAL_INTERNAL_ERROR, cmd->cause, "%s", "");
-    if ((why = check_asking(cmd, x)))
-        return why;
     if (!(properties_flags(properties) & CHECKED))
         return NULL;
     if ((why = check_reply_to(cmd, properties)) || (why = check_expiration(cmd, x, properties)) ||
         (why = check_copies(cmd, properties_headers(properties))))
         return why;
     return check_user_id(ch, cmd, properties);
+}
+
+refusal_t *publication_check(const channel_t *ch, const command_t *cmd, const exchange_t *x,
+                             bytes_t properties)
+{
+    refusal_t *why = check_asking(cmd, x);
+    if (why)
+        return why;
+    route_memo_t *memo = memo_of(ch, x);
+    if (memo && memo->checked_len > 0 &&
+        bytes_equal(properties, bytes_make(memo->checked, memo->checked_len)))
+        return NULL;
+    why = check(ch, cmd, x, properties);
+    if (memo && !why)
+        remember(memo, properties);
+    return why;
 }

@@ -197,8 +197,9 @@ static bool same_topic(const route_memo_t *memo, const message_t *m)
     field_t copies;
     if (!(properties_flags(properties) & PROPERTY_FLAG(PROPERTY_HEADERS)) && memo->topic_is_key)
         return true;
-    bytes_t headers = properties_headers(properties);
-    if (table_find(headers, BYTES("CC"), &copies) || table_find(headers, BYTES("BCC"), &copies))
+    bytes_t headers = frames_properties_alone(properties) ? BYTES("") : properties_headers(properties);
+    if (headers.len > 0 &&
+        (table_find(headers, BYTES("CC"), &copies) || table_find(headers, BYTES("BCC"), &copies)))
         return false;
     return bytes_equal(deciding(message_topic(m), memo->topic_bytes),
                        bytes_make(memo->topic, memo->topic_len));
@@ -234,6 +235,8 @@ void route_remember(channel_t *ch, exchange_t *x, const message_t *m)
         return;
     if (!ch->route)
         ch->route = MEM_NEW(route_memo_t);
+    if (ch->route->topology != e->topology || ch->route->exchange != x)
+        ch->route->checked_len = 0;
     ch->route->topology = e->topology;
     ch->route->exchange = x;
     ch->route->synchronous = r->synchronous;

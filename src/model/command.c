@@ -31,7 +31,8 @@ request_t *request_new(const request_t *view)
 
 opening_t *opening_new(const opening_t *view)
 {
-    size_t octets = view->name.len + view->vhost.len + view->user.len + view->client_properties.len;
+    size_t octets =
+        view->name.len + view->vhost.len + view->user.len + view->client_properties.len + view->identity.len;
     opening_t *o = mem_alloc(sizeof *o + octets);
     uint8_t *at = (uint8_t *)(o + 1);
     *o = *view;
@@ -39,6 +40,7 @@ opening_t *opening_new(const opening_t *view)
     o->vhost = copy(&at, view->vhost);
     o->user = copy(&at, view->user);
     o->client_properties = copy(&at, view->client_properties);
+    o->identity = copy(&at, view->identity);
     return o;
 }
 

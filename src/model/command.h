@@ -133,8 +133,9 @@ typedef struct opening {
     bytes_t vhost;
     bytes_t user;
     bytes_t client_properties; /* content of a valid table */
-    bool wants_cancel_notify;  /* capability consumer_cancel_notify */
-    bool wants_blocked;        /* capability connection.blocked */
+    bytes_t identity; /* of all connections that have the same one, only the newest stays; empty: none */
+    bool wants_cancel_notify; /* capability consumer_cancel_notify */
+    bool wants_blocked;       /* capability connection.blocked */
 } opening_t;
 
 opening_t *opening_new(const opening_t *view);

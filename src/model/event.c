@@ -14,8 +14,9 @@ bool event_has_message(uint8_t type)
 
 size_t event_correlation(const event_t *e, char out[EVENT_CORRELATION_MOST_BYTES])
 {
-    return text_format(out, EVENT_CORRELATION_MOST_BYTES, "%u.%llu", e->channel,
-                       (unsigned long long)e->delivery_tag);
+    size_t at = text_decimal(out, e->channel);
+    out[at++] = '.';
+    return at + text_decimal(out + at, e->delivery_tag);
 }
 
 bool event_correlation_parse(bytes_t text, uint16_t *channel, uint64_t *delivery_tag)

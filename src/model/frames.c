@@ -33,6 +33,14 @@ static bool add_up(bytes_t lengths, uint64_t body_bytes)
     return left == 0;
 }
 
+/* Flags (headers, delivery-mode, timestamp), the table and its length, delivery-mode 2; the timestamp follows. */
+bool frames_properties_alone(bytes_t properties)
+{
+    const bytes_t begin = BYTES("\x30\x40\0\0\0\x0c\6framesA\0\0\0\0\2");
+    return properties.len == begin.len + sizeof(uint64_t) &&
+           memcmp(properties.data, begin.data, begin.len) == 0;
+}
+
 static cut_t cut_of(const message_t *m)
 {
     cut_t cut = {0};
@@ -40,9 +48,9 @@ static cut_t cut_of(const message_t *m)
     bytes_t properties = message_properties(m);
     if (!(properties_flags(properties) & PROPERTY_FLAG(PROPERTY_HEADERS)))
         return cut;
-    bytes_t headers = properties_headers(properties);
-    if (bytes_equal(headers, FRAMES_ALONE))
+    if (frames_properties_alone(properties))
         return (cut_t){.by_lengths = true, .topic_in_body = true};
+    bytes_t headers = properties_headers(properties);
     if (!table_find(headers, BYTES("frames"), &frames) || frames.tag != 'A')
         return cut;
     cut.by_lengths = frames.octets.len == 0 || add_up(frames.octets, message_body_bytes(m));

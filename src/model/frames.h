@@ -20,6 +20,7 @@
 #include <stddef.h>
 
 #include "base/bytes.h"
+#include "base/properties.h"
 #include "base/table.h"
 #include "model/message.h"
 
@@ -46,7 +47,12 @@ message_t *frames_message(const frames_envelope_t *e, const uint64_t *lengths, s
  * topic: headers is "". [all]: FRAMES_ALONE, and the key is the first word. */
 #define FRAMES_ALONE BYTES("\6framesA\0\0\0\0")
 void frames_write_properties(buffer_t *b, const frames_envelope_t *e, bytes_t headers);
+
 bytes_t frames_first_word(bytes_t frame);
+
+/* True if these are what is written of FRAMES_ALONE and a time, and of nothing else: valid, and nobody need look into them.
+ * Told at a glance, as most messages of PUB sockets have them. */
+bool frames_properties_alone(bytes_t properties);
 
 /* ---- message → frames ---- */
 

@@ -73,8 +73,9 @@ void zmtp_give(zmtp_session_t *s, event_t *e)
 {
     char id[ID_MOST_BYTES];
     uint8_t head[ID_MOST_BYTES + 2 * 2];
-    size_t len = text_format(id, sizeof id, "%llu/%llu", (unsigned long long)e->message->seq,
-                             (unsigned long long)e->delivery_tag);
+    size_t len = text_decimal(id, e->message->seq);
+    id[len++] = '/';
+    len += text_decimal(id + len, e->delivery_tag);
     uint8_t *at = put_bytes(zmtp_put_frame_head(head, ZMTP_MORE, len), bytes_make(id, len));
     at = zmtp_put_frame_head(at, ZMTP_MORE, 0);
     given_add(s, e);

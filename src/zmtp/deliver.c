@@ -58,7 +58,7 @@ bool zmtp_has_topic(const message_t *m)
     return m->exchange_len > 0;
 }
 
-/* [topic][body], copied; nearly all there is to do. */
+/* [topic][body], or [body], copied; nearly all there is to do. */
 static void send_plain(zmtp_session_t *s, bytes_t head, const message_t *m, bool with_topic)
 {
     output_t *o = s->transport->output;

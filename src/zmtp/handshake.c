@@ -5,6 +5,7 @@
  * A peer that will never be let in is told so by the mechanism (ERROR); every other refusal is a closed socket. libzmq
  * tells its user nothing of either, so each is a line in the log. */
 #include <stdarg.h>
+#include <string.h>
 
 #include "base/table.h"
 #include "base/text.h"
@@ -23,31 +24,6 @@ static void refuse(zmtp_session_t *s, const char *format, ...)
     zmtp_session_finish(s, ZMTP_LINGER_MS);
 }
 
-/* ---- one connection of a name ---- */
-
-bytes_t zmtp_identity_key(const hash_node_t *node)
-{
-    return buffer_bytes(&HASH_OF(node, const zmtp_session_t, by_identity)->identity);
-}
-
-/* The newer wins: a peer that has come back after its network went must not be kept out by what is left of it. */
-static void take_identity(zmtp_session_t *s)
-{
-    const zmtp_handshake_t *h = &s->handshake;
-    if (h->identity_len == 0)
-        return;
-    write_bytes(&s->identity, bytes_make(&s->bus, sizeof s->bus));
-    write_bytes(&s->identity, bytes_make(h->identity, h->identity_len));
-    hash_node_t *node = hash_find(&s->io->identities, buffer_bytes(&s->identity));
-    if (node) {
-        zmtp_session_t *older = HASH_OF(node, zmtp_session_t, by_identity);
-        zmtp_session_log(older, LOG_INFO, "closed, %s is the newer connection of its identity", s->name);
-        older->explained = true;
-        zmtp_session_finish(older, 0);
-    }
-    hash_insert(&s->io->identities, &s->by_identity);
-}
-
 /* ---- READY ---- */
 
 static const char *version_name(zmtp_version_t version)
@@ -55,10 +31,22 @@ static const char *version_name(zmtp_version_t version)
     return version == ZMTP_2_0 ? "2.0" : version == ZMTP_3_0 ? "3.0" : "3.1";
 }
 
+/* A name is one user's on one port. */
+static void write_identity(const zmtp_session_t *s, buffer_t *out)
+{
+    const zmtp_handshake_t *h = &s->handshake;
+    if (h->identity_len == 0)
+        return;
+    write_bytes(out, bytes_make(s->bus->name, strlen(s->bus->name) + 1));
+    write_bytes(out, bytes_make(h->user, strlen(h->user) + 1));
+    write_bytes(out, bytes_make(h->identity, h->identity_len));
+}
+
 static void push_open(zmtp_session_t *s)
 {
     const zmtp_handshake_t *h = &s->handshake;
-    buffer_t properties = {0};
+    buffer_t properties = {0}, identity = {0};
+    write_identity(s, &identity);
     table_put_string(&properties, "product", BYTES("ZMTP"));
     table_put_string(&properties, "version", bytes_string(version_name(h->version)));
     table_put_string(&properties, "information", bytes_string(zmtp_socket_type_name(h->peer)));
@@ -67,11 +55,14 @@ static void push_open(zmtp_session_t *s)
         .vhost = BYTES("/"),
         .user = bytes_string(h->user),
         .client_properties = buffer_bytes(&properties),
+        .identity = buffer_bytes(&identity),
+        .wants_cancel_notify = true, /* its own end: who loses what he listens to, or works for, is closed */
     };
     port_register(s->io->port, &s->client);
     zmtp_session_push(s, (command_t){.type = COMMAND_CONNECTION_OPEN, .opening = opening_new(&view)});
     zmtp_session_push(s, (command_t){.type = COMMAND_CHANNEL_OPEN});
     buffer_free(&properties);
+    buffer_free(&identity);
 }
 
 /* What the engine is asked now it does in its turn; nothing is waited for. */
@@ -86,7 +77,6 @@ static void run(zmtp_session_t *s)
     s->reader = (zmtp_frame_reader_t){.limits = zmtp_limits_of_traffic(s)};
     zmtp_session_log(s, LOG_INFO, "opened, a %s of ZMTP %s on %s", zmtp_socket_type_name(h->peer),
                      version_name(h->version), s->bus->name);
-    take_identity(s);
     push_open(s);
     zmtp_silence_start(s);
     zmtp_role_ops(s->role)->start(s);

@@ -36,7 +36,6 @@ zmtp_io_t *zmtp_io_new(const zmtp_options_t *options, port_t *port)
     size_t room = port_room(port);
     io->room_wanted = room < ROOM_WANTED ? (room > 0 ? room : 1) : ROOM_WANTED;
     list_init(&io->stalled);
-    hash_init(&io->identities, zmtp_identity_key);
     return io;
 }
 
@@ -45,7 +44,6 @@ void zmtp_io_free(zmtp_io_t **io)
     if (!*io)
         return;
     assert((*io)->sessions_count == 0);
-    hash_deinit(&(*io)->identities);
     buffer_free(&(*io)->scratch);
     buffer_free(&(*io)->sealed);
     buffer_free(&(*io)->opened);

@@ -85,7 +85,6 @@ static void session_free(zmtp_session_t *s)
     buffer_free(&s->stamps[0]);
     buffer_free(&s->stamps[1]);
     buffer_free(&s->echoes);
-    buffer_free(&s->identity);
     buffer_free(&s->sending.lengths);
     buffer_free(&s->sending.body);
     loans_free(&s->loans);
@@ -118,15 +117,12 @@ static void on_event(port_client_t *client, event_t *e)
 
 /* ---- the transport's side ---- */
 
-/* The handshake is over, or the connection is; a name is free for who comes next. */
+/* The handshake is over, or the connection is. */
 static void leave_lists(zmtp_session_t *s)
 {
     if (s->unfinished)
         s->io->handshakes_count--;
     s->unfinished = false;
-    if (s->identity.len > 0)
-        hash_remove(&s->io->identities, &s->by_identity);
-    buffer_clear(&s->identity);
     list_remove(&s->stalled);
 }
 

@@ -42,7 +42,6 @@ struct zmtp_io {
     size_t handshakes_count; /* of them, those that are not through it */
     bool crowded;            /* handshakes_most was reached, and logged */
     list_t stalled;          /* sessions that wait for room in the port */
-    hash_table_t identities; /* sessions of peers that named themselves */
     buffer_t scratch;        /* what is written next */
     buffer_t sealed;         /* CURVE: the same, sealed */
     buffer_t opened;         /* CURVE: a frame that came */
@@ -189,9 +188,7 @@ typedef struct zmtp_session {
     uint32_t last_number; /* of a group's consumer */
     bool handles;         /* it ever joined a group */
     buffer_t echoes;      /* frames that joined, to be echoed: whole messages, each behind its length:4 */
-    hash_node_t by_identity;
-    buffer_t identity; /* key in io->identities; empty: it has no name */
-    char queue[48];    /* its own queue: a subscriber's, or a caller's for answers */
+    char queue[48];       /* its own queue: a subscriber's, or a caller's for answers */
 
     zmtp_sending_t sending;
     loans_t loans;
@@ -240,8 +237,6 @@ void zmtp_session_log(const zmtp_session_t *s, log_level_t level, const char *fo
 
 /* The beginning of `in`, before traffic; returns how many octets were taken. */
 size_t zmtp_handshake_input(zmtp_session_t *s, bytes_t in);
-
-hash_key_of_t zmtp_identity_key;
 
 /* ---- input.c ---- */
 

@@ -41,9 +41,11 @@ def zocket():
     """zocket(TYPE, address, subscribe=[prefix], option=value, …) connects a socket; bind=True binds it instead (port 0
     is any: its last_endpoint tells). Waits of more than LIMIT_S are failures."""
     context = zmq.Context()
+    opened = []  # one that nobody refers to would be closed, with what it has not sent yet
 
     def open_socket(kind, where, subscribe=(), bind=False, **options):
         socket = context.socket(kind)
+        opened.append(socket)
         # Tests wait for who comes back, so they come back soon.
         for name, value in {"linger": 0, "rcvtimeo": LIMIT_S * 1000, "sndtimeo": LIMIT_S * 1000, "reconnect_ivl": 20,
                             **options}.items():

@@ -113,8 +113,6 @@ class Checker:
             if len(bodies) > 1:
                 self.fault("seq", f"{seq} is {sorted(bodies)}")
         for body, seqs in self.seqs.items():
-            if body not in self.asks:
-                self.fault("seq", f"{body} was never published")
             lives = [self.life_of(seq) for seq in seqs]
             if len(set(lives)) < len(lives):
                 self.fault("seq", f"{body} is {sorted(seqs)}, of one life")
@@ -124,6 +122,8 @@ class Checker:
             self.fault("seq", f"lives of the broker begin with {self.history.first_seqs}")
         for session in self.history.sessions:
             for one in session.deliveries:
+                if one.body not in self.asks:
+                    self.fault("seq", f"{session.name} saw {one.body}, which was never published")
                 life = session.life if one.seq is None else self.life_of(one.seq)
                 if life > session.life or life < session.life and not session.handles:
                     self.fault("seq", f"{session.name}, of life {session.life}, saw {one.seq}, of life {life}")

@@ -1,38 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The programs under examples/ do what their first lines say, in each language and across languages."""
-import fcntl
-import os
-import signal
-import subprocess
-import sys
-import threading
+import functools
 
+import examples
 import pika
 import pytest
-
-from lib.broker import ROOT, wait_until
-
-EXAMPLES = ROOT / "examples"
-C_PROGRAMS = ROOT / "build" / "examples"
-LIMIT_S = 20
-LANGUAGES = ("python", "javascript", "c")
-
-
-def prepare():
-    """Builds the C programs and installs amqplib where that was not done; one test process at a time."""
-    (ROOT / "build").mkdir(exist_ok=True)
-    with open(ROOT / "build" / ".examples.lock", "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        subprocess.run(["make", "-s", "-C", EXAMPLES / "c", f"OUT={C_PROGRAMS}"], check=True, timeout=120)
-        folder = EXAMPLES / "javascript"
-        installed = folder / "node_modules" / ".package-lock.json"
-        if not installed.exists() or installed.stat().st_mtime < (folder / "package-lock.json").stat().st_mtime:
-            subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--prefix", folder], check=True, timeout=120)
+from examples import LANGUAGES, LIMIT_S
+from lib.broker import wait_until
 
 
 @pytest.fixture(scope="module", autouse=True)
 def programs():
-    prepare()
+    examples.prepare()
 
 
 @pytest.fixture(autouse=True)
@@ -47,83 +26,23 @@ def clean_broker(broker):
             channel.exchange_delete(exchange)
 
 
-def command_line(language, name, arguments):
-    program = {"python": [sys.executable, EXAMPLES / "python" / f"{name}.py"],
-               "javascript": ["node", EXAMPLES / "javascript" / f"{name}.js"],
-               "c": [C_PROGRAMS / name]}[language]
-    return [*program, *arguments]
-
-
-class Receiver:
-    """A program that runs until it is interrupted; its output is followed line by line."""
-
-    def __init__(self, broker, language, name, *arguments):
-        self.lines = []
-        self._changed = threading.Condition()
-        self._process = subprocess.Popen(command_line(language, name, arguments), stdout=subprocess.PIPE, text=True,
-                                         stderr=subprocess.STDOUT, env={**os.environ, "AMQP_URL": broker.url})
-        self._reader = threading.Thread(target=self._follow, daemon=True)
-        self._reader.start()
-        self.wait_for_line("waiting for")
-
-    def _follow(self):
-        for line in self._process.stdout:
-            with self._changed:
-                self.lines.append(line.rstrip("\n"))
-                self._changed.notify_all()
-
-    def _wait(self, condition, what):
-        with self._changed:
-            assert self._changed.wait_for(condition, LIMIT_S), f"not within {LIMIT_S} s: {what}; saw {self.lines}"
-
-    def wait_for_line(self, start):
-        self._wait(lambda: any(line.startswith(start) for line in self.lines), f"a line {start!r}…")
-
-    def received(self):
-        return [line for line in self.lines if not line.startswith("waiting for")]
-
-    def wait_for(self, *lines):
-        """Waits for these lines to have come, in this order, and no others."""
-        self._wait(lambda: len(self.received()) >= len(lines), f"{len(lines)} lines")
-        assert self.received() == list(lines)
-
-    def end(self):
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
-        try:
-            self._process.wait(LIMIT_S)
-        finally:
-            self._process.kill()
-            self._process.wait()
-            self._reader.join(LIMIT_S)
-            self._process.stdout.close()
-        return self._process.returncode
-
-
 @pytest.fixture
 def receive(broker):
     """receive(language, name, argument...) starts a receiver and returns when it waits for messages."""
     started = []
 
     def start(language, name, *arguments):
-        started.append(Receiver(broker, language, name, *arguments))
+        started.append(examples.Receiver(broker, language, name, *arguments))
         return started[-1]
 
     yield start
-    codes = [receiver.end() for receiver in started]
-    assert all(code in (0, -signal.SIGINT) for code in codes), f"ended with {codes}"
+    examples.end_all(started)
 
 
 @pytest.fixture
 def run(broker):
     """run(language, name, argument...) runs a program to its end and gives its output, line by line."""
-    def run_program(language, name, *arguments, code=0):
-        done = subprocess.run(command_line(language, name, arguments), capture_output=True, text=True,
-                              timeout=LIMIT_S, env={**os.environ, "AMQP_URL": broker.url})
-        assert done.returncode == code, done.stdout + done.stderr
-        return (done.stdout if code == 0 else done.stderr).splitlines()
-
-    return run_program
+    return functools.partial(examples.run, broker)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

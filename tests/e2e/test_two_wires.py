@@ -57,7 +57,8 @@ def octets_of(text):
     ([b"w" * 255, b"1"], CUT, b"1", None),
     ([b"w" * 256, b"1"], CUT, b"w" * 256 + b"1", [256, 1]),
     ([b"first " + b"w" * 256, b"1", b"2"], b"first", b"first " + b"w" * 256 + b"12", [262, 1, 1]),
-])
+], ids=["two", "empty-body", "empty-topic", "four", "three-empty", "space", "NUL", "CRLF", "LF", "one-word", "space-first",
+        "empty", "300", "topic255", "topic256", "long-words"])
 def test_an_amqp_consumer_sees_topic_and_frames_as_key_body_and_header(broker, zocket, listener, frames, key, body, header):
     zocket(zmq.PUSH, address(broker, "events")).send_multipart(frames)
     assert heard(listener) == [(key, body, header)]

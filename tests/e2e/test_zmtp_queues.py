@@ -67,7 +67,7 @@ def test_each_task_goes_to_one_of_those_who_pull(broker, zocket, amqp):
 
 @pytest.mark.threads
 def test_a_pull_that_dies_has_lost_at_most_what_was_handed_over_and_the_next_gets_the_rest_in_order(broker, zocket, amqp):
-    count, size, read = (400, 2000, 10) if peers.is_tiny() else (3000, 4096, 20)
+    count, size, read = 3000, 4096, 20  # more than the kernel takes
     w = zwire.connect(broker.host, broker.bus_port("tasks"), receive_bytes=8192)
     w.meet("PULL")
     wait_for_consumers(amqp, "tasks", 1)
@@ -79,16 +79,14 @@ def test_a_pull_that_dies_has_lost_at_most_what_was_handed_over_and_the_next_get
     peers.abort_hard(w)
     pull = zocket(zmq.PULL, address(broker, "tasks"), rcvhwm=0)
     first = number_of(receive(pull))
-    assert read <= first < count, "too little or too much was handed over"
+    assert read <= first < count // 2, "too little or too much was handed over"
     assert [number_of(got) for got in receive_all(pull, count - first - 1)] == list(range(first + 1, count))
     assert nothing_comes(pull)
 
 
 def test_a_pull_does_not_swallow_a_queue_that_another_could_work_on(broker, zocket, amqp):
     """One that does not read takes what the kernel and a small buffer hold, no more."""
-    count, size = 400, 65536
-    if peers.is_tiny():
-        count, size = 400, 4096
+    count, size = 1000, 16384
     w = zwire.connect(broker.host, broker.bus_port("tasks"), receive_bytes=8192)
     w.meet("PULL")
     wait_for_consumers(amqp, "tasks", 1)
@@ -98,7 +96,7 @@ def test_a_pull_does_not_swallow_a_queue_that_another_could_work_on(broker, zock
     got = []
     while not got or got[-1] != count - 1:
         got.append(number_of(receive(pull)))
-    assert len(got) > count // 2 or peers.is_tiny()
+    assert len(got) > count // 2
     w.abort()
     left = set(range(count)) - set(got)
     while pull.poll(300):

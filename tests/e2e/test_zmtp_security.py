@@ -39,6 +39,14 @@ def refused(zocket):
     return connect
 
 
+def is_forbidden(event):
+    """What libzmq makes of ERROR 400. As a client of PLAIN it (4.3.4) looks for another spelling of ERROR, so it calls this
+    one unexpected; with the same end: it does not come back."""
+    return (event["event"], event["value"]) in (
+        (zmq.EVENT_HANDSHAKE_FAILED_AUTH, 400),
+        (zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL, zmq.PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND))
+
+
 def let_in(zocket, broker, **options):
     """A message goes there and back."""
     push = zocket(zmq.PUSH, address(broker, "events"), **options)
@@ -70,13 +78,13 @@ def test_what_an_authenticated_user_publishes_bears_his_name(broker, zocket, amq
 
 
 @pytest.mark.broker(settings=PLAIN)
-@pytest.mark.parametrize("user, password", [(b"guest", b"wrong"), (b"guest", b""), (b"nobody", b"guest"), (b"", b""),
-                                            (b"guest", b"g" * 255), (b"GUEST", b"guest")])
+@pytest.mark.parametrize("user, password", [(b"guest", b"wrong"), (b"nobody", b"guest"), (b"guest", b"g" * 255),
+                                            (b"GUEST", b"guest")], ids=["wrong", "nobody", "long", "case"])
 def test_a_wrong_password_or_an_unknown_user_is_refused_and_the_log_says_who(broker, zocket, refused, user, password):
-    event = refused(address(broker, "events"), plain_server=0, plain_username=user, plain_password=password)
-    assert (event["event"], event["value"]) == (zmq.EVENT_HANDSHAKE_FAILED_AUTH, 400)
+    event = refused(address(broker, "events"), plain_username=user, plain_password=password)
+    assert is_forbidden(event)
     broker.wait_for_log(rf"bus\.listen\.events.*'{user.decode()}'|'{user.decode()}'.*bus\.listen\.events")
-    assert b"g" * 255 not in broker.log().encode() and "wrong" not in "\n".join(broker.lines)
+    assert "g" * 255 not in broker.log()
     let_in(zocket, broker, **GUEST)
 
 
@@ -112,6 +120,24 @@ def test_a_malformed_hello_ends_the_connection(broker, hello):
         w.greet("PLAIN")
         w.send(zwire.command(b"HELLO", hello))
         w.expect_eof()
+
+
+@pytest.mark.broker(settings=PLAIN)
+@pytest.mark.parametrize("hello", [b"\x05guest\x00", b"\x00\x00", b"\x00\x05guest", b"\x05guest\x05wrong"])
+def test_who_is_refused_is_told_so_before_the_connection_ends(broker, hello):
+    with zwire.connect(broker.host, broker.bus_port("events")) as w:
+        w.greet("PLAIN")
+        w.send(zwire.command(b"HELLO", hello))
+        assert w.read_command() == (b"ERROR", b"\x03400")
+        w.expect_eof()
+
+
+@pytest.mark.broker(settings=PLAIN)
+def test_who_is_refused_does_not_come_back(broker, zocket):
+    socket_ = zocket(zmq.DEALER, address(broker, "events"), plain_username=b"guest", plain_password=b"wrong")
+    broker.wait_for_log("wrong password")
+    assert nothing_comes(socket_, 0.4)
+    assert sum("wrong password" in line for line in broker.lines) == 1
 
 
 # ---- CURVE ----
@@ -186,7 +212,7 @@ def test_a_key_that_is_not_in_the_list_is_refused_for_good_and_the_log_shows_it(
 def test_a_client_that_has_another_servers_key_is_closed_and_the_log_says_why(curve_broker, zocket, refused, keys):
     broker, server, clients = curve_broker({"one": "guest"})
     event = refused(address(broker, "events"), **clients["one"].to(keys("another")))
-    assert event["event"] == zmq.EVENT_DISCONNECTED
+    assert event["event"] == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL  # closed, so it will try again
     broker.wait_for_log(r"(?i)bus\.listen\.events.*HELLO")
     let_in(zocket, broker, **clients["one"].to(server))
 
@@ -273,5 +299,5 @@ def test_guest_may_not_come_by_plain_from_beyond_this_machine(start_broker, zock
     host = address_beyond_loopback()
     broker = start_broker(listen(host="*", events=f"{EVENTS} security=plain"))
     event = refused(address(broker, "events", host), **GUEST)
-    assert event["value"] == 400
+    assert is_forbidden(event)
     broker.wait_for_log(r"bus\.listen\.events.*guest")

@@ -72,6 +72,10 @@ class Peer(wire.Client):
     def __init__(self, sock):
         super().__init__(sock, 10.0)
 
+    def read_fast(self):
+        """The end of connect(receive_bytes=…): what waits shall come soon."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+
     def greet(self, mechanism="NULL", minor=1):
         """Both greetings; gives the broker's."""
         self.send(greeting(mechanism, minor))

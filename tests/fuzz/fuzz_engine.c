@@ -10,7 +10,7 @@
  * consumer that is gone gets nothing, a lent message stays readable until it is given back, every goodbye is
  * answered once nothing is held back, nothing comes between the parts of a message, a log that begins where it may gives
  * the state that all of it gives, and when all have left nothing of theirs is left (engine_free asserts that no message
- * is). */
+ * is). Some clients are subscribers, and in some histories rules keep messages for those who come late. */
 #include "engine_world.h"
 
 /* ---- commands ---- */
@@ -190,6 +190,45 @@ static void open_command(world_t *w, client_t *c, uint16_t channel)
     }
 }
 
+/* Names of queues too, so that some are refused. */
+static bytes_t subscriber_name(world_t *w)
+{
+    static const char *const names[] = {"s", "t", "u", "a"};
+    return bytes_string(names[choice(w, 4)]);
+}
+
+static void push_subscriber(world_t *w, client_t *c, uint16_t channel)
+{
+    static const char *const policies[] = {"drop-newest", "drop-oldest", "block", "disconnect"};
+    buffer_t b = {0};
+    table_put_long(&b, "x-max-length", 1 + choice(w, 8));
+    table_put_string(&b, "x-overflow", bytes_string(policies[choice(w, 4)]));
+    request_t view = {.name = subscriber_name(w), .arguments = buffer_bytes(&b)};
+    command_t cmd = {.type = COMMAND_SUBSCRIBER, .channel = channel, .count = ++c->consumer_count};
+    c->consumer_channel[cmd.count] = (uint8_t)channel;
+    cmd.request = request_new(&view);
+    push(w, c, cmd);
+    buffer_free(&b);
+}
+
+static void bus_command(world_t *w, client_t *c)
+{
+    uint16_t channel = (uint16_t)(1 + choice(w, CHANNELS));
+    uint8_t what = choice(w, 5);
+    if (c->channels[channel].life != LIFE_OPEN)
+        return;
+    if (what == 0) {
+        if (c->consumer_count + 1 < CONSUMERS)
+            push_subscriber(w, c, channel);
+        return;
+    }
+    request_t view = {.name = subscriber_name(w), .source = usual_name(w), .routing_key = some_name(w)};
+    push(w, c,
+         (command_t){.type = what == 4 ? COMMAND_UNSUBSCRIBE : COMMAND_SUBSCRIBE,
+                     .channel = channel,
+                     .request = request_new(&view)});
+}
+
 /* The consumers of an earlier life of the number are over once it is opened anew. */
 static void channel_command(world_t *w, client_t *c)
 {
@@ -289,6 +328,8 @@ static void client_command(world_t *w)
         leave(w, c, choice(w, 3));
     else if (what == 61 && w->clients[(n + 1) % CLIENTS].stage == STAGE_OPEN)
         rebirth(w, c, &w->clients[(n + 1) % CLIENTS]);
+    else if (what >= 52 && what <= 60)
+        bus_command(w, c);
     else if (what == 62)
         push(w, c, (command_t){.type = COMMAND_HELD, .number = choice(w, 3) * 500u});
     else
@@ -429,6 +470,7 @@ static void settle_down(world_t *w)
         busy = step(w);
         for (size_t i = 0; i < PORTS; i++) {
             busy |= port_dispatch(&w->ports[i], SIZE_MAX) > 0;
+            port_turn(&w->ports[i]);
             busy |= port_flush(&w->ports[i]);
         }
         for (size_t i = 0; i < CLIENTS; i++) {
@@ -455,7 +497,10 @@ static void act(world_t *w)
     } else if (what < 13) {
         (void)step(w);
     } else if (what < 15) {
-        (void)port_dispatch(&w->ports[choice(w, PORTS)], 1u + choice(w, 8));
+        port_t *p = &w->ports[choice(w, PORTS)];
+        (void)port_dispatch(p, 1u + choice(w, 8));
+        if (what == 13)
+            port_turn(p);
     } else {
         uint8_t how = choice(w, 8);
         if (how < 4)
@@ -508,6 +553,12 @@ static void attach_paper(world_t *w, uint8_t how)
     w->paper->holds = how & 32;
 }
 
+static const engine_topic_t rules[] = {
+    {.name = "last", .exchange = "a", .prefix = "", .replay_last = true},
+    {.name = "ring", .exchange = "b", .prefix = "a", .replay_count = 3},
+    {.name = "all", .exchange = "c", .prefix = "", .replay_count = REPLAY_ALL},
+};
+
 static void world_init(world_t *w, bytes_t input)
 {
     w->input = bytes_reader(input);
@@ -524,6 +575,8 @@ static void world_init(world_t *w, bytes_t input)
     };
     for (size_t i = 0; i < PORTS; i++)
         w->ring_items[i] = 2u << choice(w, 6);
+    w->options.topics = rules;
+    w->options.topic_count = w->options.slice % 2 ? sizeof rules / sizeof *rules : 0;
     uint8_t how = input.len > 0 ? input.data[input.len - 1] : 0;
     if (how & 1)
         attach_paper(w, how);

@@ -110,7 +110,7 @@ def test_what_the_comparison_needs_is_installed_only_for_it(machine):
     machine.with_apt([*BUILD, "python3"])
     _, _, asked = machine.setup("--bench")
     installs = next(line for line in asked if "install -y" in line).split()
-    assert "rabbitmq-server" in installs and {"gnuplot-nox", "libzmq3-dev"} <= set(installs) and "libcmocka-dev" not in installs
+    assert "rabbitmq-server" in installs and "gnuplot-nox" in installs and "libcmocka-dev" not in installs
     machine.log.write_text("")
     assert machine.setup()[2] == []
 

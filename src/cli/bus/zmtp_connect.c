@@ -56,6 +56,10 @@ static unsigned next_event(wire_t *w)
     return head.event;
 }
 
+/* libzmq does not tell which. */
+#define OTHERWISE                                                                                            \
+    "it does not take this user, password or key, or wants another mechanism, or is another kind of port"
+
 /* Until the handshake has gone well, or has not. */
 static bus_code_t await_connection(wire_t *w, error_t *err)
 {
@@ -73,9 +77,7 @@ static bus_code_t await_connection(wire_t *w, error_t *err)
         case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
             return zmtp_refused(w, err, "user, password or key is not known there");
         case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
-            return zmtp_refused(
-                w, err,
-                "it wants another mechanism (user and password, or CURVE), or is another kind of port");
+            return zmtp_refused(w, err, OTHERWISE);
         case ZMQ_EVENT_CLOSED:
             return cannot_connect(w, err, "connection refused");
         case ZMQ_EVENT_DISCONNECTED:

@@ -21,16 +21,16 @@ const char *group_status_name(uint8_t status)
     return statuses[status];
 }
 
-static void write_format(buffer_t *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void write_format(buffer_t *b, const char *format, ...)
+/* There is a report for each event: printf would take a third of the engine's time. */
+static void write_text(buffer_t *b, const char *text)
 {
-    char text[256];
-    va_list args;
-    va_start(args, format);
-    size_t len = text_format_list(text, sizeof text, format, args);
-    va_end(args);
-    write_bytes(b, bytes_make(text, len));
+    write_bytes(b, bytes_string(text));
+}
+
+static void write_member(buffer_t *b, const char *key, uint64_t value)
+{
+    write_text(b, key);
+    write_decimal(b, value);
 }
 
 /* A name that is not UTF-8 is shown as what of it is ASCII. */
@@ -49,13 +49,16 @@ static void write_handler(buffer_t *b, const sync_group_t *g)
 {
     write_bytes(b, BYTES("{\"name\":"));
     write_name(b, g->queue->name);
-    write_format(b, ",\"status\":\"%s\",\"attempts\":%u", statuses[g->status], g->attempts);
+    write_text(b, ",\"status\":\"");
+    write_text(b, statuses[g->status]);
+    write_member(b, "\",\"attempts\":", g->attempts);
     if (g->status == GROUP_OK || g->status == GROUP_FAILED)
-        write_format(b, ",\"ms\":%u", g->took_ms);
+        write_member(b, ",\"ms\":", g->took_ms);
     if (g->truncated || b->len + g->value.len > SYNC_REPORT_BYTES) {
         write_bytes(b, BYTES(",\"truncated\":true"));
     } else if (g->value.len > 0 && (g->status == GROUP_OK || g->status == GROUP_FAILED)) {
-        write_format(b, ",\"%s%s\":", g->status == GROUP_OK ? "result" : "error", g->base64 ? "64" : "");
+        write_text(b, g->status == GROUP_OK ? ",\"result" : ",\"error");
+        write_text(b, g->base64 ? "64\":" : "\":");
         write_bytes(b, g->value);
     }
     write_u8(b, '}');
@@ -64,13 +67,18 @@ static void write_handler(buffer_t *b, const sync_group_t *g)
 static void write_report(buffer_t *b, const sync_event_t *ev, bool brief)
 {
     uint32_t need = ev->need == NEED_OF_ALL ? ev->count - ev->gone : ev->need;
-    write_format(b, "{\"status\":\"%s\",\"topic\":", outcomes[ev->outcome]);
+    write_text(b, "{\"status\":\"");
+    write_text(b, outcomes[ev->outcome]);
+    write_text(b, "\",\"topic\":");
     write_name(b, ev->topic);
-    write_format(b,
-                 ",\"seq\":%llu,\"view\":%llu,\"need\":%u,\"ok\":%u,\"failed\":%u,\"pending\":%u,\"gone\":%u",
-                 (unsigned long long)ev->seq, (unsigned long long)ev->view, need, ev->ok, ev->failed,
-                 event_pending(ev), ev->gone);
-    write_format(b, ",\"ms\":%llu", (unsigned long long)ev->took_ms);
+    write_member(b, ",\"seq\":", ev->seq);
+    write_member(b, ",\"view\":", ev->view);
+    write_member(b, ",\"need\":", need);
+    write_member(b, ",\"ok\":", ev->ok);
+    write_member(b, ",\"failed\":", ev->failed);
+    write_member(b, ",\"pending\":", event_pending(ev));
+    write_member(b, ",\"gone\":", ev->gone);
+    write_member(b, ",\"ms\":", ev->took_ms);
     if (ev->error) {
         write_bytes(b, BYTES(",\"error\":"));
         write_json_string(b, bytes_string(ev->error));
@@ -90,6 +98,7 @@ static void write_report(buffer_t *b, const sync_event_t *ev, bool brief)
 message_t *sync_report(const sync_event_t *ev, bool brief)
 {
     buffer_t b = {0}, properties = {0};
+    (void)buffer_reserve(&b, 512);
     write_report(&b, ev, brief);
     write_u16(&properties, PROPERTY_FLAG(PROPERTY_CONTENT_TYPE));
     write_short_string(&properties, BYTES("application/json"));

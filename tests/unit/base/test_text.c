@@ -42,6 +42,34 @@ static void a_decimal_number_is_parsed_whole(void **state)
     assert_true(text_parse_u64(BYTES("18446744073709551615"), &v) && v == UINT64_MAX);
 }
 
+static void a_decimal_number_is_written_as_it_is_parsed(void **state)
+{
+    (void)state;
+    static const char *const numbers[] = {"0", "7", "10", "255", "1000000007", "18446744073709551615"};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        char out[TEXT_DECIMAL_BYTES];
+        uint64_t number;
+        assert_true(text_parse_u64(bytes_string(numbers[i]), &number));
+        assert_int_equal(text_decimal(out, number), strlen(numbers[i]));
+        assert_string_equal(out, numbers[i]);
+    }
+}
+
+static void json_escapes_what_must_not_stand_in_a_string(void **state)
+{
+    (void)state;
+    static const char text[] = "plain \"quoted\" back\\slash\n\001\177 end";
+    buffer_t b = {0};
+    write_json_string(&b, BYTES(""));
+    write_json_string(&b, bytes_string(text));
+    write_json_string(&b, BYTES("\"\""));
+    write_decimal(&b, 42);
+    write_u8(&b, 0);
+    assert_string_equal((const char *)b.data,
+                        "\"\"\"plain \\\"quoted\\\" back\\\\slash\\n\\u0001\\u007f end\"\"\\\"\\\"\"42");
+    buffer_free(&b);
+}
+
 static void what_is_no_number_is_refused_and_out_untouched(void **state)
 {
     (void)state;
@@ -127,6 +155,8 @@ int main(void)
         cmocka_unit_test(a_text_is_cut_to_fit_and_ends),
         cmocka_unit_test(a_view_can_be_an_argument),
         cmocka_unit_test(a_decimal_number_is_parsed_whole),
+        cmocka_unit_test(a_decimal_number_is_written_as_it_is_parsed),
+        cmocka_unit_test(json_escapes_what_must_not_stand_in_a_string),
         cmocka_unit_test(what_is_no_number_is_refused_and_out_untouched),
         cmocka_unit_test(base64url_has_the_vectors_of_rfc_4648_without_padding),
         cmocka_unit_test(an_error_is_written_and_is_minus_one),

@@ -121,6 +121,55 @@ static void messages_still_on_their_way_out_live_until_the_release(void **state)
     assert_int_equal(counts(f).memory_bytes, 0);
 }
 
+/* ---- identities ---- */
+
+static client_t *connected_as(fixture_t *f, size_t port, const char *identity)
+{
+    client_t *c = client_at(f, port);
+    opening_t view = {
+        .name = text(identity), .vhost = text("/"), .user = text("guest"), .identity = text(identity)};
+    push((chan_t){c, 0}, (command_t){.type = COMMAND_CONNECTION_OPEN, .opening = opening_new(&view)});
+    return c;
+}
+
+static void the_newer_connection_of_an_identity_ends_the_older(void **state)
+{
+    fixture_t *f = *state;
+    for (size_t port = 0; port < FIXTURE_PORTS; port++) { /* from whatever thread it comes */
+        client_t *first = connected_as(f, 0, "bob"), *other = connected_as(f, 0, "ann");
+        (void)expect((chan_t){first, 0}, EVENT_CONNECTION_OPENED);
+        (void)expect((chan_t){other, 0}, EVENT_CONNECTION_OPENED);
+        client_t *second = connected_as(f, port, "bob");
+        expect_hard_refusal(first, 320, "bob is the newer connection of its identity");
+        (void)expect((chan_t){second, 0}, EVENT_CONNECTION_OPENED);
+        assert_int_equal(counts(f).connections, 2);
+        goodbye(second), expect_goodbye(second);
+        goodbye(other), expect_goodbye(other);
+    }
+}
+
+static void an_identity_is_free_when_its_connection_has_gone(void **state)
+{
+    fixture_t *f = *state;
+    for (int i = 0; i < 3; i++) {
+        client_t *c = connected_as(f, 0, "bob");
+        (void)expect((chan_t){c, 0}, EVENT_CONNECTION_OPENED);
+        if (i % 2)
+            goodbye(c);
+        else
+            hang_up(c);
+        expect_goodbye(c);
+    }
+}
+
+static void those_without_an_identity_do_not_meet(void **state)
+{
+    fixture_t *f = *state;
+    (void)connected_as(f, 0, ""), (void)connected_as(f, 1, ""), (void)connected_as(f, 0, "");
+    run(f);
+    assert_int_equal(counts(f).connections, 3);
+}
+
 static void shutdown_ends_everyone_with_320(void **state)
 {
     static const char why[] = "broker forced connection closure with reason 'shutdown'";
@@ -194,6 +243,9 @@ int main(void)
         fixture_test(a_number_is_used_again_after_its_release),
         fixture_test(many_connections_live_side_by_side),
         fixture_test(messages_still_on_their_way_out_live_until_the_release),
+        fixture_test(the_newer_connection_of_an_identity_ends_the_older),
+        fixture_test(an_identity_is_free_when_its_connection_has_gone),
+        fixture_test(those_without_an_identity_do_not_meet),
         fixture_test(shutdown_ends_everyone_with_320),
         cmocka_unit_test(an_engine_ends_cleanly_in_the_middle_of_everything),
         fixture_test(the_default_bounds_are_usable),

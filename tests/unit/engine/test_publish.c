@@ -80,6 +80,39 @@ static void a_user_id_must_be_the_users_own(void **state)
     expect_refusal(ch, 406, "user_id property set to 'bob' but authenticated user was 'guest'");
 }
 
+/* What was found to be right is remembered with the route: the octets must be the same, and the exchange. */
+static void the_same_properties_pass_again_and_others_do_not(void **state)
+{
+    chan_t ch = new_channel(*state);
+    new_queue(ch, "q");
+    for (int i = 0; i < 4; i++) {
+        buffer_t b = {0};
+        publish_with(ch, "", "q", "1", 0, properties_of_text(&b, PROPERTY_USER_ID, "guest"));
+        buffer_free(&b);
+    }
+    expect_nothing(ch);
+    buffer_t b = {0};
+    publish_with(ch, "", "q", "1", 0, properties_of_text(&b, PROPERTY_USER_ID, "gueso"));
+    buffer_free(&b);
+    expect_refusal(ch, 406, "user_id property set to 'gueso' but authenticated user was 'guest'");
+}
+
+static void properties_are_looked_at_again_at_another_exchange(void **state)
+{
+    chan_t ch = new_channel(*state);
+    new_queue(ch, "q");
+    for (int i = 0; i < 4; i++) {
+        buffer_t b = {0};
+        publish_with(ch, "amq.events", "q", "1", 0, properties_of_text(&b, PROPERTY_EXPIRATION, "60000"));
+        buffer_free(&b);
+    }
+    expect_nothing(ch); /* it is synchronous: messages expire there */
+    buffer_t b = {0};
+    publish_with(ch, "", "q", "1", 0, properties_of_text(&b, PROPERTY_EXPIRATION, "60000"));
+    buffer_free(&b);
+    expect_hard_refusal(ch.client, 540, "property 'expiration' is not supported");
+}
+
 static void reply_to_needs_a_reply_consumer(void **state)
 {
     chan_t ch = new_channel(*state);
@@ -229,6 +262,8 @@ int main(void)
         fixture_test(an_expiration_that_is_no_number_is_refused_as_rabbitmq_says_it),
         fixture_test(a_valid_expiration_is_refused_by_name),
         fixture_test(a_user_id_must_be_the_users_own),
+        fixture_test(the_same_properties_pass_again_and_others_do_not),
+        fixture_test(properties_are_looked_at_again_at_another_exchange),
         fixture_test(reply_to_needs_a_reply_consumer),
         fixture_test(cc_and_bcc_must_be_arrays),
         fixture_test(a_mandatory_message_without_a_queue_is_returned),

@@ -141,6 +141,23 @@ static void what_amqp_sees_of_them(void **state)
     message_free(m);
 }
 
+static void the_common_form_is_known_at_a_glance(void **state)
+{
+    (void)state;
+    const bytes_t frames[] = {BYTES("all of it")};
+    message_t *m = make(&to_exchange, frames, 1, SIZE_MAX);
+    assert_true(frames_properties_alone(message_properties(m)));
+    message_free(m);
+    frames_envelope_t e = to_exchange;
+    e.user_id = BYTES("u");
+    m = make(&e, frames, 1, SIZE_MAX);
+    assert_false(frames_properties_alone(message_properties(m)));
+    assert_int_equal(frames_form(m), FRAMES_FORM_ALONE);
+    assert_text(message_topic(m), frames[0]);
+    message_free(m);
+    assert_false(frames_properties_alone(BYTES("")));
+}
+
 static void words_end_where_they_do(void **state)
 {
     (void)state;
@@ -286,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_the_frames_they_come_back),
         cmocka_unit_test(what_amqp_sees_of_them),
+        cmocka_unit_test(the_common_form_is_known_at_a_glance),
         cmocka_unit_test(words_end_where_they_do),
         cmocka_unit_test(straight_into_a_queue_there_is_no_topic),
         cmocka_unit_test(the_envelope_is_properties),

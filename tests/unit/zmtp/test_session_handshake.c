@@ -299,55 +299,34 @@ static void a_2_0_identity_is_a_name(void **state)
 
 /* ---- names ---- */
 
-static void the_newer_connection_of_a_name_wins(void **state)
+static void expect_identity(hands_t *h, bytes_t identity)
 {
-    hands_t *h = *state;
-    open_named(h, ZMTP_SOCKET_DEALER, "bob");
-    (void)expect_command(h, COMMAND_QOS);
-    session_t *older = h->session;
-    uint32_t number = h->connection;
-    h->session = NULL;
-    bool reading = h->reading;
-    /* both on one transport: the older's is told to close while the newer opens */
-    h->session = zmtp_session_accepted(h->io, &h->bus, &h->transport);
-    assert_true(reading);
-    GIVE(h, GREETING);
-    drain(h);
-    buffer_clear(&h->got);
-    give_ready(h, ZMTP_SOCKET_DEALER, "bob");
-    expect_closed(h, "is the newer connection of its identity");
     command_t *c = next_command(h);
-    assert_int_equal(c->type, COMMAND_CONNECTION_CLOSE);
-    assert_int_equal(c->connection, number);
-    assert_int_equal(c->flags, COMMAND_GONE);
-    h->connection = number;
-    older->kind->ended(older, "closed");
-    tell(h, (event_t){.type = EVENT_CONNECTION_CLOSED});
-    expect_opening(h, "guest");
-    h->closed = false;
+    assert_int_equal(c->type, COMMAND_CONNECTION_OPEN);
+    assert_octets(c->opening->identity, identity);
+    (void)expect_command(h, COMMAND_CHANNEL_OPEN);
+    (void)expect_command(h, COMMAND_QOS);
+    hang_up(h);
+    end_of_engine(h);
 }
 
-static void the_same_name_on_another_port_is_another(void **state)
+static void a_name_is_of_one_user_on_one_port(void **state)
 {
     hands_t *h = *state;
-    static zmtp_bus_t other; /* outlives the session */
-    other = h->bus;
-    open_named(h, ZMTP_SOCKET_DEALER, "bob");
-    session_t *first = h->session;
-    h->session = zmtp_session_accepted(h->io, &other, &h->transport);
+    h->bus.name = "bus.listen.a";
+    connect_client(h);
     GIVE(h, GREETING);
     give_ready(h, ZMTP_SOCKET_DEALER, "bob");
-    assert_false(h->closed);
-    session_t *second = h->session;
-    h->session = first;
-    hang_up(h);
-    h->session = second;
-    (void)expect_command(h, COMMAND_QOS);
-    uint32_t number = h->connection;
-    while (next_command(h)->type != COMMANDS_END) {
-    }
-    h->connection = number;
-    tell(h, (event_t){.type = EVENT_CONNECTION_CLOSED});
+    expect_identity(h, BYTES("bus.listen.a\0guest\0bob"));
+}
+
+static void who_has_no_name_has_no_identity(void **state)
+{
+    hands_t *h = *state;
+    connect_client(h);
+    GIVE(h, GREETING);
+    give_ready(h, ZMTP_SOCKET_DEALER, "");
+    expect_identity(h, BYTES(""));
 }
 
 /* ---- time and number ---- */
@@ -528,8 +507,8 @@ int main(void)
         IN(curve_port, a_box_that_does_not_open_closes),
         CASE(a_2_0_peer_is_served),
         CASE(a_2_0_identity_is_a_name),
-        CASE(the_newer_connection_of_a_name_wins),
-        CASE(the_same_name_on_another_port_is_another),
+        CASE(a_name_is_of_one_user_on_one_port),
+        CASE(who_has_no_name_has_no_identity),
         CASE(a_handshake_has_its_time),
         CASE(a_health_check_is_no_line),
         IN(few_handshakes, unfinished_handshakes_are_bounded),
