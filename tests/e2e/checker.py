@@ -83,11 +83,13 @@ class Checker:
         self.seqs = collections.defaultdict(set)     # of a body
         self.handled_seqs = collections.defaultdict(set)
         self.bodies = collections.defaultdict(set)   # of a seq
+        self.came = collections.defaultdict(list)    # of (group, body): [(session, delivery)]
         for session in history.sessions:
             for one in session.deliveries:
                 self._note(one.body, one.seq)
                 if session.handles:
                     self.handled_seqs[one.body].add(one.seq)
+                    self.came[session.group or session.name, one.body].append((session, one))
         for ask in history.asks:
             if isinstance(ask.outcome, dict):
                 self._note(ask.body, ask.outcome["seq"])
@@ -144,7 +146,8 @@ class Checker:
         asked_at = self.asks[one.body].asked_at if one.body in self.asks else 0
         others = [other for other in self.members[session.group or session.name] if other is not session]
         return (any(asked_at - NOTICE_S <= other.ended_at <= one.at for other in others) or
-                any(earlier.body == one.body and earlier.at <= one.at for other in others for earlier in other.deliveries))
+                any(other is not session and earlier.at <= one.at
+                    for other, earlier in self.came[session.group or session.name, one.body]))
 
     def check_order(self):
         for session in self.history.sessions:
@@ -169,34 +172,29 @@ class Checker:
     # ---- twice ----
 
     def check_twice(self):
-        for group, sessions in self.members.items():
-            came = collections.defaultdict(list)
-            for session in sessions:
-                for one in session.deliveries:
-                    came[one.seq].append((one.at, session, one))
-            for seq, times in came.items():
-                times.sort(key=lambda time: time[0])
-                for index, (at, session, one) in enumerate(times):
-                    self._check_repeat(group, seq, times[:index], at, session, one)
+        for (group, _), came in self.came.items():
+            came.sort(key=lambda pair: pair[1].at)
+            for index, (session, one) in enumerate(came):
+                self._check_repeat(group, came[:index], session, one)
         for session in self.history.sessions:
             bodies = [one.body for one in session.deliveries]
             if not session.handles and len(set(bodies)) < len(bodies):
-                self.fault("twice", f"{session.name} saw {[body for body in set(bodies) if bodies.count(body) > 1]} twice")
+                self.fault("twice", f"{session.name} saw {collections.Counter(bodies).most_common(3)}")
 
-    def _check_repeat(self, group, seq, before, at, session, one):
-        for _, other, earlier in before:
+    def _check_repeat(self, group, before, session, one):
+        for other, earlier in before:
             gave_back = earlier.answer and earlier.answer[0] == "again"
-            if not gave_back and (other is session or other.ended_at > at):
-                self.fault("twice", f"{group} got {seq} again at {session.name}, while {other.name} had it")
-        if before and one.marked is False and not self.killed_between(before[0][0], at):
-            self.fault("twice", f"{group} got {seq} again at {session.name}, unmarked")
+            if not gave_back and (other is session or other.ended_at > one.at):
+                self.fault("twice", f"{group} got {one.body} again at {session.name}, while {other.name} had it")
+        if before and one.marked is False and not self.killed_between(before[0][1].at, one.at):
+            self.fault("twice", f"{group} got {one.body} again at {session.name}, unmarked")
 
     # ---- nothing missing ----
 
     def answers(self, group, body):
         """[(when, answer)] of a group, or of a session that is one."""
-        return [(one.answered_at, one.answer) for session in self.members[group] for one in session.deliveries
-                if one.body == body and one.answer and one.answer[0] != "again"]
+        return [(one.answered_at, one.answer) for _, one in self.came[group, body]
+                if one.answer and one.answer[0] != "again"]
 
     def check_skipped(self):
         """What synchronous means. Groups that came or went meanwhile are not judged here."""
@@ -249,8 +247,7 @@ class Checker:
         answers = self.answers(name, ask.body)
         if not any(answer == (row["status"], said) and when < ask.told_at for when, answer in answers):
             self.fault("report", f"{ask.body}: {name} did {answers}, and is told to have done {row}")
-        came = [one for session in self.members[name] for one in session.deliveries
-                if one.body == ask.body and one.at < ask.told_at]
+        came = [one for _, one in self.came[name, ask.body] if one.at < ask.told_at]
         if row["attempts"] < len(came) and not self.killed_between(ask.asked_at, ask.told_at):
             self.fault("report", f"{ask.body}: it came to {name} {len(came)} times, not {row['attempts']}")
 

@@ -204,7 +204,7 @@ class Handler(Actor):
         self.joins += 1
         session = Session(f"{self.name}#{self.joins}", self.prefix, self.life, True, self.group)
         self.client = HANDLERS[self.rng.choice(self.wires)](self.world.broker)
-        self.client.join(self.prefix, self.group)
+        self.client.join(self.prefix, self.group, wanted=self.is_alive_there)
         session.joined_at = time.monotonic()
         self.session = self.world.add(self.world.history.sessions, session)
 

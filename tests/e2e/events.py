@@ -94,14 +94,14 @@ class AmqpHandler:
         self.asked = 0
         self.replies = None
 
-    def join(self, prefix, group=None, arguments=None):
+    def join(self, prefix, group=None, **_):
         """In it once this returns: what is published from now on comes. Gives the group's name."""
         if group in self.joined:
             queue, tag, prefixes = self.joined[group]
         elif group is None:
             queue = self.channel.queue_declare("", exclusive=True, auto_delete=True).method.queue
         else:
-            queue = self.channel.queue_declare(group, durable=True, arguments=arguments).method.queue
+            queue = self.channel.queue_declare(group, durable=True).method.queue
         self.channel.queue_bind(queue, self.exchange, prefix + "#")
         if group in self.joined:
             prefixes.append(prefix)
@@ -197,12 +197,15 @@ class ZmtpHandler:
         self.asked = 0
         self.own = f"own.{uuid.uuid4().hex}"
 
-    def join(self, prefix, group=None):
+    def join(self, prefix, group=None, wanted=lambda: True):
         said = [b"\1" + octets(prefix)] + ([octets(group)] if group else [])
         self.socket.send_multipart(said)
-        deadline = time.monotonic() + LIMIT_S
-        while (frames := received(self.socket, deadline - time.monotonic(), f"the echo of {said}")) != said:
-            self._take(frames)
+        deadline, frames = time.monotonic() + LIMIT_S, None
+        while frames != said:
+            if frames:
+                self._take(frames)
+            assert time.monotonic() < deadline and wanted(), f"not within its limit: the echo of {said}"
+            frames = self.socket.recv_multipart() if self.socket.poll(50) else None
         self.joined.append(said)
         return group
 

@@ -17,7 +17,7 @@ from stored import data_dir, start  # noqa: F401: fixtures
 
 pytestmark = [pytest.mark.chaski_only, pytest.mark.threads]
 
-WIRES = {"amqp": ["amqp"], "zmtp": ["zmtp"], "mixed": ["amqp", "zmtp"], "mixed-zmtp-first": ["zmtp", "amqp"]}
+WIRES = {"amqp": ["amqp"], "zmtp": ["zmtp"], "mixed": ["zmtp", "amqp"]}
 
 # Topics with rules of their own: a short deadline, and one event at a time.
 SHORT_S = 0.4 if passes.current_pass().name == "release" else 2
