@@ -72,7 +72,7 @@ CRASH_SRC := $(wildcard tests/crash/*.c)
 OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(sort $(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(CLIENT_SRC) $(BENCH_SRC) $(CEILING_SRC) \
 	$(BUS_SRC) $(PREFIX_SRC) $(CRASH_SRC)))
 
-.PHONY: all run bench sim sim-selftest unit objects clean help check crash fuzz fuzz-programs conformance compile_commands.json
+.PHONY: all run bench sim sim-selftest unit objects clean help check crash check-order fuzz fuzz-programs conformance compile_commands.json
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -223,12 +223,17 @@ fuzz: ## runs each fuzz target for SECONDS (60) on top of its corpus
 
 # kill -9 and what is left then; an ASan build gets tiny bounds.
 CYCLES ?= 100
-CRASH_ENV = CHASKID=$(CURDIR)/$(OUT)/chaskid CHASKI_PASS=$(or $(CHASKI_PASS),$(if $(filter asan,$(BUILD)),tiny,release))
+CRASH_ENV = CHASKID=$(abspath $(OUT))/chaskid CHASKI_PASS=$(or $(CHASKI_PASS),$(if $(filter asan,$(BUILD)),tiny,release))
 crash: all ## kills a broker under random load and checks what it kept: make crash CYCLES=100 SEED=1
 	@$(CRASH_ENV) $(PYTHON) tests/crash/loop.py --dir $(OUT) --cycles $(CYCLES) $(if $(SEED),--seed $(SEED)) \
 	--results $(RESULTS)/$@ $(ARGS)
 crash-lines: all $(CRASH) ## a million lines through a broker that is killed five times: make crash-lines ARGS="--kills 9"
 	@$(CRASH_ENV) $(PYTHON) tests/crash/lines.py --dir $(OUT) --helper $(OUT)/crash/lines --results $(RESULTS)/$@ $(ARGS)
+
+# A history is some seconds of clients on both wires, with members and the broker dying; what they saw is checked.
+check-order: all ## one order, nothing missing, nothing twice, whoever dies: make check-order SEEDS=10 SEED=1 ARGS="--kills 5"
+	@$(CRASH_ENV) $(PYTHON) tests/e2e/consistency.py --seeds $(SEEDS) --first $(SEED) $(ARGS)
+check-order: SEEDS := 10
 
 # Histories, and where the first begins; two hundred thousand of them take some minutes.
 SEEDS ?= 20000

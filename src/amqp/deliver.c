@@ -125,26 +125,29 @@ static void body_follows(amqp_session_t *s, uint16_t channel, uint64_t body_byte
 
 /* ---- events ---- */
 
-/* What a handler is told of an event stands in headers; who must answer is told where. */
+/* What a handler is told of an event stands in headers; who must answer is told where. Nobody else is: what its publisher is
+ * told at its reply-to is the report. */
 static bytes_t event_properties(amqp_session_t *s, const event_t *e)
 {
     const message_t *m = e->message;
     bytes_t properties = message_properties(m);
     buffer_t *headers = &s->io->headers, *with = &s->io->properties;
     char correlation[EVENT_CORRELATION_MOST_BYTES];
+    bool asks = e->flags & EVENT_ASKS;
     buffer_clear(headers);
     write_bytes(headers, properties_headers(properties));
     table_put_long(headers, "x-seq", (int64_t)m->seq);
     table_put_long(headers, "x-view", (int64_t)m->view);
-    if (e->flags & EVENT_ASKS)
+    if (asks)
         table_put_long(headers, "x-delivery-count", (int64_t)e->consumer_count);
     buffer_clear(with);
     properties_write_headers(with, properties, buffer_bytes(headers));
-    if (!(e->flags & EVENT_ASKS))
+    if (!asks && !properties_has(properties, PROPERTY_REPLY_TO))
         return buffer_bytes(with);
-    size_t len = event_correlation(e, correlation);
+    size_t len = asks ? event_correlation(e, correlation) : 0;
     buffer_clear(headers);
-    properties_write_reply(headers, buffer_bytes(with), EVENT_REPLY_TO, bytes_make(correlation, len));
+    properties_write_reply(headers, buffer_bytes(with), asks ? EVENT_REPLY_TO : BYTES(""),
+                           bytes_make(correlation, len));
     return buffer_bytes(headers);
 }
 

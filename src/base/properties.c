@@ -112,16 +112,19 @@ void properties_write_headers(buffer_t *b, bytes_t properties, bytes_t headers)
 void properties_write_reply(buffer_t *b, bytes_t properties, bytes_t reply_to, bytes_t correlation_id)
 {
     bytes_reader_t r = bytes_reader(properties);
-    uint16_t flags = read_u16(&r);
-    write_u16(b, flags | PROPERTY_FLAG(PROPERTY_REPLY_TO) | PROPERTY_FLAG(PROPERTY_CORRELATION_ID));
+    uint16_t flags = read_u16(&r), of_reply = PROPERTY_FLAG(PROPERTY_REPLY_TO);
+    bool replies = reply_to.len > 0;
+    write_u16(b, replies ? flags | of_reply | PROPERTY_FLAG(PROPERTY_CORRELATION_ID) : flags & ~of_reply);
     for (property_t p = 0; p < PROPERTY_COUNT; p++) {
         const uint8_t *begin = r.at;
         if (flags & PROPERTY_FLAG(p))
             (void)read_value(&r, p);
-        if (p == PROPERTY_REPLY_TO)
+        if (p == PROPERTY_REPLY_TO && replies)
             write_short_string(b, reply_to);
-        else if (p == PROPERTY_CORRELATION_ID)
+        else if (p == PROPERTY_CORRELATION_ID && replies)
             write_short_string(b, correlation_id);
+        else if (p == PROPERTY_REPLY_TO)
+            continue;
         else if (r.at > begin)
             write_bytes(b, bytes_make(begin, (size_t)(r.at - begin)));
     }

@@ -57,7 +57,8 @@ bytes_t properties_headers(bytes_t properties);
 /* Writes `properties` with its headers table replaced by `headers` (table content). */
 void properties_write_headers(buffer_t *b, bytes_t properties, bytes_t headers);
 
-/* Writes `properties` with the short strings `reply_to` and `correlation_id` in place of its own. */
+/* Writes `properties` with the short strings `reply_to` and `correlation_id` in place of its own. With reply_to empty: with
+ * its own correlation-id, and without a reply-to. */
 void properties_write_reply(buffer_t *b, bytes_t properties, bytes_t reply_to, bytes_t correlation_id);
 
 /* Building: a u16 with the flags of what follows, then the values in the order of property_t. */

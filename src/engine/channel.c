@@ -138,6 +138,7 @@ static void reopen(channel_t *ch)
     ch->last_tag = 0;
     ch->confirms = false;
     ch->publishes_done = ch->publishes_safe = ch->publishes_confirmed = 0;
+    ch->confirmed_alone = ch->last_alone = 0;
     channel_set_last_queue(ch, BYTES(""));
     emit_channel(ch, &(event_t){.type = EVENT_CHANNEL_OPENED});
 }

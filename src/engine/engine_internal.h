@@ -427,6 +427,8 @@ struct channel {
     uint64_t publishes_done; /* since confirm.select: routed and in their queues */
     uint64_t publishes_safe; /* and as durable as they should be */
     uint64_t publishes_confirmed;
+    uint64_t confirmed_alone; /* told apart, and not passed yet by what is told of all up to one */
+    uint64_t last_alone;      /* the highest of those, ever */
     confirm_marks_t confirm_marks;
     wait_t confirm_wait; /* for the oldest of them */
     list_t confirming;   /* engine.confirming */

@@ -195,11 +195,13 @@ static size_t session_input(session_t *base, bytes_t octets)
     return used;
 }
 
-/* What a peer takes while it is not read is its sign of life. */
+/* That the kernel took all of it says nothing of the peer, which may be gone without a word; that it has room again while
+ * more waits says that the peer reads. */
 static void session_drained(session_t *base)
 {
     zmtp_session_t *s = session_of(base);
-    zmtp_heard(s);
+    if (output_waiting(s->transport->output) > 0)
+        zmtp_heard(s);
     zmtp_loans_return(s);
 }
 

@@ -21,7 +21,8 @@ import uuid
 import pika
 import zmq
 
-from client import Confirms, raw, sync
+from client import Confirms, pump, sync
+from lib.link import Link
 
 EXCHANGE = "amq.events"
 LIMIT_S = 10.0
@@ -93,14 +94,14 @@ class AmqpHandler:
         self.asked = 0
         self.replies = None
 
-    def join(self, prefix, group=None, arguments=None):
+    def join(self, prefix, group=None, **_):
         """In it once this returns: what is published from now on comes. Gives the group's name."""
         if group in self.joined:
             queue, tag, prefixes = self.joined[group]
         elif group is None:
             queue = self.channel.queue_declare("", exclusive=True, auto_delete=True).method.queue
         else:
-            queue = self.channel.queue_declare(group, durable=True, arguments=arguments).method.queue
+            queue = self.channel.queue_declare(group, durable=True).method.queue
         self.channel.queue_bind(queue, self.exchange, prefix + "#")
         if group in self.joined:
             prefixes.append(prefix)
@@ -196,12 +197,15 @@ class ZmtpHandler:
         self.asked = 0
         self.own = f"own.{uuid.uuid4().hex}"
 
-    def join(self, prefix, group=None):
+    def join(self, prefix, group=None, wanted=lambda: True):
         said = [b"\1" + octets(prefix)] + ([octets(group)] if group else [])
         self.socket.send_multipart(said)
-        deadline = time.monotonic() + LIMIT_S
-        while (frames := received(self.socket, deadline - time.monotonic(), f"the echo of {said}")) != said:
-            self._take(frames)
+        deadline, frames = time.monotonic() + LIMIT_S, None
+        while frames != said:
+            if frames:
+                self._take(frames)
+            assert time.monotonic() < deadline and wanted(), f"not within its limit: the echo of {said}"
+            frames = self.socket.recv_multipart() if self.socket.poll(50) else None
         self.joined.append(said)
         return group
 
@@ -345,7 +349,9 @@ class AmqpConfirm(AmqpPublisher):
         self.channel.basic_publish(self.exchange, topic, body, self.properties(id, **how), mandatory)
 
     def read(self, limit_s):
-        super().read(limit_s)
+        before = len(self.confirms.events)
+        with contextlib.suppress(AssertionError):
+            pump(self.connection, lambda: len(self.confirms.events) > before, "a confirm", limit_s)
         self.outcomes = self.confirms.settled()
         self.returned = [one[3] for one in self.confirms.events if one[0] == "return"]
 
@@ -441,6 +447,7 @@ class Bus:
         self.broker = broker
         self.wires = wires
         self.made = []
+        self.links = []
         self.handler_count = 0
 
     def _keep(self, one):
@@ -461,6 +468,16 @@ class Bus:
     def publishers(self, only=lambda kind: True):
         return [self.publisher(name) for name, kind in PUBLISHERS.items() if only(kind)]
 
+    def channel(self):
+        """Of somebody else's."""
+        return self._keep(pika_connection(self.broker)).channel()
+
+    def link(self):
+        """A way to its broker that can go silent."""
+        self.links.append(Link(self.broker))
+        return self.links[-1]
+
     def close(self):
-        for one in self.made:
-            one.close()
+        for one in self.links + self.made:  # who speaks through a silent one must not wait for an answer
+            with contextlib.suppress(pika.exceptions.AMQPError):
+                one.close()

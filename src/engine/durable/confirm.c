@@ -77,27 +77,39 @@ void confirm_flush(channel_t *ch)
     if (through <= ch->publishes_confirmed)
         return;
     uint64_t fresh = through - ch->publishes_confirmed;
+    uint64_t again = ch->confirmed_alone < fresh ? ch->confirmed_alone : fresh;
+    bool multiple = fresh > 1 || through <= ch->last_alone;
     ch->publishes_confirmed = through;
-    ch->connection->engine->counts.confirmed += fresh;
+    ch->confirmed_alone -= again;
+    ch->connection->engine->counts.confirmed += fresh - again;
     emit_channel(
         ch,
-        &(event_t){.type = EVENT_CONFIRM, .delivery_tag = through, .flags = fresh > 1 ? EVENT_MULTIPLE : 0});
+        &(event_t){.type = EVENT_CONFIRM, .delivery_tag = through, .flags = multiple ? EVENT_MULTIPLE : 0});
 }
 
-/* The first one goes with others, unless it is a no; one behind others that still wait goes alone. (A later `multiple`
- * says it again, which changes nothing for who has taken it off his list.) */
+static void confirm_alone(channel_t *ch, uint64_t publish, bool positive)
+{
+    ch->connection->engine->counts.confirmed += positive;
+    emit_channel(
+        ch,
+        &(event_t){.type = EVENT_CONFIRM, .delivery_tag = publish, .flags = positive ? 0 : EVENT_NEGATIVE});
+    if (publish == ch->publishes_confirmed + 1) {
+        ch->publishes_confirmed = publish;
+        return;
+    }
+    ch->confirmed_alone++;
+    if (publish > ch->last_alone)
+        ch->last_alone = publish;
+}
+
+/* The first one goes with others, unless it is a no; one behind others that still wait goes alone. A later `multiple` passes
+ * it, which changes nothing for who has taken it off his list: it means those that are still on it. */
 void confirm_decided(channel_t *ch, uint64_t publish, bool positive, bool first)
 {
     if (first && !positive)
         confirm_flush(ch);
-    if (!first || !positive) {
-        ch->connection->engine->counts.confirmed += positive;
-        emit_channel(ch, &(event_t){.type = EVENT_CONFIRM,
-                                    .delivery_tag = publish,
-                                    .flags = positive ? 0 : EVENT_NEGATIVE});
-    }
-    if (!positive && publish == ch->publishes_confirmed + 1)
-        ch->publishes_confirmed = publish;
+    if (!first || !positive)
+        confirm_alone(ch, publish, positive);
     if (first)
         mark_to_confirm(ch);
 }

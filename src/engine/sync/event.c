@@ -17,6 +17,7 @@ sync_event_t *sync_event_new(sequencer_t *s, sync_window_t *w, uint32_t groups, 
     ev->begun_ms = e->now_ms;
     list_init(&ev->in_window);
     list_init(&ev->in_finished);
+    list_init(&ev->in_nameless);
     list_init(&ev->waiters);
     list_init(&ev->stated.link);
     for (uint32_t i = 0; i < groups; i++)

@@ -31,6 +31,8 @@ void sync_unkeep(sync_event_t *ev)
     if (ev->outcome == OUTCOME_OPEN)
         return; /* it was recovering */
     s->finished_count--;
+    s->nameless_count -= list_linked(&ev->in_nameless);
+    list_remove(&ev->in_nameless);
     s->finished_bytes -= report_bytes(ev);
 }
 
@@ -58,14 +60,22 @@ static void shorten_oldest(sequencer_t *s)
     }
 }
 
+static void keep_no_more_than_asked(sequencer_t *s)
+{
+    while (s->nameless_count > s->keep_results)
+        sync_event_free(LIST_OF(list_first(&s->nameless), sync_event_t, in_nameless));
+    while (s->finished_count - s->nameless_count > s->dedup)
+        sync_event_free(LIST_OF(list_first(&s->finished), sync_event_t, in_finished));
+    shorten_oldest(s);
+}
+
 void sync_keep(sync_event_t *ev)
 {
     sequencer_t *s = ev->sequencer;
-    size_t most = s->dedup > s->keep_results ? s->dedup : s->keep_results;
     if (ev->place_count > 0)
         return; /* until it has left its queues */
     bool kept = ev->id.len > 0 || s->keep_results > 0;
-    if (!kept || s->exchange->deleted || most == 0) {
+    if (!kept || s->exchange->deleted) {
         sync_event_free(ev);
         return;
     }
@@ -78,9 +88,11 @@ void sync_keep(sync_event_t *ev)
     list_append(&s->finished, &ev->in_finished);
     s->finished_count++;
     s->finished_bytes += report_bytes(ev);
-    while (s->finished_count > most)
-        sync_event_free(LIST_OF(list_first(&s->finished), sync_event_t, in_finished));
-    shorten_oldest(s);
+    if (ev->id.len == 0) {
+        list_append(&s->nameless, &ev->in_nameless);
+        s->nameless_count++;
+    }
+    keep_no_more_than_asked(s);
 }
 
 /* ---- for who looks ---- */

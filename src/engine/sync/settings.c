@@ -173,6 +173,7 @@ void sequencer_start(exchange_t *x)
     list_init(&s->waiting);
     list_init(&s->stated.link);
     list_init(&s->finished);
+    list_init(&s->nameless);
     list_init(&s->recovering);
     hash_init(&s->ids, sync_id_of);
     x->sequencer = s;

@@ -57,7 +57,8 @@ struct sequencer {
 
     hash_table_t ids; /* events, by id */
     list_t finished;  /* oldest first */
-    size_t finished_count, finished_bytes;
+    list_t nameless;  /* those of them without an id */
+    size_t finished_count, nameless_count, finished_bytes;
     list_t recovering; /* events from the log, while it is applied */
 };
 
@@ -82,6 +83,7 @@ typedef struct sync_place {
 struct sync_event {
     list_t in_window;   /* while it is open */
     list_t in_finished; /* of its sequencer: finished, or recovering */
+    list_t in_nameless;
     hash_node_t by_id;
     bytes_t id; /* owned; "" : none */
     sequencer_t *sequencer;
