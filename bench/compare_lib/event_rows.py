@@ -22,9 +22,9 @@ def sync(handlers, window):
                ("rate", "p50", "p99", "cpu", "rss_peak"), SYNC_BUDGETS.get((handlers, window), ()), ("proxy",), BUS_LOAD)
 
 
-def fan(name, size_text, size, subscribers, most=None):
+def fan(name, size_text, size, subscribers, most=None, more=""):
     return Row(f"{name}-{subscribers}", f"PUB to {plural(subscribers, 'SUB')}, {size_text}; figures of each delivery",
-               (("load", f"--subscribers {subscribers} --size {size} --window {FAN_WINDOW} {TIMED}"),), "load", "cpu",
+               (("load", f"--subscribers {subscribers} --size {size}{more} --window {FAN_WINDOW} {TIMED}"),), "load", "cpu",
                ("rate", "cpu", "rss_peak"), (Budget("cpu", most=most),) if most else (), ("relay",), BUS_LOAD)
 
 
@@ -35,6 +35,7 @@ ROWS = (
         (Budget("event_rss", most=1024), Budget("waiting", least=WAITING)), ("relay", "proxy"), BUS_LOAD),
     fan("pubsub-16", "16 B", 16, 1, 0.15),
     fan("pubsub-16", "16 B", 16, 10),
+    fan("pubsub-topic-16", "16 B behind a frame with their topic", 16, 1, 0.15, " --topic"),
     fan("pubsub-1k", "1 KiB", 1024, 1, 0.8),
     fan("pubsub-1k", "1 KiB", 1024, 10),
 )
