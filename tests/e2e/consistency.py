@@ -96,12 +96,11 @@ class Actor(threading.Thread):
         self.life = self.world.life
         try:
             self.connect()
-        except AssertionError:  # nobody answered: the broker was killed meanwhile
+            while self.wanted() and self.is_alive_there():
+                self.step()
+        except AssertionError:  # nobody answered; no fault if the broker was killed meanwhile
             if self.is_alive_there():
                 raise
-            return
-        while self.wanted() and self.is_alive_there():
-            self.step()
 
     def is_alive_there(self):
         return self.world.up.is_set() and self.world.life == self.life
