@@ -18,10 +18,11 @@ typedef struct verb {
     int (*run)(int argc, char **argv); /* argv[0] is the verb; returns the exit code */
 } verb_t;
 
-extern const verb_t verb_status; /* status.c */
-extern const verb_t verb_log;    /* log.c */
-extern const verb_t verb_perf;   /* perf.c */
-extern const verb_t verb_curve;  /* curve.c */
+extern const verb_t verb_status;  /* status.c */
+extern const verb_t verb_log;     /* log.c */
+extern const verb_t verb_perf;    /* perf.c */
+extern const verb_t verb_curve;   /* curve.c */
+extern const verb_t verb_results; /* results.c */
 
 extern const verb_t verb_publish;   /* publish.c */
 extern const verb_t verb_subscribe; /* subscribe.c */

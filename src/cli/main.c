@@ -7,8 +7,9 @@
 #include "base/version.h"
 #include "cli/cli.h"
 
-static const verb_t *const verbs[] = {&verb_publish, &verb_subscribe, &verb_event, &verb_handle,
-                                      &verb_status,  &verb_log,       &verb_perf,  &verb_curve};
+static const verb_t *const verbs[] = {&verb_publish, &verb_subscribe, &verb_event,
+                                      &verb_handle,  &verb_results,   &verb_status,
+                                      &verb_log,     &verb_perf,      &verb_curve};
 
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 

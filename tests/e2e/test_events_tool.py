@@ -350,6 +350,22 @@ def test_the_same_id_gives_the_same_report_and_is_handled_once(broker, start, wi
     assert len(handler.wait_lines(2)) == 2
 
 
+def test_reports_that_are_kept_are_listed_newest_first(broker, start):
+    name = topic()
+    start("handle", "--url", broker.url, name, "--group", name + "group", "--echo")
+    reports = [event(broker, "amqp", name, body, "--id", name + body) for body in ("1", "2")]
+    url = f"http://guest:guest@127.0.0.1:{broker.http_port}"
+    code, out, said = chaski("results", "--url", url, "--json")
+    assert (code, said) == (0, "")
+    listed = [report for report in map(json.loads, out.splitlines()) if report["topic"] == name]
+    assert listed == [reports[1], reports[0]]
+    code, out, said = chaski("results", "amq.events", "--url", url)
+    lines = [line.split() for line in out.splitlines() if name in line]
+    assert [(line[0], line[1]) for line in lines] == [(str(reports[1]["seq"]), "ok"), (str(reports[0]["seq"]), "ok")]
+    assert lines[0][-2:] == [name + "group", "ok"]
+    assert chaski("results", "no such exchange", "--url", url) == (0, "", "")
+
+
 @pytest.mark.parametrize("wire", WIRES)
 def test_members_of_a_group_share_its_events(broker, start, wire):
     name = topic()
@@ -496,7 +512,7 @@ def test_a_broker_that_is_not_there(verb, url):
     ("subscribe --url tcp://localhost --pattern x", "--pattern is for amqp://"), ("subscribe --echo", "--echo"),
     ("handle", "needs a prefix"), ("handle a b", "a command stands behind --"), ("handle a --", "command is missing"),
     ("handle a -- no-such-command", "no-such-command"), ("handle a --echo -- cat", "without a command"),
-    ("handle a --echo --fail x", "--fail"), ("handle a --fail=", "--fail"), ("handle a --group=", "--group")])
+    ("handle a --echo --fail x", "--fail"), ("results a b", "knows no 'b'"), ("results --url", "--url needs a value"), ("handle a --fail=", "--fail"), ("handle a --group=", "--group")])
 def test_wrong_use_exits_with_2_and_a_reason(args, word):
     code, out, said = chaski(*args.split())
     assert (code, out) == (2, "") and word in said and said.startswith("chaski: ") and said.count("\n") == 1, said

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings: each at its least and at its most still carries messages, and none is accepted and without effect."""
+import os
 import re
 import socket
 import struct
+import subprocess
 
 import peers
 import pytest
 import wire
+from lib.broker import program
 from pika import spec
 
 pytestmark = pytest.mark.chaski_only
@@ -148,3 +151,11 @@ def test_guest_comes_from_elsewhere_only_if_allowed(start_broker, other_address,
             else:
                 assert w.expect(spec.Connection.Close, 0).reply_code == 403
                 broker.wait_for_log(rf"connection {re.escape(address)}:.*'guest'.*loopback")
+
+
+@pytest.mark.release_only
+def test_the_allocator_finds_the_daemons_own_settings():
+    """It looks for them by a name, and goes on without a word where that is not to be seen."""
+    done = subprocess.run([program(), "--version"], env={**os.environ, "MALLOC_CONF": "confirm_conf:true"},
+                          capture_output=True, text=True, timeout=30)
+    assert "Set conf value: narenas:1" in done.stderr and "Set conf value: dirty_decay_ms:500" in done.stderr
