@@ -36,8 +36,8 @@ TICK_S = 0.005
 class World:
     """The broker, one life after the other, and what was seen."""
 
-    def __init__(self, data_dir, seed, settings=None, io_threads=0):
-        self.data_dir, self.seed, self.settings, self.io_threads = data_dir, seed, settings or {}, io_threads
+    def __init__(self, data_dir, seed, io_threads=0):
+        self.data_dir, self.seed, self.io_threads = data_dir, seed, io_threads
         self.history = History()
         self.life = 0
         self.broker = None
@@ -48,8 +48,7 @@ class World:
         self.failures = []
 
     def start(self):
-        self.broker = Broker({"data_dir": self.data_dir, **self.settings}, io_threads=self.io_threads,
-                             name=f"life {self.life + 1}").start()
+        self.broker = Broker({"data_dir": self.data_dir}, io_threads=self.io_threads, name=f"life {self.life + 1}").start()
         with contextlib.closing(PUBLISHERS["amqp-reply"](self.broker)) as first:
             report = first.outcome(first.ask("nobody.handles.this", ""))
         self.history.first_seqs.append(report["seq"])
@@ -97,12 +96,11 @@ class Actor(threading.Thread):
         self.life = self.world.life
         try:
             self.connect()
-        except AssertionError:  # nobody answered: the broker was killed meanwhile
+            while self.wanted() and self.is_alive_there():
+                self.step()
+        except AssertionError:  # nobody answered; no fault if the broker was killed meanwhile
             if self.is_alive_there():
                 raise
-            return
-        while self.wanted() and self.is_alive_there():
-            self.step()
 
     def is_alive_there(self):
         return self.world.up.is_set() and self.world.life == self.life

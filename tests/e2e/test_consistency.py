@@ -7,7 +7,6 @@ import time
 import pytest
 from checker import Ask, Delivery, History, Session, faults
 from consistency import World, found_in, run
-from lib import passes
 from stored import data_dir  # noqa: F401: fixture
 
 pytestmark = [pytest.mark.chaski_only]
@@ -19,8 +18,7 @@ SECONDS = 2.0
 @pytest.mark.parametrize("kills", [0, 2])
 def test_clients_of_all_kinds_see_one_order(data_dir, io_threads, kills):
     """The seed is another one each time; a failure names it."""
-    settings = passes.current_pass().settings
-    world = World(str(data_dir), time.time_ns() % 1000000, settings, io_threads)
+    world = World(str(data_dir), time.time_ns() % 1000000, io_threads)
     try:
         run(world, SECONDS, kills)
     finally:
