@@ -57,9 +57,17 @@ static record_no record_places(engine_t *e, message_t *m, queue_t *const *queues
     return record;
 }
 
+static bool is_kept(queue_t *const *queues, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (queues[i]->id > 0)
+            return true;
+    return false;
+}
+
 record_no publish_place(engine_t *e, message_t *m, queue_t *const *queues, size_t count)
 {
-    record_no record = m->persistent ? record_places(e, m, queues, count) : 0;
+    record_no record = m->persistent && is_kept(queues, count) ? record_places(e, m, queues, count) : 0;
     for (size_t i = 0; i < count; i++) {
         queue_t *q = queues[i];
         if (q->deleted || (q->subscriber && !subscriber_admits(q->subscriber)))

@@ -52,7 +52,8 @@ static bool read_asking(asking_t *a, channel_t *ch, const command_t *cmd, const 
     bytes_t expiration;
     a->id = (bytes_t){0};
     a->properties = message_properties(cmd->message);
-    a->expires = properties_get(a->properties, PROPERTY_EXPIRATION, &expiration);
+    a->expires = properties_has(a->properties, PROPERTY_EXPIRATION) &&
+                 properties_get(a->properties, PROPERTY_EXPIRATION, &expiration);
     a->asks = sync_asks(ch, cmd, a->properties);
     if (!a->asks && !a->expires)
         return true;
