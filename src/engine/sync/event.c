@@ -56,10 +56,10 @@ static void groups_release(sync_event_t *ev)
         sync_group_t *g = &ev->groups[i];
         if (g->queue && list_linked(&g->in_queue))
             owes_nothing(g);
-        mem_free((void *)g->value.data);
-        g->value = (bytes_t){0};
-        if (g->queue)
-            queue_release(g->queue);
+        if (g->queue == NULL)
+            continue;
+        sync_group_forgets(g);
+        queue_release(g->queue);
         g->queue = NULL;
     }
 }
@@ -312,8 +312,7 @@ void sync_settled(sync_group_t *g, settle_how_t how)
 {
     g->holder = NULL;
     if (how == SETTLE_REQUEUE) {
-        mem_free((void *)g->value.data); /* a result without its ack counts for nothing */
-        g->value = (bytes_t){0};
+        sync_group_forgets(g); /* a result without its ack counts for nothing */
         g->truncated = false;
         return;
     }

@@ -170,8 +170,7 @@ static void apply_result(sequencer_t *s, const record_t *r)
         sync_group_t *g = &ev->groups[i];
         if (g->queue->id != r->queue || r->kind > GROUP_GONE)
             continue;
-        mem_free((void *)g->value.data);
-        g->value = bytes_dup(r->arguments);
+        sync_group_set_value(g, r->arguments);
         g->status = r->kind;
         g->attempts = (uint32_t)r->need;
         g->took_ms = (uint32_t)r->time_ms;
