@@ -393,8 +393,9 @@ typedef struct command_queue {
 
 void command_queue_push(command_queue_t *q, const command_t *c);
 void command_queue_push_front(command_queue_t *q, const command_t *c);
-/* The oldest, or NULL. */
+/* The oldest, and the newest, or NULL. */
 const command_t *command_queue_first(const command_queue_t *q);
+const command_t *command_queue_last(const command_queue_t *q);
 bool command_queue_pop(command_queue_t *q, command_t *out);
 /* Hands each to `take`, oldest first; one that it takes, with what it owns, is no longer in the queue. */
 typedef bool command_taker_t(void *context, command_t *c);

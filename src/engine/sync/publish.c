@@ -112,6 +112,7 @@ static bool waits_for_itself(const sync_window_t *w, const channel_t *ch)
 static void refuse_own(sync_window_t *w, channel_t *ch, const command_t *cmd, const asking_t *a)
 {
     sync_event_t *ev = sync_event_new(w->sequencer, w, 0, message_routing_key(cmd->message), BYTES(""));
+    incoming_drop(ch);
     ev->error = "own event";
     ev->need = 0;
     sync_wait(ev, ch, cmd, a->properties);
@@ -261,11 +262,18 @@ void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, byte
 
 /* ---- answers ---- */
 
-/* The entry that a handler speaks of: one that its own connection has and has not settled. */
-static sync_group_t *answered_group(channel_t *ch, bytes_t correlation)
+/* The entry that a handler speaks of, if it is an answer: one that its own connection has and has not settled. Else nobody
+ * waits for it any more: it is a message that no queue gets. */
+static sync_group_t *answered_group(channel_t *ch, const command_t *cmd)
 {
     uint16_t number;
     uint64_t tag;
+    const message_t *m = cmd->message;
+    bytes_t correlation = {0}, properties = message_properties(m);
+    if (m->exchange_len > 0 || !bytes_equal(message_routing_key(m), EVENT_REPLY_TO) ||
+        !properties_valid(properties))
+        return NULL;
+    (void)properties_get(properties, PROPERTY_CORRELATION_ID, &correlation);
     if (!event_correlation_parse(correlation, &number, &tag))
         return NULL;
     channel_t *from = channel_find(ch->connection, number);
@@ -273,19 +281,19 @@ static sync_group_t *answered_group(channel_t *ch, bytes_t correlation)
     return u && !list_empty(&u->queue->owed) ? sync_owed(u->queue, u->position) : NULL;
 }
 
+bool sync_answers(channel_t *ch, const command_t *cmd)
+{
+    return cmd->type == COMMAND_PUBLISH && answered_group(ch, cmd);
+}
+
 bool sync_answer(channel_t *ch, command_t *cmd)
 {
-    const message_t *m = cmd->message;
-    bytes_t correlation = {0}, properties = message_properties(m);
-    if (m->exchange_len > 0 || !bytes_equal(message_routing_key(m), EVENT_REPLY_TO) ||
-        !properties_valid(properties))
-        return false;
-    (void)properties_get(properties, PROPERTY_CORRELATION_ID, &correlation);
-    sync_group_t *g = answered_group(ch, correlation);
+    sync_group_t *g = answered_group(ch, cmd);
     if (g == NULL)
-        return false; /* nobody waits for it any more: it is a message that no queue gets */
+        return false;
+    message_t *m = publish_take(ch, cmd, BYTES(""));
     sync_group_says(g, m);
-    ch->connection->engine->counts.published++;
+    message_unref(ch->connection->engine, m);
     confirm_done(ch, 0);
     return true;
 }
