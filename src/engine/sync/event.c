@@ -4,6 +4,11 @@
  * and change nothing here. */
 #include "engine/sync/sync_internal.h"
 
+/* How often one that is over, and expires later, is looked at. */
+#define LOOK_EVERY_MS 60000
+
+static wait_over_t time_is_up;
+
 /* ---- life ---- */
 
 sync_event_t *sync_event_new(sequencer_t *s, sync_window_t *w, uint32_t groups, bytes_t topic, bytes_t id)
@@ -36,10 +41,13 @@ void sync_group_init(sync_event_t *ev, sync_group_t *g, queue_t *q, uint64_t pos
     q->holds++;
 }
 
-/* Positions rise: the newest is the last of its queue. */
+/* Positions rise: the newest is the last of its queue. After a crash it is what comes of one exchange after the other. */
 void sync_group_owes(sync_group_t *g)
 {
-    list_append(&g->queue->owed, &g->in_queue);
+    list_t *end = &g->queue->owed, *at = end;
+    while (at->prev != end && LIST_OF(at->prev, sync_group_t, in_queue)->position > g->position)
+        at = at->prev;
+    list_insert_before(at, &g->in_queue);
 }
 
 static void owes_nothing(sync_group_t *g)
@@ -102,6 +110,7 @@ void sync_event_free(sync_event_t *ev)
     wait_cancel(e, &ev->on_disk);
     heap_cancel(&e->sync_dues, &ev->due.timer);
     list_remove(&ev->stated.link);
+    sync_record_forget(ev);
     if (ev->report)
         message_unref(e, ev->report);
     mem_free((void *)ev->topic.data);
@@ -136,11 +145,9 @@ void sync_event_over(sync_event_t *ev, outcome_t outcome)
     sync_tell(ev);
     groups_release(ev);
     leave_window(ev);
-    if (ev->place_count == 0)
-        heap_cancel(&e->sync_dues, &ev->due.timer);
     if (kept)
         sync_record_report(ev);
-    sync_keep(ev);
+    sync_event_lingers(ev);
 }
 
 /* all = every group that is still there, failed or not: it gathers. The others are decided as soon as they can be. */
@@ -176,7 +183,49 @@ void sync_event_check(sync_event_t *ev)
         sync_event_over(ev, outcome);
 }
 
-static void pull(const sync_place_t *p)
+/* ---- its time ---- */
+
+bool sync_place_is_taken(const queue_t *q, uint64_t position)
+{
+    fifo_item_t item;
+    uint32_t budget = 1;
+    uint64_t from = position;
+    return !q->deleted && position < q->fifo.tail && fifo_next(&q->fifo, &from, position + 1, &budget, &item);
+}
+
+void sync_event_leaves_places(sync_event_t *ev)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < ev->place_count; i++) {
+        if (sync_place_is_taken(ev->places[i].queue, ev->places[i].position))
+            ev->places[left++] = ev->places[i];
+        else
+            queue_release(ev->places[i].queue);
+    }
+    ev->place_count = left;
+}
+
+static void set_due(sync_event_t *ev, uint64_t at_ms)
+{
+    ev->due.over = time_is_up;
+    heap_set(&ev->sequencer->exchange->vhost->engine->sync_dues, &ev->due.timer, at_ms);
+}
+
+/* Nobody says when an entry is gone, so one that expires late is looked at from time to time. */
+void sync_event_lingers(sync_event_t *ev)
+{
+    engine_t *e = ev->sequencer->exchange->vhost->engine;
+    sync_event_leaves_places(ev);
+    if (ev->place_count > 0) {
+        set_due(ev, ev->due_ms < e->now_ms + LOOK_EVERY_MS ? ev->due_ms : e->now_ms + LOOK_EVERY_MS);
+        return;
+    }
+    places_release(ev);
+    heap_cancel(&e->sync_dues, &ev->due.timer);
+    sync_keep(ev);
+}
+
+static void pull(const sync_event_t *ev, const sync_place_t *p)
 {
     fifo_item_t item;
     queue_t *q = p->queue;
@@ -184,26 +233,25 @@ static void pull(const sync_place_t *p)
         return;
     if (item.record > 0)
         settled_note(q, p->position, RECORD_EXPIRED);
+    if (q->keys)
+        keep_expired(q, ev->topic, p->position);
     queue_let_go(q, &item);
 }
 
 static void time_is_up(engine_t *e, wait_t *w)
 {
-    (void)e;
     sync_event_t *ev = HEAP_OF(w, sync_event_t, due);
+    if (e->now_ms < ev->due_ms) {
+        sync_event_lingers(ev);
+        return;
+    }
     for (size_t i = 0; i < ev->place_count; i++)
-        pull(&ev->places[i]);
+        pull(ev, &ev->places[i]);
     places_release(ev);
     if (ev->outcome == OUTCOME_OPEN)
         sync_event_over(ev, decide(ev) == OUTCOME_FAILED ? OUTCOME_FAILED : OUTCOME_TIMEOUT);
     else
         sync_keep(ev);
-}
-
-static void set_due(sync_event_t *ev)
-{
-    ev->due.over = time_is_up;
-    heap_set(&ev->sequencer->exchange->vhost->engine->sync_dues, &ev->due.timer, ev->due_ms);
 }
 
 void sync_run_timers(engine_t *e)
@@ -220,7 +268,7 @@ void sync_event_enter(sync_event_t *ev)
     ev->window->open++;
     list_append(&ev->window->events, &ev->in_window);
     ev->sequencer->exchange->vhost->engine->counts.events_open++;
-    set_due(ev);
+    set_due(ev, ev->due_ms);
 }
 
 void sync_event_begin(sync_event_t *ev)

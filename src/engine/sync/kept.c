@@ -25,11 +25,9 @@ void sync_unkeep(sync_event_t *ev)
     sequencer_t *s = ev->sequencer;
     if (ev->id.len > 0)
         hash_remove(&s->ids, &ev->by_id);
-    if (!list_linked(&ev->in_finished))
+    list_remove(&ev->in_finished); /* or of those that are recovering */
+    if (!ev->kept)
         return;
-    list_remove(&ev->in_finished);
-    if (ev->outcome == OUTCOME_OPEN)
-        return; /* it was recovering */
     s->finished_count--;
     s->finished_bytes -= report_bytes(ev);
 }
@@ -62,15 +60,13 @@ void sync_keep(sync_event_t *ev)
 {
     sequencer_t *s = ev->sequencer;
     size_t most = s->dedup > s->keep_results ? s->dedup : s->keep_results;
-    if (ev->place_count > 0)
-        return; /* until it has left its queues */
-    bool kept = ev->id.len > 0 || s->keep_results > 0;
-    if (!kept || s->exchange->deleted || most == 0) {
+    bool wanted = ev->id.len > 0 || s->keep_results > 0;
+    if (!wanted || s->exchange->deleted || most == 0) {
         sync_event_free(ev);
         return;
     }
-    if (list_linked(&ev->in_finished))
-        return;
+    sync_record_forget(ev);
+    ev->kept = true;
     if (ev->held) { /* the list is the exchange's own */
         ev->held = false;
         s->exchange->holds--;

@@ -94,12 +94,14 @@ struct sync_event {
     record_no stored;  /* it must be durable before it counts as handled */
     record_no release; /* before it is given to handlers */
     record_no message; /* in the log; 0: not */
+    record_no defined; /* what defined its exchange when its record was made: the log is kept from there on */
     stated_t stated;   /* its report's record */
     wait_t on_disk;
     wait_t due; /* engine.sync_dues, by time */
     const char *error;
     uint8_t outcome;
     bool held;     /* it holds its exchange */
+    bool kept;     /* of its sequencer's finished ones */
     bool is_brief; /* its report, by now */
     bool logged;   /* its record is in the log: so will be what its groups say */
     list_t waiters;
@@ -152,7 +154,13 @@ void sync_group_owes(sync_group_t *g);
 void sync_event_check(sync_event_t *ev);
 /* It counts in its window, and its time runs. */
 void sync_event_enter(sync_event_t *ev);
-/* Its publishers are told; then it is kept, or freed. */
+/* True if an entry is there. */
+bool sync_place_is_taken(const queue_t *q, uint64_t position);
+/* Forgets the places that it has left. */
+void sync_event_leaves_places(sync_event_t *ev);
+/* It is over: it stays until it has left its queues, then it is kept, or freed. */
+void sync_event_lingers(sync_event_t *ev);
+/* Its publishers are told; then it lingers. */
 void sync_event_over(sync_event_t *ev, outcome_t outcome);
 
 /* ---- answer.c ---- */
@@ -190,3 +198,5 @@ record_no sync_record_event(sync_event_t *ev);
 void sync_record_result(const sync_group_t *g);
 void sync_record_report(sync_event_t *ev);
 record_no sync_record_sequence(sequencer_t *s);
+/* Its record is not needed any more. */
+void sync_record_forget(sync_event_t *ev);

@@ -132,6 +132,228 @@ static void a_character_split_between_frames_is_no_text(void **state)
     buffer_free(&headers), buffer_free(&lengths), buffer_free(&properties);
 }
 
+/* ---- the log ---- */
+
+/* Delivery-mode, message-id and expiration; NULL: none. */
+static bytes_t published_properties(buffer_t *b, bool persistent, const char *id, const char *expiration)
+{
+    uint16_t flags = PROPERTY_FLAG(PROPERTY_DELIVERY_MODE);
+    flags |= expiration ? PROPERTY_FLAG(PROPERTY_EXPIRATION) : 0;
+    flags |= id ? PROPERTY_FLAG(PROPERTY_MESSAGE_ID) : 0;
+    buffer_clear(b);
+    write_u16(b, flags);
+    write_u8(b, persistent ? 2 : 1);
+    if (expiration)
+        write_short_string(b, text(expiration));
+    if (id)
+        write_short_string(b, text(id));
+    return buffer_bytes(b);
+}
+
+static void ask_at(chan_t p, const char *exchange, const char *body, const char *id)
+{
+    buffer_t b = {0};
+    publish_with(p, exchange, "t", body, COMMAND_ASKS, published_properties(&b, true, id, NULL));
+    buffer_free(&b);
+}
+
+static void what_takes_the_place_of_an_event_that_is_gone_does_not_expire(void **state)
+{
+    fixture_t *f = *state;
+    chan_t p = new_channel(f);
+    buffer_t b = {0};
+    new_durable_queue(p, "q"), bound(p, "q", "amq.events", "#");
+    ask_with(p, "t", "1", published_properties(&b, false, "id", "500")),
+        expect_told(p, "\"status\":\"none\"");
+    ask_with(p, "t", "2", published_properties(&b, false, NULL, "500")),
+        expect_told(p, "\"status\":\"none\"");
+    run(f), crash(f);
+    p = new_channel(f);
+    put_durably(p, "q", "3"), put_durably(p, "q", "4"), run(f);
+    advance(f, 500);
+    assert_queue_is(p, "q", "3", "4");
+    buffer_free(&b);
+}
+
+static void an_event_without_its_message_comes_back_as_none(void **state)
+{
+    fixture_t *f = *state;
+    chan_t a = handler_with(f, "a", "#", COMMAND_DURABLE), p = new_channel(f);
+    buffer_t b = {0};
+    char id[16];
+    qos(a, 1, 0), expect_ok(a);
+    publish_durably(p, "amq.events", "t", "0"), run(f);
+    for (unsigned i = 0; i < 100; i++) /* beyond what is there of the queue afterwards */
+        ask_with(p, "t", "1", published_properties(&b, false, numbered(id, i), NULL));
+    run(f), crash(f);
+    p = new_channel(f);
+    ask_with(p, "t", "1", published_properties(&b, false, id, NULL)), expect_told(p, "\"status\":\"none\"");
+    assert_queue_is(p, "a", "0*");
+    buffer_free(&b);
+}
+
+static void events_of_two_exchanges_in_one_queue_are_found_after_a_crash(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = new_channel(f);
+    char id[16];
+    new_durable_queue(ch, "q");
+    for (int x = 0; x < 3; x++) {
+        char name[2] = {(char)('x' + x), '\0'};
+        new_sync_exchange(ch, name, COMMAND_DURABLE, NULL, 0);
+        bound(ch, "q", name, "");
+    }
+    consume(ch, "q", "", COMMAND_NOWAIT);
+    for (unsigned i = 0; i < 9; i++)
+        ask_at(ch, i % 3 == 0 ? "x" : i % 3 == 1 ? "y" : "z", "1", numbered(id, i));
+    run(f), crash(f);
+    ch = new_channel(f);
+    consume(ch, "q", "", COMMAND_NOWAIT), run(f);
+    ack(ch, 0, COMMAND_MULTIPLE), run(f);
+    chan_t p = new_channel(f);
+    for (unsigned i = 0; i < 9; i++) {
+        ask_at(p, i % 3 == 0 ? "x" : i % 3 == 1 ? "y" : "z", "1", numbered(id, i));
+        expect_told(p, "\"status\":\"ok\"");
+    }
+}
+
+static void what_was_reported_expires_after_a_crash_too(void **state)
+{
+    fixture_t *f = *state;
+    chan_t p = new_channel(f);
+    buffer_t b = {0};
+    new_durable_queue(p, "q"), bound(p, "q", "amq.events", "#");
+    ask_with(p, "t", "1", published_properties(&b, true, "id", "500")), expect_told(p, "\"status\":\"none\"");
+    run(f), crash(f);
+    p = new_channel(f);
+    ask_with(p, "t", "1", published_properties(&b, true, "id", "500")), expect_told(p, "\"seq\":1,");
+    declare(p, "q", COMMAND_DURABLE), expect_declared(p, "q", 1, 0);
+    advance(f, 500);
+    assert_queue_is_empty(p, "q");
+    stop_and_start(f);
+    p = new_channel(f);
+    ask_with(p, "t", "1", published_properties(&b, true, "id", "500")), expect_told(p, "\"seq\":1,");
+    buffer_free(&b);
+}
+
+/* So much passes through the log that `x` was defined at least this number of records ago; or anew, with 0. */
+static void let_pass(chan_t p, const exchange_t *x, record_no ago)
+{
+    record_no before = x->stated.record;
+    const engine_t *e = x->vhost->engine;
+    while (ago ? e->next_record < x->stated.record + ago : x->stated.record == before) {
+        put_durably(p, "other", "1");
+        get(p, "other", COMMAND_NO_ACK), expect_got(p, "1");
+    }
+}
+
+static void an_open_event_keeps_the_definition_of_its_exchange(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){.restate_bytes = 200000});
+    chan_t a = new_channel(f), p = new_channel(f);
+    new_sync_exchange(a, "x", COMMAND_DURABLE, NULL, 0);
+    new_durable_queue(a, "q"), bound(a, "q", "x", ""), consume(a, "q", "", COMMAND_NOWAIT);
+    new_durable_queue(p, "other");
+    const exchange_t *x = exchange_find(f->engine->vhost, BYTES("x"));
+    let_pass(p, x, 0), let_pass(p, x, 2 * LIVE_RANGE_RECORDS);
+    record_no defined = x->stated.record;
+    ask_at(p, "x", "1", "id"), expect_event(a, "1");
+    let_pass(p, x, 0), run(f);
+    assert_false(f->engine->stated.running);
+    record_no low = live_lowest(&f->engine->live, f->engine->next_record);
+    assert_true(defined < f->engine->stated.low);
+    reopen_with(f, (reopen_options_t){.from = low});
+    p = new_channel(f);
+    ask_at(p, "x", "1", "id"), expect_nothing(p);
+    advance(f, 5000), expect_told(p, "\"status\":\"timeout\"");
+    durable_free(f);
+}
+
+static void what_an_exchange_that_is_gone_left_open_is_not_taken_for_anothers(void **state)
+{
+    fixture_t *f = *state;
+    chan_t a = new_channel(f), p = new_channel(f);
+    new_durable_queue(a, "q");
+    for (int life = 0; life < 2; life++) {
+        new_sync_exchange(a, "x", COMMAND_DURABLE, NULL, 0);
+        bound(a, "q", "x", "");
+        if (life == 0)
+            consume(a, "q", "", COMMAND_NOWAIT), run(f);
+        ask_at(p, "x", life ? "new" : "old", life ? "new" : "old");
+        run(f);
+        if (life == 0)
+            delete_exchange(a, "x", 0), expect_event(a, "old"), expect_ok(a);
+    }
+    expect_event(a, "new");
+    ack(a, 1, 0), run(f); /* the old one is over now */
+    crash(f);
+    p = new_channel(f);
+    ask_at(p, "x", "new", "new"), expect_nothing(p);
+    advance(f, 5000), expect_told(p, "\"status\":\"timeout\"");
+}
+
+static void recovery_does_not_look_through_all_that_expires(void **state)
+{
+    fixture_t *f = *state;
+    chan_t p = new_channel(f);
+    buffer_t b = {0};
+    new_durable_queue(p, "q"), bound(p, "q", "amq.events", "#");
+    for (int i = 0; i < 50000; i++) {
+        publish_with(p, "amq.events", "t", "1", 0, published_properties(&b, true, NULL, "500000"));
+        if (i % 500 == 0)
+            run(f);
+    }
+    run(f), purge(p, "q"), expect_counted(p, 50000), run(f);
+    crash(f), run(f); /* seconds, not minutes */
+    assert_int_equal(f->engine->sync_dues.count, 0);
+    buffer_free(&b);
+}
+
+/* ---- what is left of an event ---- */
+
+static void an_event_that_expires_late_is_forgotten_when_its_entries_are_gone(void **state)
+{
+    fixture_t *f = *state;
+    chan_t a = handler(f, "a"), p = new_channel(f);
+    buffer_t b = {0};
+    new_queue(p, "away"), bound(p, "away", "amq.events", "#");
+    for (int i = 0; i < 2; i++) {
+        ask_with(p, "t", "1", published_properties(&b, false, NULL, "315360000000"));
+        ack(a, expect_event(a, "1"), 0), expect_told(p, "\"status\":\"ok\"");
+    }
+    assert_int_equal(f->engine->sync_dues.count, 2);
+    get(p, "away", COMMAND_NO_ACK), expect_got(p, "1");
+    advance(f, 60000);
+    assert_int_equal(f->engine->sync_dues.count, 1);
+    purge(p, "away"), expect_counted(p, 1);
+    advance(f, 60000);
+    assert_int_equal(f->engine->sync_dues.count, 0);
+    buffer_free(&b);
+}
+
+static void what_is_kept_of_a_topic_goes_when_it_expires(void **state)
+{
+    (void)state;
+    static const engine_topic_t topics[] = {
+        {.name = "all", .exchange = "amq.events", .prefix = "", .replay_last = true}};
+    fixture_t *f = fixture_new((fixture_options_t){.topics = topics, .topic_count = 1});
+    chan_t p = new_channel(f);
+    buffer_t b = {0};
+    char topic[16];
+    for (unsigned i = 0; i < 10; i++)
+        publish_with(p, "amq.events", numbered(topic, i), "1", 0,
+                     published_properties(&b, false, NULL, "500"));
+    run(f);
+    queue_t *q = queue_find(f->engine->vhost, BYTES("amq.replay.all"));
+    assert_int_equal(q->keys->by_key.count, 10);
+    advance(f, 500);
+    assert_int_equal(q->fifo.ready, 0);
+    assert_int_equal(q->keys->by_key.count, 0);
+    buffer_free(&b);
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +363,15 @@ int main(void)
         fixture_test(what_handlers_say_counts_as_memory),
         fixture_test(what_is_too_long_as_json_is_truncated),
         fixture_test(a_character_split_between_frames_is_no_text),
+        durable_test(what_takes_the_place_of_an_event_that_is_gone_does_not_expire),
+        durable_test(an_event_without_its_message_comes_back_as_none),
+        durable_test(events_of_two_exchanges_in_one_queue_are_found_after_a_crash),
+        durable_test(what_was_reported_expires_after_a_crash_too),
+        cmocka_unit_test(an_open_event_keeps_the_definition_of_its_exchange),
+        durable_test(what_an_exchange_that_is_gone_left_open_is_not_taken_for_anothers),
+        durable_test(recovery_does_not_look_through_all_that_expires),
+        fixture_test(an_event_that_expires_late_is_forgotten_when_its_entries_are_gone),
+        cmocka_unit_test(what_is_kept_of_a_topic_goes_when_it_expires),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
