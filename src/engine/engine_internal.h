@@ -279,6 +279,7 @@ struct queue {
     uint32_t members;    /* consumers that ack */
     list_t owed;         /* sync_group_t: events that wait for an answer from here, by position */
     list_t *owed_last;   /* of them the one that went out last; NULL: look from the front */
+    list_t *owed_near;   /* and the one looked for last */
     uint64_t expires_ms; /* 0: never */
     heap_timer_t expiry;
     job_t cleaning; /* of purged entries, or of everything once deleted */

@@ -53,8 +53,11 @@ void sync_group_owes(sync_group_t *g)
 static void owes_nothing(sync_group_t *g)
 {
     queue_t *q = g->queue;
+    list_t *before = g->in_queue.prev == &q->owed ? NULL : g->in_queue.prev;
     if (q->owed_last == &g->in_queue)
-        q->owed_last = g->in_queue.prev == &q->owed ? NULL : g->in_queue.prev;
+        q->owed_last = before;
+    if (q->owed_near == &g->in_queue)
+        q->owed_near = before;
     list_remove(&g->in_queue);
 }
 
@@ -281,17 +284,25 @@ void sync_event_begin(sync_event_t *ev)
 
 /* ---- groups ---- */
 
-/* The one for this entry: entries go out, and are settled, about in order. */
+static uint64_t position_of(const list_t *node)
+{
+    return LIST_OF(node, const sync_group_t, in_queue)->position;
+}
+
+/* The one for this entry, looked for from where the last one was: entries are settled, and requeued, about in order. */
 sync_group_t *sync_owed(queue_t *q, uint64_t position)
 {
-    LIST_EACH (node, &q->owed) {
-        sync_group_t *g = LIST_OF(node, sync_group_t, in_queue);
-        if (g->position == position)
-            return g;
-        if (g->position > position)
-            return NULL;
-    }
-    return NULL;
+    list_t *end = &q->owed, *at = q->owed_near ? q->owed_near : end->next;
+    while (at != end && position_of(at) > position)
+        at = at->prev;
+    if (at == end)
+        at = end->next;
+    while (at != end && position_of(at) < position)
+        at = at->next;
+    if (at == end || position_of(at) != position)
+        return NULL;
+    q->owed_near = at;
+    return LIST_OF(at, sync_group_t, in_queue);
 }
 
 /* The same from where the last delivery was: what goes out for the first time is behind what is out. */
@@ -367,6 +378,11 @@ void sync_settled(sync_group_t *g, settle_how_t how)
     group_settle(g, how == SETTLE_ACK ? GROUP_OK : GROUP_FAILED);
 }
 
+void sync_gone(sync_group_t *g)
+{
+    group_settle(g, GROUP_GONE);
+}
+
 void sync_queue_gone(queue_t *q)
 {
     for (list_t *node; (node = list_first(&q->owed));)
@@ -378,6 +394,7 @@ void sync_queue_purged(queue_t *q)
     list_t all;
     list_init(&all);
     list_splice(&all, &q->owed);
+    q->owed_near = NULL;
     for (list_t *node; (node = list_first(&all));) {
         sync_group_t *g = LIST_OF(node, sync_group_t, in_queue);
         list_remove(node);

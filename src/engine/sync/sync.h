@@ -82,6 +82,9 @@ settle_how_t sync_settles(sync_group_t *g, settle_how_t how);
 /* It was settled so; the group may be gone afterwards. */
 void sync_settled(sync_group_t *g, settle_how_t how);
 
+/* Nobody is left to answer. */
+void sync_gone(sync_group_t *g);
+
 /* The queue is deleted; everything ready in it is purged. */
 void sync_queue_gone(queue_t *q);
 void sync_queue_purged(queue_t *q);
