@@ -85,15 +85,6 @@ static uint32_t needed(need_t need, uint32_t groups)
 
 /* ---- those that get no number ---- */
 
-/* Sent again: whoever asks is told what became of the first. */
-static void repeat(sync_event_t *ev, channel_t *ch, const command_t *cmd, const asking_t *a)
-{
-    incoming_drop(ch);
-    sync_wait(ev, ch, cmd, a->properties);
-    if (ev->outcome != OUTCOME_OPEN && ev->report)
-        sync_tell(ev);
-}
-
 /* It waits for itself: its connection has an event of this window that it has not answered. */
 static bool waits_for_itself(const sync_window_t *w, const channel_t *ch)
 {
@@ -109,11 +100,13 @@ static bool waits_for_itself(const sync_window_t *w, const channel_t *ch)
     return false;
 }
 
-static void refuse_own(sync_window_t *w, channel_t *ch, const command_t *cmd, const asking_t *a)
+/* Answered at once, as failed. */
+static void fail_at_once(sync_window_t *w, channel_t *ch, const command_t *cmd, const asking_t *a,
+                         const char *why)
 {
     sync_event_t *ev = sync_event_new(w->sequencer, w, 0, message_routing_key(cmd->message), BYTES(""));
     incoming_drop(ch);
-    ev->error = "own event";
+    ev->error = why;
     ev->need = 0;
     sync_wait(ev, ch, cmd, a->properties);
     ev->outcome = OUTCOME_FAILED;
@@ -121,6 +114,19 @@ static void refuse_own(sync_window_t *w, channel_t *ch, const command_t *cmd, co
     message_adopt(ch->connection->engine, ev->report);
     sync_tell(ev);
     sync_event_free(ev);
+}
+
+/* Sent again: whoever asks is told what became of the first. */
+static void repeat(sync_event_t *ev, channel_t *ch, const command_t *cmd, const asking_t *a)
+{
+    if (ev->waiting >= SYNC_WAITERS) {
+        fail_at_once(ev->window, ch, cmd, a, "asked too often");
+        return;
+    }
+    incoming_drop(ch);
+    sync_wait(ev, ch, cmd, a->properties);
+    if (ev->outcome != OUTCOME_OPEN && ev->report)
+        sync_tell(ev);
 }
 
 /* ---- numbered ---- */
@@ -215,7 +221,7 @@ static bool may_be_numbered(sequencer_t *s, sync_window_t *w, channel_t *ch, com
     }
     if (w && w->open >= w->limit) {
         if (waits_for_itself(w, ch))
-            refuse_own(w, ch, cmd, a);
+            fail_at_once(w, ch, cmd, a, "own event");
         else
             channel_wait_in(ch, &w->waiting, cmd);
         return false;

@@ -209,19 +209,6 @@ static void apply_result(sequencer_t *s, const record_t *r)
     }
 }
 
-static sync_event_t *find_finished(const sequencer_t *s, const record_t *r)
-{
-    sync_event_t *first = sync_find(s, r->arguments);
-    if (r->arguments.len > 0)
-        return first && first->seq == r->seq ? first : NULL;
-    LIST_EACH (node, &s->finished) {
-        sync_event_t *ev = LIST_OF(node, sync_event_t, in_finished);
-        if (ev->seq == r->seq)
-            return ev;
-    }
-    return NULL;
-}
-
 /* Its record said where it is, if it expires later. */
 static sync_event_t *event_of_report(sequencer_t *s, const record_t *r)
 {
@@ -241,8 +228,8 @@ static void apply_report(sequencer_t *s, record_no number, const record_t *r, by
 {
     engine_t *e = s->exchange->vhost->engine;
     sync_event_t *ev = find_recovering(s, r->seq);
-    if (ev == NULL || ev->outcome == OUTCOME_OPEN)
-        ev = find_finished(s, r);
+    if (ev == NULL)
+        ev = sync_find_kept(s, r->seq);
     if (ev && ev->outcome != OUTCOME_OPEN) { /* said again */
         stated_now(e, &ev->stated, STATED_REPORT, number);
         return;

@@ -20,8 +20,9 @@
 #define SYNC_DELIVERY_LIMIT 3
 #define SYNC_REPORT_BYTES   (1u << 20) /* of one report; what is beyond is cut and says so */
 #define SYNC_REPORTS_BYTES                                                                                   \
-    (16u << 20)          /* of all that are kept of an exchange; older ones keep their status only */
-#define SEQ_BLOCK 65536u /* numbers said to be used at a time */
+    (16u << 20)             /* of all that are kept of an exchange; older ones keep their status only */
+#define SYNC_WAITERS 64     /* of an event; each may be sent all of its report */
+#define SEQ_BLOCK    65536u /* numbers said to be used at a time */
 
 typedef enum group_status { GROUP_PENDING, GROUP_OK, GROUP_FAILED, GROUP_GONE } group_status_t;
 
@@ -55,8 +56,10 @@ struct sequencer {
     list_t waiting; /* channels, for numbers */
     stated_t stated;
 
-    hash_table_t ids; /* events, by id */
-    list_t finished;  /* oldest first */
+    hash_table_t ids;  /* events, by id */
+    hash_table_t kept; /* finished ones, by seq */
+    list_t finished;   /* oldest first */
+    list_t *whole;     /* the first of them that may be shortened; or the end */
     size_t finished_count, finished_bytes;
     list_t recovering; /* events from the log, while it is applied */
 };
@@ -82,7 +85,7 @@ typedef struct sync_place {
 struct sync_event {
     list_t in_window;   /* while it is open */
     list_t in_finished; /* of its sequencer: finished, or recovering */
-    hash_node_t by_id;
+    hash_node_t by_id, by_seq;
     bytes_t id; /* owned; "" : none */
     sequencer_t *sequencer;
     sync_window_t *window;
@@ -105,6 +108,7 @@ struct sync_event {
     bool is_brief; /* its report, by now */
     bool logged;   /* its record is in the log: so will be what its groups say */
     list_t waiters;
+    uint32_t waiting;     /* so many */
     sync_place_t *places; /* of one that expires, until it does */
     size_t place_count;
     uint32_t need; /* NEED_OF_ALL: as many as there are */
@@ -114,6 +118,7 @@ struct sync_event {
 
 /* A publisher, and how it asked. */
 typedef struct sync_waiter {
+    sync_event_t *event;
     list_t in_event;
     list_t in_channel;  /* channel.asking, in the order of the publishes */
     channel_t *channel; /* NULL: only reply_to is left */
@@ -190,7 +195,8 @@ sync_event_t *sync_find(const sequencer_t *s, bytes_t id);
 void sync_keep(sync_event_t *ev);
 /* Takes it out of what is kept; for sync_event_free. */
 void sync_unkeep(sync_event_t *ev);
-hash_key_of_t sync_id_of;
+sync_event_t *sync_find_kept(const sequencer_t *s, uint64_t seq);
+hash_key_of_t sync_id_of, sync_seq_of;
 
 /* ---- recover.c ---- */
 

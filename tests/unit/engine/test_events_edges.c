@@ -14,6 +14,13 @@ static void expect_told(chan_t p, const char *what)
         fail_msg("expected %s in %s", what, report);
 }
 
+static void ask_id(chan_t p, const char *body, const char *id)
+{
+    buffer_t properties = {0};
+    ask_with(p, "t", body, properties_of_text(&properties, PROPERTY_MESSAGE_ID, id));
+    buffer_free(&properties);
+}
+
 static void new_sync_exchange(chan_t ch, const char *name, int flags, const char *argument, int64_t value)
 {
     buffer_t arguments = {0};
@@ -354,6 +361,152 @@ static void what_is_kept_of_a_topic_goes_when_it_expires(void **state)
     fixture_free(f);
 }
 
+/* ---- more than anybody needs ---- */
+
+static void only_so_many_wait_for_one_event(void **state)
+{
+    fixture_t *f = *state;
+    chan_t a = handler(f, "a"), p = new_channel(f), gone = new_channel(f);
+    buffer_t b = {0};
+    bytes_t properties = properties_of_text(&b, PROPERTY_MESSAGE_ID, "id");
+    for (int i = 0; i < 64; i++)
+        ask_with(p, "t", "1", properties);
+    uint64_t tag = expect_event(a, "1");
+    expect_nothing(p);
+    ask_with(gone, "t", "1", properties),
+        expect_told(gone, "\"status\":\"failed\",\"topic\":\"t\",\"seq\":0,");
+    close_channel(p), expect(p, EVENT_CHANNEL_CLOSED); /* whom nobody could tell any more waits no more */
+    ask_with(gone, "t", "1", properties), expect_nothing(gone);
+    expect_nothing(a);
+    ack(a, tag, 0), expect_told(gone, "\"status\":\"ok\"");
+    buffer_free(&b);
+}
+
+static void only_so_much_may_be_open_or_kept(void **state)
+{
+    static const char *const names[] = {"x-sync-window", "x-dedup", "x-keep-results", "x-delivery-limit"};
+    chan_t ch = new_channel(*state);
+    for (size_t i = 0; i < 4; i++) {
+        buffer_t arguments = {0};
+        table_put_string(&arguments, "x-sync", BYTES("all"));
+        table_put_long(&arguments, names[i], 65537);
+        declare_exchange_with(ch, "x", "fanout", 0, buffer_bytes(&arguments));
+        const seen_t *s = expect(ch, EVENT_CHANNEL_REFUSED);
+        assert_int_equal(s->code, 406);
+        assert_non_null(strstr(s->text, "65537"));
+        release_channel(ch), open_channel(ch), expect(ch, EVENT_CHANNEL_OPENED);
+        buffer_free(&arguments);
+    }
+}
+
+static void a_binding_only_observes_where_it_can(void **state)
+{
+    chan_t ch = new_channel(*state);
+    buffer_t arguments = {0};
+    new_queue(ch, "q");
+    table_put_string(&arguments, "x-sync", BYTES("always"));
+    bind_with(ch, "q", "amq.events", "#", buffer_bytes(&arguments));
+    expect_refusal_and_reopen(ch, 406, "invalid binding argument 'x-sync': 'always', expected never");
+    buffer_clear(&arguments);
+    table_put_string(&arguments, "x-sync", BYTES("never"));
+    push_request(ch, COMMAND_EXCHANGE_BIND, 0, 0,
+                 ends("amq.fanout", "amq.events", "#", buffer_bytes(&arguments)));
+    expect_hard_refusal(ch.client, 540, "binding argument 'x-sync' is not supported between exchanges");
+    buffer_free(&arguments);
+}
+
+static void a_report_cannot_be_put_where_nobody_may_publish(void **state)
+{
+    (void)state;
+    static const engine_topic_t topics[] = {
+        {.name = "all", .exchange = "amq.fanout", .prefix = "", .replay_last = true}};
+    fixture_t *f = fixture_new((fixture_options_t){.topics = topics, .topic_count = 1});
+    chan_t p = new_channel(f);
+    buffer_t b = {0};
+    publish_with(p, "amq.events", "t", "1", 0, properties_of_text(&b, PROPERTY_REPLY_TO, "amq.replay.all"));
+    run(f);
+    assert_int_equal(queue_find(f->engine->vhost, BYTES("amq.replay.all"))->fifo.ready, 0);
+    buffer_free(&b);
+    fixture_free(f);
+}
+
+/* The oldest lose their handlers' words; each event looks at no more than it adds. */
+static void reports_beyond_their_budget_are_shortened(void **state)
+{
+    fixture_t *f = *state;
+    chan_t a = handler(f, "a"), p = new_channel(f);
+    char id[16], *large = mem_zero(100001);
+    memset(large, 'x', 100000);
+    for (unsigned i = 0; i < 200; i++) {
+        ask_id(p, "1", numbered(id, i));
+        uint64_t tag = expect_event(a, "1");
+        say(a, tag, large), ack(a, tag, 0);
+        expect_told(p, "\"status\":\"ok\"");
+    }
+    assert_true(counts(f).memory_bytes < 17 << 20);
+    ask_id(p, "1", numbered(id, 0));
+    assert_true(expect(p, EVENT_REPORT)->body_len < 200);
+    ask_id(p, "1", numbered(id, 199));
+    assert_true(expect(p, EVENT_REPORT)->body_len > 100000);
+    mem_free(large);
+}
+
+/* ---- who goes ---- */
+
+static void the_last_try_of_a_nameless_member_that_goes_is_no_failure(void **state)
+{
+    fixture_t *f = *state;
+    chan_t a = new_channel(f), p = new_channel(f);
+    new_sync_exchange(p, "x", 0, "x-delivery-limit", 1);
+    declare(a, "q", COMMAND_EXCLUSIVE), expect_declared(a, "q", 0, 0);
+    bound(a, "q", "x", ""), consume(a, "q", "", COMMAND_NOWAIT);
+    run(f);
+    publish_with(p, "x", "t", "1", COMMAND_ASKS, bytes_make("\0\0", 2));
+    expect_event(a, "1");
+    hang_up(a.client);
+    expect_told(p, "\"status\":\"none\"");
+}
+
+static void who_says_goodbye_is_not_waited_for_while_it_waits_itself(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new((fixture_options_t){.memory_high_bytes = 3000});
+    char large[4000] = {0};
+    memset(large, 'x', sizeof large - 1);
+    chan_t a = nameless_handler(f, "a"), other = channel_of(a.client, 2), p = new_channel(f);
+    ask(p, "t", "1"), expect_event(a, "1");
+    new_queue(p, "q"), put(p, "q", large), run(f);
+    put(other, "q", "held"), goodbye(a.client);
+    expect_told(p, "\"status\":\"none\"");
+    fixture_free(f);
+}
+
+/* A requeue of all goes from one to the next: a settle must not look through all that were requeued before it. */
+static void requeuing_very_many_takes_time_for_each_of_them_only(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new((fixture_options_t){.unacked_max = 100000, .ring_items = 100000});
+    chan_t a = new_channel(f), b = new_channel(f), p = new_channel(f);
+    enum { COUNT = 60000 };
+    new_sync_exchange(p, "x", 0, "x-sync-window", 65536);
+    new_queue(a, "q"), bound(a, "q", "x", ""), consume(a, "q", "", COMMAND_NOWAIT);
+    confirm_select(p), expect_ok(p);
+    for (int i = 0; i < COUNT; i++) {
+        publish(p, "x", "t", "1");
+        if (i % 500 == 0)
+            run(f);
+    }
+    run(f);
+    assert_int_equal(counts(f).messages_unacked, COUNT);
+    close_channel(a), run(f);
+    assert_int_equal(counts(f).messages_ready, COUNT);
+    consume(b, "q", "", COMMAND_NOWAIT), run(f);
+    assert_int_equal(counts(f).messages_unacked, COUNT);
+    ack(b, 0, COMMAND_MULTIPLE), run(f);
+    assert_int_equal(counts(f).events_open, 0);
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,6 +525,14 @@ int main(void)
         durable_test(recovery_does_not_look_through_all_that_expires),
         fixture_test(an_event_that_expires_late_is_forgotten_when_its_entries_are_gone),
         cmocka_unit_test(what_is_kept_of_a_topic_goes_when_it_expires),
+        fixture_test(only_so_many_wait_for_one_event),
+        fixture_test(only_so_much_may_be_open_or_kept),
+        fixture_test(a_binding_only_observes_where_it_can),
+        cmocka_unit_test(a_report_cannot_be_put_where_nobody_may_publish),
+        fixture_test(reports_beyond_their_budget_are_shortened),
+        fixture_test(the_last_try_of_a_nameless_member_that_goes_is_no_failure),
+        cmocka_unit_test(who_says_goodbye_is_not_waited_for_while_it_waits_itself),
+        cmocka_unit_test(requeuing_very_many_takes_time_for_each_of_them_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
