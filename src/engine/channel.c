@@ -261,10 +261,12 @@ void channel_drop_parked(channel_t *ch)
     connection_check_reading(ch->connection);
 }
 
-/* A publish at the memory alarm: it and what follows wait until the alarm is over. */
+/* A publish at the memory alarm: it and what follows wait until the alarm is over. A handler's answer does not: the ack
+ * behind it passes, and would leave it behind. */
 static bool must_hold(channel_t *ch, const command_t *cmd)
 {
-    if (!command_has_message(cmd->type) || ch->state != CHANNEL_OPEN || !flow_holds(ch->connection))
+    if (!command_has_message(cmd->type) || sync_answers(ch, cmd) || ch->state != CHANNEL_OPEN ||
+        !flow_holds(ch->connection))
         return false;
     if (!ch->held) {
         ch->held = true;
@@ -273,17 +275,26 @@ static bool must_hold(channel_t *ch, const command_t *cmd)
     return true;
 }
 
-/* Acks pass what is held back at the alarm: they are what ends it. One that is wrong waits for its turn, so that the
- * publishes before it are not lost by it. */
-static bool may_pass(channel_t *ch, const command_t *cmd)
+/* Acks pass what is held back at the alarm: they are what ends it; and so do the answers before them, unless confirms
+ * count them, or some of it came in parts. One that is wrong waits for its turn, so that the publishes before it are not
+ * lost by it. */
+static bool may_pass(channel_t *ch, const command_t *cmd, bool behind_part)
 {
-    return ch->held && (cmd->type == COMMAND_ACK || cmd->type == COMMAND_NACK) && settle_is_valid(ch, cmd);
+    if (cmd->type == COMMAND_ACK || cmd->type == COMMAND_NACK)
+        return ch->held && settle_is_valid(ch, cmd);
+    return ch->held && !ch->confirms && !behind_part && sync_answers(ch, cmd);
+}
+
+static bool is_part(const command_t *cmd)
+{
+    return cmd && cmd->type == COMMAND_PART;
 }
 
 /* Acks that are parked (pass_acks) go before those that come now. */
 static bool must_wait(channel_t *ch, const command_t *cmd)
 {
-    bool first = ch->parked.length == 0 || (!job_running(&ch->resume) && may_pass(ch, cmd));
+    bool first = ch->parked.length == 0 ||
+                 (!job_running(&ch->resume) && may_pass(ch, cmd, is_part(command_queue_last(&ch->parked))));
     if (ch->awaited || !first)
         return true;
     return must_hold(ch, cmd);
@@ -302,16 +313,20 @@ static bool free_if_over(channel_t *ch)
 typedef struct ack_pass {
     channel_t *channel;
     uint32_t left;
+    bool behind_part;
 } ack_pass_t;
 
 static bool take_ack(void *context, command_t *cmd)
 {
     ack_pass_t *p = context;
     channel_t *ch = p->channel;
-    if (p->left == 0 || ch->awaited || !may_pass(ch, cmd))
+    bool behind_part = p->behind_part;
+    p->behind_part = is_part(cmd);
+    if (p->left == 0 || ch->awaited || !may_pass(ch, cmd, behind_part))
         return false;
     p->left--;
     ch->connection->parked_count--;
+    ch->connection->held_bytes -= held_bytes_of(cmd);
     execute(ch, cmd);
     return true;
 }
@@ -320,7 +335,7 @@ static bool take_ack(void *context, command_t *cmd)
  * too. At most `budget` of them; returns how many. */
 static uint32_t pass_acks(channel_t *ch, uint32_t budget)
 {
-    ack_pass_t pass = {ch, budget};
+    ack_pass_t pass = {ch, budget, false};
     if (ch->held && budget > 0)
         command_queue_filter(&ch->parked, take_ack, &pass);
     return budget - pass.left;

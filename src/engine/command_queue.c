@@ -28,6 +28,11 @@ const command_t *command_queue_first(const command_queue_t *q)
     return q->length > 0 ? &q->items[q->head] : NULL;
 }
 
+const command_t *command_queue_last(const command_queue_t *q)
+{
+    return q->length > 0 ? &q->items[(q->head + q->length - 1) & (q->capacity - 1)] : NULL;
+}
+
 bool command_queue_pop(command_queue_t *q, command_t *out)
 {
     if (q->length == 0)

@@ -279,6 +279,7 @@ struct queue {
     uint32_t members;    /* consumers that ack */
     list_t owed;         /* sync_group_t: events that wait for an answer from here, by position */
     list_t *owed_last;   /* of them the one that went out last; NULL: look from the front */
+    list_t *owed_near;   /* and the one looked for last */
     uint64_t expires_ms; /* 0: never */
     heap_timer_t expiry;
     job_t cleaning; /* of purged entries, or of everything once deleted */
@@ -393,8 +394,9 @@ typedef struct command_queue {
 
 void command_queue_push(command_queue_t *q, const command_t *c);
 void command_queue_push_front(command_queue_t *q, const command_t *c);
-/* The oldest, or NULL. */
+/* The oldest, and the newest, or NULL. */
 const command_t *command_queue_first(const command_queue_t *q);
+const command_t *command_queue_last(const command_queue_t *q);
 bool command_queue_pop(command_queue_t *q, command_t *out);
 /* Hands each to `take`, oldest first; one that it takes, with what it owns, is no longer in the queue. */
 typedef bool command_taker_t(void *context, command_t *c);

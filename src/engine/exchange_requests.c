@@ -180,10 +180,28 @@ static bool binding_type_allowed(channel_t *ch, const command_t *cmd)
     return false;
 }
 
+/* Between exchanges it would depend on the way to a queue whether that only observes. */
+static bool observing_allowed(channel_t *ch, const command_t *cmd)
+{
+    field_t f;
+    if (!table_find(cmd->request->arguments, BYTES("x-sync"), &f) ||
+        (cmd->type == COMMAND_QUEUE_BIND && f.tag == 'S' && bytes_equal(f.octets, BYTES("never"))))
+        return true;
+    char value[128];
+    field_text(&f, value, sizeof value);
+    if (cmd->type == COMMAND_QUEUE_BIND)
+        channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED,
+                       "invalid binding argument 'x-sync': '%s', expected never", value);
+    else
+        channel_refuse(ch, cmd->cause, REFUSAL_NOT_IMPLEMENTED,
+                       "binding argument 'x-sync' is not supported between exchanges");
+    return false;
+}
+
 bool binding_arguments_allowed(channel_t *ch, const command_t *cmd, const exchange_t *source)
 {
     field_t mode;
-    if (!binding_type_allowed(ch, cmd))
+    if (!binding_type_allowed(ch, cmd) || !observing_allowed(ch, cmd))
         return false;
     if (source->type != EXCHANGE_HEADERS || !table_find(cmd->request->arguments, BYTES("x-match"), &mode))
         return true;

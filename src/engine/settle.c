@@ -7,7 +7,7 @@
 /* Nobody can take from it any more. */
 static bool is_left(const queue_t *q)
 {
-    return q->owner && q->owner->leaving;
+    return q->owner && (q->owner->leaving || q->owner->state != CONNECTION_OPEN);
 }
 
 /* ---- for the log: runs of positions, a record for each run ---- */
@@ -56,13 +56,14 @@ void settle_one(channel_t *ch, unacked_t *u, settle_how_t how)
     consumer_t *c = u->consumer;
     uint64_t position = u->position;
     sync_group_t *owed = list_empty(&q->owed) ? NULL : sync_owed(q, position);
-    if (owed)
+    bool left = how == SETTLE_REQUEUE && is_left(q);
+    if (owed && !left)
         how = sync_settles(owed, how);
-    bool requeue = how == SETTLE_REQUEUE;
+    bool requeue = how == SETTLE_REQUEUE && !left;
     record_reason_t reason = how == SETTLE_ACK ? RECORD_ACKED : RECORD_REJECTED;
     unacked_remove(&ch->unacked, u);
     q->vhost->engine->counts.acked += how == SETTLE_ACK;
-    if (!q->deleted && requeue && !is_left(q)) {
+    if (!q->deleted && requeue) {
         fifo_return(&q->fifo, position);
         queue_mark(q);
     } else if (!q->deleted) {
@@ -80,7 +81,9 @@ void settle_one(channel_t *ch, unacked_t *u, settle_how_t how)
     }
     if (!list_empty(&ch->stalled))
         consumers_wake(&ch->stalled);
-    if (owed)
+    if (owed && left)
+        sync_gone(owed);
+    else if (owed)
         sync_settled(owed, how);
     queue_release(q);
 }

@@ -26,7 +26,7 @@
 /* So long a caller at that bound is not read because of its oldest request; then its answer is not waited for any more. */
 #define ZMTP_ASKED_MOST_MS 300000
 /* What a handler is given before it has answered. */
-#define ZMTP_HANDLER_CREDIT 1024
+#define ZMTP_HANDLER_CREDIT 900
 /* Groups of one connection. */
 #define ZMTP_GROUPS_MOST 1024
 /* What a socket that is closing may still take to be sent what was said last. */

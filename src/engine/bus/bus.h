@@ -135,6 +135,9 @@ void keep_defined(queue_t *q);
 /* A record placed a message of this routing key there. */
 void keep_applied(queue_t *q, bytes_t key, uint64_t position);
 
+/* What was kept there of this routing key has expired. */
+void keep_expired(queue_t *q, bytes_t key, uint64_t position);
+
 void keep_keys_free(keep_keys_t **keys);
 
 /* ---- renew.c ---- */

@@ -126,6 +126,14 @@ void keep_appended(queue_t *q, const message_t *m)
     trim(q->keep);
 }
 
+void keep_expired(queue_t *q, bytes_t key, uint64_t position)
+{
+    hash_node_t *node = hash_find(&q->keys->by_key, key);
+    keep_key_t *k = node ? HASH_OF(node, keep_key_t, node) : NULL;
+    if (k && k->position == position)
+        key_remove(q->keys, k);
+}
+
 /* ---- rules ---- */
 
 static bool has_replay(const engine_topic_t *t)

@@ -5,6 +5,14 @@
  * passes them. */
 #include "engine/sync/sync_internal.h"
 
+static void waiter_free(sync_waiter_t *w)
+{
+    w->event->waiting--;
+    list_remove(&w->in_event);
+    list_remove(&w->in_channel);
+    mem_free(w);
+}
+
 bool sync_asks(const channel_t *ch, const command_t *cmd, bytes_t properties)
 {
     return ch->confirms || (cmd->flags & COMMAND_ASKS) || properties_has(properties, PROPERTY_REPLY_TO);
@@ -31,11 +39,13 @@ void sync_wait(sync_event_t *ev, channel_t *ch, const command_t *cmd, bytes_t pr
     sync_waiter_t *w = waiter_new(reply_to, correlation);
     w->wants_report = cmd->flags & COMMAND_ASKS;
     w->cause = cmd->cause;
+    w->event = ev;
     w->channel = ch;
     if (ch->confirms) {
         confirm_done(ch, 0);
         w->publish = ch->publishes_done;
     }
+    ev->waiting++;
     list_append(&ev->waiters, &w->in_event);
     list_append(&ch->asking, &w->in_channel);
 }
@@ -56,6 +66,8 @@ void sync_forget_channel(channel_t *ch)
         sync_waiter_t *w = LIST_OF(node, sync_waiter_t, in_channel);
         list_remove(node);
         w->channel = NULL;
+        if (w->reply_to_len == 0)
+            waiter_free(w);
     }
 }
 
@@ -69,7 +81,7 @@ static void tell_by_message(const sync_event_t *ev, const sync_waiter_t *w)
     bytes_t reply_to = bytes_make(w->octets, w->reply_to_len);
     bytes_t correlation = bytes_make(w->octets + w->reply_to_len, w->correlation_len);
     queue_t *q = w->reply_to_len > 0 ? queue_find(v, reply_to) : NULL;
-    if (q == NULL)
+    if (q == NULL || q->keep)
         return;
     buffer_t properties = {0};
     uint16_t flags = PROPERTY_FLAG(PROPERTY_CONTENT_TYPE);
@@ -81,7 +93,7 @@ static void tell_by_message(const sync_event_t *ev, const sync_waiter_t *w)
         message_new_whole(BYTES(""), reply_to, buffer_bytes(&properties), message_body(ev->report));
     buffer_free(&properties);
     message_adopt(e, m);
-    queue_append(q, m, false);
+    (void)publish_place(e, m, &q, 1);
     message_unref(e, m);
 }
 
@@ -100,7 +112,6 @@ static void tell(const sync_event_t *ev, sync_waiter_t *w)
 {
     channel_t *ch = w->channel;
     bool first = ch && w->publish > 0 && sync_first_held(ch) == w->publish;
-    list_remove(&w->in_event);
     tell_by_message(ev, w);
     if (ch && may_listen(ch)) {
         if (w->wants_report)
@@ -108,8 +119,7 @@ static void tell(const sync_event_t *ev, sync_waiter_t *w)
         if (w->publish > 0)
             confirm_decided(ch, w->publish, ev->outcome == OUTCOME_OK || ev->outcome == OUTCOME_NONE, first);
     }
-    list_remove(&w->in_channel);
-    mem_free(w);
+    waiter_free(w);
 }
 
 void sync_tell(sync_event_t *ev)

@@ -4,6 +4,11 @@
  * and change nothing here. */
 #include "engine/sync/sync_internal.h"
 
+/* How often one that is over, and expires later, is looked at. */
+#define LOOK_EVERY_MS 60000
+
+static wait_over_t time_is_up;
+
 /* ---- life ---- */
 
 sync_event_t *sync_event_new(sequencer_t *s, sync_window_t *w, uint32_t groups, bytes_t topic, bytes_t id)
@@ -37,17 +42,23 @@ void sync_group_init(sync_event_t *ev, sync_group_t *g, queue_t *q, uint64_t pos
     q->holds++;
 }
 
-/* Positions rise: the newest is the last of its queue. */
+/* Positions rise: the newest is the last of its queue. After a crash it is what comes of one exchange after the other. */
 void sync_group_owes(sync_group_t *g)
 {
-    list_append(&g->queue->owed, &g->in_queue);
+    list_t *end = &g->queue->owed, *at = end;
+    while (at->prev != end && LIST_OF(at->prev, sync_group_t, in_queue)->position > g->position)
+        at = at->prev;
+    list_insert_before(at, &g->in_queue);
 }
 
 static void owes_nothing(sync_group_t *g)
 {
     queue_t *q = g->queue;
+    list_t *before = g->in_queue.prev == &q->owed ? NULL : g->in_queue.prev;
     if (q->owed_last == &g->in_queue)
-        q->owed_last = g->in_queue.prev == &q->owed ? NULL : g->in_queue.prev;
+        q->owed_last = before;
+    if (q->owed_near == &g->in_queue)
+        q->owed_near = before;
     list_remove(&g->in_queue);
 }
 
@@ -57,10 +68,10 @@ static void groups_release(sync_event_t *ev)
         sync_group_t *g = &ev->groups[i];
         if (g->queue && list_linked(&g->in_queue))
             owes_nothing(g);
-        mem_free((void *)g->value.data);
-        g->value = (bytes_t){0};
-        if (g->queue)
-            queue_release(g->queue);
+        if (g->queue == NULL)
+            continue;
+        sync_group_forgets(g);
+        queue_release(g->queue);
         g->queue = NULL;
     }
 }
@@ -103,6 +114,7 @@ void sync_event_free(sync_event_t *ev)
     wait_cancel(e, &ev->on_disk);
     heap_cancel(&e->sync_dues, &ev->due.timer);
     list_remove(&ev->stated.link);
+    sync_record_forget(ev);
     if (ev->report)
         message_unref(e, ev->report);
     mem_free((void *)ev->topic.data);
@@ -137,11 +149,9 @@ void sync_event_over(sync_event_t *ev, outcome_t outcome)
     sync_tell(ev);
     groups_release(ev);
     leave_window(ev);
-    if (ev->place_count == 0)
-        heap_cancel(&e->sync_dues, &ev->due.timer);
     if (kept)
         sync_record_report(ev);
-    sync_keep(ev);
+    sync_event_lingers(ev);
 }
 
 /* all = every group that is still there, failed or not: it gathers. The others are decided as soon as they can be. */
@@ -177,7 +187,49 @@ void sync_event_check(sync_event_t *ev)
         sync_event_over(ev, outcome);
 }
 
-static void pull(const sync_place_t *p)
+/* ---- its time ---- */
+
+bool sync_place_is_taken(const queue_t *q, uint64_t position)
+{
+    fifo_item_t item;
+    uint32_t budget = 1;
+    uint64_t from = position;
+    return !q->deleted && position < q->fifo.tail && fifo_next(&q->fifo, &from, position + 1, &budget, &item);
+}
+
+void sync_event_leaves_places(sync_event_t *ev)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < ev->place_count; i++) {
+        if (sync_place_is_taken(ev->places[i].queue, ev->places[i].position))
+            ev->places[left++] = ev->places[i];
+        else
+            queue_release(ev->places[i].queue);
+    }
+    ev->place_count = left;
+}
+
+static void set_due(sync_event_t *ev, uint64_t at_ms)
+{
+    ev->due.over = time_is_up;
+    heap_set(&ev->sequencer->exchange->vhost->engine->sync_dues, &ev->due.timer, at_ms);
+}
+
+/* Nobody says when an entry is gone, so one that expires late is looked at from time to time. */
+void sync_event_lingers(sync_event_t *ev)
+{
+    engine_t *e = ev->sequencer->exchange->vhost->engine;
+    sync_event_leaves_places(ev);
+    if (ev->place_count > 0) {
+        set_due(ev, ev->due_ms < e->now_ms + LOOK_EVERY_MS ? ev->due_ms : e->now_ms + LOOK_EVERY_MS);
+        return;
+    }
+    places_release(ev);
+    heap_cancel(&e->sync_dues, &ev->due.timer);
+    sync_keep(ev);
+}
+
+static void pull(const sync_event_t *ev, const sync_place_t *p)
 {
     fifo_item_t item;
     queue_t *q = p->queue;
@@ -185,26 +237,25 @@ static void pull(const sync_place_t *p)
         return;
     if (item.record > 0)
         settled_note(q, p->position, RECORD_EXPIRED);
+    if (q->keys)
+        keep_expired(q, ev->topic, p->position);
     queue_let_go(q, &item);
 }
 
 static void time_is_up(engine_t *e, wait_t *w)
 {
-    (void)e;
     sync_event_t *ev = HEAP_OF(w, sync_event_t, due);
+    if (e->now_ms < ev->due_ms) {
+        sync_event_lingers(ev);
+        return;
+    }
     for (size_t i = 0; i < ev->place_count; i++)
-        pull(&ev->places[i]);
+        pull(ev, &ev->places[i]);
     places_release(ev);
     if (ev->outcome == OUTCOME_OPEN)
         sync_event_over(ev, decide(ev) == OUTCOME_FAILED ? OUTCOME_FAILED : OUTCOME_TIMEOUT);
     else
         sync_keep(ev);
-}
-
-static void set_due(sync_event_t *ev)
-{
-    ev->due.over = time_is_up;
-    heap_set(&ev->sequencer->exchange->vhost->engine->sync_dues, &ev->due.timer, ev->due_ms);
 }
 
 void sync_run_timers(engine_t *e)
@@ -221,7 +272,7 @@ void sync_event_enter(sync_event_t *ev)
     ev->window->open++;
     list_append(&ev->window->events, &ev->in_window);
     ev->sequencer->exchange->vhost->engine->counts.events_open++;
-    set_due(ev);
+    set_due(ev, ev->due_ms);
 }
 
 void sync_event_begin(sync_event_t *ev)
@@ -234,17 +285,25 @@ void sync_event_begin(sync_event_t *ev)
 
 /* ---- groups ---- */
 
-/* The one for this entry: entries go out, and are settled, about in order. */
+static uint64_t position_of(const list_t *node)
+{
+    return LIST_OF(node, const sync_group_t, in_queue)->position;
+}
+
+/* The one for this entry, looked for from where the last one was: entries are settled, and requeued, about in order. */
 sync_group_t *sync_owed(queue_t *q, uint64_t position)
 {
-    LIST_EACH (node, &q->owed) {
-        sync_group_t *g = LIST_OF(node, sync_group_t, in_queue);
-        if (g->position == position)
-            return g;
-        if (g->position > position)
-            return NULL;
-    }
-    return NULL;
+    list_t *end = &q->owed, *at = q->owed_near ? q->owed_near : end->next;
+    while (at != end && position_of(at) > position)
+        at = at->prev;
+    if (at == end)
+        at = end->next;
+    while (at != end && position_of(at) < position)
+        at = at->next;
+    if (at == end || position_of(at) != position)
+        return NULL;
+    q->owed_near = at;
+    return LIST_OF(at, sync_group_t, in_queue);
 }
 
 /* The same from where the last delivery was: what goes out for the first time is behind what is out. */
@@ -313,12 +372,16 @@ void sync_settled(sync_group_t *g, settle_how_t how)
 {
     g->holder = NULL;
     if (how == SETTLE_REQUEUE) {
-        mem_free((void *)g->value.data); /* a result without its ack counts for nothing */
-        g->value = (bytes_t){0};
+        sync_group_forgets(g); /* a result without its ack counts for nothing */
         g->truncated = false;
         return;
     }
     group_settle(g, how == SETTLE_ACK ? GROUP_OK : GROUP_FAILED);
+}
+
+void sync_gone(sync_group_t *g)
+{
+    group_settle(g, GROUP_GONE);
 }
 
 void sync_queue_gone(queue_t *q)
@@ -332,6 +395,7 @@ void sync_queue_purged(queue_t *q)
     list_t all;
     list_init(&all);
     list_splice(&all, &q->owed);
+    q->owed_near = NULL;
     for (list_t *node; (node = list_first(&all));) {
         sync_group_t *g = LIST_OF(node, sync_group_t, in_queue);
         list_remove(node);

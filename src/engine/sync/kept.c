@@ -9,6 +9,18 @@ bytes_t sync_id_of(const hash_node_t *node)
     return HASH_OF(node, const sync_event_t, by_id)->id;
 }
 
+bytes_t sync_seq_of(const hash_node_t *node)
+{
+    const sync_event_t *ev = HASH_OF(node, const sync_event_t, by_seq);
+    return bytes_make(&ev->seq, sizeof ev->seq);
+}
+
+sync_event_t *sync_find_kept(const sequencer_t *s, uint64_t seq)
+{
+    hash_node_t *node = hash_find(&s->kept, bytes_make(&seq, sizeof seq));
+    return node ? HASH_OF(node, sync_event_t, by_seq) : NULL;
+}
+
 sync_event_t *sync_find(const sequencer_t *s, bytes_t id)
 {
     hash_node_t *node = id.len > 0 ? hash_find(&s->ids, id) : NULL;
@@ -25,11 +37,12 @@ void sync_unkeep(sync_event_t *ev)
     sequencer_t *s = ev->sequencer;
     if (ev->id.len > 0)
         hash_remove(&s->ids, &ev->by_id);
-    if (!list_linked(&ev->in_finished))
+    if (s->whole == &ev->in_finished)
+        s->whole = ev->in_finished.next;
+    list_remove(&ev->in_finished); /* or of those that are recovering */
+    if (!ev->kept)
         return;
-    list_remove(&ev->in_finished);
-    if (ev->outcome == OUTCOME_OPEN)
-        return; /* it was recovering */
+    hash_remove(&s->kept, &ev->by_seq);
     s->finished_count--;
     s->nameless_count -= list_linked(&ev->in_nameless);
     list_remove(&ev->in_nameless);
@@ -43,20 +56,18 @@ static void shorten(sync_event_t *ev)
     ev->sequencer->finished_bytes -= report_bytes(ev);
     message_unref(e, ev->report);
     ev->report = sync_report(ev, true);
+    ev->is_brief = true;
     message_adopt(e, ev->report);
     ev->sequencer->finished_bytes += report_bytes(ev);
 }
 
+/* Those before `whole` are short already. */
 static void shorten_oldest(sequencer_t *s)
 {
-    LIST_EACH (node, &s->finished) {
-        sync_event_t *ev = LIST_OF(node, sync_event_t, in_finished);
-        if (s->finished_bytes <= SYNC_REPORTS_BYTES)
-            return;
-        if (ev->report && !ev->is_brief) {
+    for (; s->whole != &s->finished && s->finished_bytes > SYNC_REPORTS_BYTES; s->whole = s->whole->next) {
+        sync_event_t *ev = LIST_OF(s->whole, sync_event_t, in_finished);
+        if (ev->report && !ev->is_brief)
             shorten(ev);
-            ev->is_brief = true;
-        }
     }
 }
 
@@ -64,28 +75,34 @@ static void keep_no_more_than_asked(sequencer_t *s)
 {
     while (s->nameless_count > s->keep_results)
         sync_event_free(LIST_OF(list_first(&s->nameless), sync_event_t, in_nameless));
-    while (s->finished_count - s->nameless_count > s->dedup)
-        sync_event_free(LIST_OF(list_first(&s->finished), sync_event_t, in_finished));
+    for (list_t *node = s->finished.next, *next; s->finished_count - s->nameless_count > s->dedup;
+         node = next) {
+        sync_event_t *ev = LIST_OF(node, sync_event_t, in_finished);
+        next = node->next;
+        if (ev->id.len > 0)
+            sync_event_free(ev);
+    }
     shorten_oldest(s);
 }
 
 void sync_keep(sync_event_t *ev)
 {
     sequencer_t *s = ev->sequencer;
-    if (ev->place_count > 0)
-        return; /* until it has left its queues */
-    bool kept = ev->id.len > 0 || s->keep_results > 0;
-    if (!kept || s->exchange->deleted) {
+    bool wanted = ev->id.len > 0 || s->keep_results > 0;
+    if (!wanted || s->exchange->deleted) {
         sync_event_free(ev);
         return;
     }
-    if (list_linked(&ev->in_finished))
-        return;
+    sync_record_forget(ev);
+    ev->kept = true;
+    hash_insert(&s->kept, &ev->by_seq);
     if (ev->held) { /* the list is the exchange's own */
         ev->held = false;
         s->exchange->holds--;
     }
     list_append(&s->finished, &ev->in_finished);
+    if (s->whole == &s->finished)
+        s->whole = &ev->in_finished;
     s->finished_count++;
     s->finished_bytes += report_bytes(ev);
     if (ev->id.len == 0) {

@@ -86,15 +86,6 @@ static uint32_t needed(need_t need, uint32_t groups)
 
 /* ---- those that get no number ---- */
 
-/* Sent again: whoever asks is told what became of the first. */
-static void repeat(sync_event_t *ev, channel_t *ch, const command_t *cmd, const asking_t *a)
-{
-    incoming_drop(ch);
-    sync_wait(ev, ch, cmd, a->properties);
-    if (ev->outcome != OUTCOME_OPEN && ev->report)
-        sync_tell(ev);
-}
-
 /* It waits for itself: its connection has an event of this window that it has not answered. */
 static bool waits_for_itself(const sync_window_t *w, const channel_t *ch)
 {
@@ -110,10 +101,13 @@ static bool waits_for_itself(const sync_window_t *w, const channel_t *ch)
     return false;
 }
 
-static void refuse_own(sync_window_t *w, channel_t *ch, const command_t *cmd, const asking_t *a)
+/* Answered at once, as failed. */
+static void fail_at_once(sync_window_t *w, channel_t *ch, const command_t *cmd, const asking_t *a,
+                         const char *why)
 {
     sync_event_t *ev = sync_event_new(w->sequencer, w, 0, message_routing_key(cmd->message), BYTES(""));
-    ev->error = "own event";
+    incoming_drop(ch);
+    ev->error = why;
     ev->need = 0;
     sync_wait(ev, ch, cmd, a->properties);
     ev->outcome = OUTCOME_FAILED;
@@ -121,6 +115,19 @@ static void refuse_own(sync_window_t *w, channel_t *ch, const command_t *cmd, co
     message_adopt(ch->connection->engine, ev->report);
     sync_tell(ev);
     sync_event_free(ev);
+}
+
+/* Sent again: whoever asks is told what became of the first. */
+static void repeat(sync_event_t *ev, channel_t *ch, const command_t *cmd, const asking_t *a)
+{
+    if (ev->waiting >= SYNC_WAITERS) {
+        fail_at_once(ev->window, ch, cmd, a, "asked too often");
+        return;
+    }
+    incoming_drop(ch);
+    sync_wait(ev, ch, cmd, a->properties);
+    if (ev->outcome != OUTCOME_OPEN && ev->report)
+        sync_tell(ev);
 }
 
 /* ---- numbered ---- */
@@ -215,7 +222,7 @@ static bool may_be_numbered(sequencer_t *s, sync_window_t *w, channel_t *ch, com
     }
     if (w && w->open >= w->limit) {
         if (waits_for_itself(w, ch))
-            refuse_own(w, ch, cmd, a);
+            fail_at_once(w, ch, cmd, a, "own event");
         else
             channel_wait_in(ch, &w->waiting, cmd);
         return false;
@@ -262,11 +269,18 @@ void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, byte
 
 /* ---- answers ---- */
 
-/* The entry that a handler speaks of: one that its own connection has and has not settled. */
-static sync_group_t *answered_group(channel_t *ch, bytes_t correlation)
+/* The entry that a handler speaks of, if it is an answer: one that its own connection has and has not settled. Else nobody
+ * waits for it any more: it is a message that no queue gets. */
+static sync_group_t *answered_group(channel_t *ch, const command_t *cmd)
 {
     uint16_t number;
     uint64_t tag;
+    const message_t *m = cmd->message;
+    bytes_t correlation = {0}, properties = message_properties(m);
+    if (m->exchange_len > 0 || !bytes_equal(message_routing_key(m), EVENT_REPLY_TO) ||
+        !properties_valid(properties))
+        return NULL;
+    (void)properties_get(properties, PROPERTY_CORRELATION_ID, &correlation);
     if (!event_correlation_parse(correlation, &number, &tag))
         return NULL;
     channel_t *from = channel_find(ch->connection, number);
@@ -274,19 +288,19 @@ static sync_group_t *answered_group(channel_t *ch, bytes_t correlation)
     return u && !list_empty(&u->queue->owed) ? sync_owed(u->queue, u->position) : NULL;
 }
 
+bool sync_answers(channel_t *ch, const command_t *cmd)
+{
+    return cmd->type == COMMAND_PUBLISH && answered_group(ch, cmd);
+}
+
 bool sync_answer(channel_t *ch, command_t *cmd)
 {
-    const message_t *m = cmd->message;
-    bytes_t correlation = {0}, properties = message_properties(m);
-    if (m->exchange_len > 0 || !bytes_equal(message_routing_key(m), EVENT_REPLY_TO) ||
-        !properties_valid(properties))
-        return false;
-    (void)properties_get(properties, PROPERTY_CORRELATION_ID, &correlation);
-    sync_group_t *g = answered_group(ch, correlation);
+    sync_group_t *g = answered_group(ch, cmd);
     if (g == NULL)
-        return false; /* nobody waits for it any more: it is a message that no queue gets */
+        return false;
+    message_t *m = publish_take(ch, cmd, BYTES(""));
     sync_group_says(g, m);
-    ch->connection->engine->counts.published++;
+    message_unref(ch->connection->engine, m);
     confirm_done(ch, 0);
     return true;
 }

@@ -23,12 +23,29 @@ record_no sync_record_sequence(sequencer_t *s)
     return number;
 }
 
+/* One that only expires needs no record if its message is gone after a crash anyway. */
 static bool is_logged(const sync_event_t *ev)
 {
-    return ev->sequencer->exchange->durable && (ev->id.len > 0 || ev->place_count > 0) &&
+    return ev->sequencer->exchange->durable && (ev->id.len > 0 || (ev->place_count > 0 && ev->message > 0)) &&
            records_wanted(engine_of(ev));
 }
 
+/* A log that begins with the event must begin with its exchange's definition. */
+static void hold_definition(sync_event_t *ev)
+{
+    ev->defined = ev->sequencer->exchange->stated.record;
+    if (ev->defined > 0)
+        live_add(&engine_of(ev)->live, ev->defined, 1);
+}
+
+void sync_record_forget(sync_event_t *ev)
+{
+    if (ev->defined > 0)
+        live_drop(&engine_of(ev)->live, ev->defined);
+    ev->defined = 0;
+}
+
+/* Where the message will not be after a crash, others may be then: no position is said. */
 record_no sync_record_event(sync_event_t *ev)
 {
     if (!is_logged(ev))
@@ -47,23 +64,27 @@ record_no sync_record_event(sync_event_t *ev)
                   .arguments = ev->id};
     for (uint32_t i = 0; i < ev->count; i++)
         if (ev->groups[i].queue->id > 0)
-            record_list_put(&groups, &r.parts.count, ev->groups[i].queue->id, ev->groups[i].position);
-    for (size_t i = 0; i < ev->place_count; i++)
+            record_list_put(&groups, &r.parts.count, ev->groups[i].queue->id,
+                            ev->message > 0 ? ev->groups[i].position : 0);
+    for (size_t i = 0; i < ev->place_count && ev->message > 0; i++)
         if (ev->places[i].queue->id > 0)
             record_list_put(&places, &r.list.count, ev->places[i].queue->id, ev->places[i].position);
     r.parts.octets = buffer_bytes(&groups);
     r.list.octets = buffer_bytes(&places);
     record_no number = records_add(e, &r, NULL);
     ev->logged = number > 0;
+    hold_definition(ev);
     buffer_free(&groups);
     buffer_free(&places);
     return number;
 }
 
+/* Of an exchange that is gone nothing is said any more: there may be another one of its name, with the same numbers. */
 void sync_record_result(const sync_group_t *g)
 {
     const sync_event_t *ev = g->event;
-    if (!ev->logged || g->queue->id == 0 || !records_wanted(engine_of(ev)))
+    if (!ev->logged || g->queue->id == 0 || ev->sequencer->exchange->deleted ||
+        !records_wanted(engine_of(ev)))
         return;
     record_t r = {.type = RECORD_RESULT,
                   .name = ev->sequencer->exchange->name,
@@ -82,10 +103,11 @@ void sync_record_report(sync_event_t *ev)
 {
     engine_t *e = engine_of(ev);
     list_remove(&ev->stated.link);
-    if (!ev->sequencer->exchange->durable || !records_wanted(e) || ev->report == NULL)
+    const exchange_t *x = ev->sequencer->exchange;
+    if (!x->durable || x->deleted || !records_wanted(e) || ev->report == NULL)
         return;
     record_t r = {.type = RECORD_REPORT,
-                  .name = ev->sequencer->exchange->name,
+                  .name = x->name,
                   .seq = ev->seq,
                   .view = ev->view,
                   .kind = ev->outcome,
@@ -122,13 +144,13 @@ static void apply_sequence(sequencer_t *s, record_no number, const record_t *r)
     stated_now(s->exchange->vhost->engine, &s->stated, STATED_SEQUENCE, number);
 }
 
-/* Among those whose end is not known yet: the last ones are meant. */
+/* Among those whose end is not known yet, which are in the order of their numbers: the last ones are meant. */
 static sync_event_t *find_recovering(const sequencer_t *s, uint64_t seq)
 {
     for (list_t *node = s->recovering.prev; node != &s->recovering; node = node->prev) {
         sync_event_t *ev = LIST_OF(node, sync_event_t, in_finished);
-        if (ev->seq == seq)
-            return ev;
+        if (ev->seq <= seq)
+            return ev->seq == seq ? ev : NULL;
     }
     return NULL;
 }
@@ -148,8 +170,17 @@ static void apply_groups(sync_event_t *ev, const record_t *r)
     }
 }
 
+/* An id that was forgotten before it was used again may be remembered here. */
+static void forget_older(const sequencer_t *s, const record_t *r)
+{
+    sync_event_t *ev = sync_find(s, r->arguments);
+    if (ev && ev->seq < r->seq)
+        sync_event_free(ev);
+}
+
 static void apply_event(sequencer_t *s, const record_t *r)
 {
+    forget_older(s, r);
     if (find_recovering(s, r->seq) || sync_find(s, r->arguments)) /* said again */
         return;
     sync_event_t *ev = sync_event_new(s, sequencer_window(s, NULL), r->parts.count, r->key, r->arguments);
@@ -160,6 +191,7 @@ static void apply_event(sequencer_t *s, const record_t *r)
     ev->due_wall_ms = r->time_ms;
     apply_groups(ev, r);
     ev->logged = true;
+    hold_definition(ev);
     list_append(&s->recovering, &ev->in_finished);
 }
 
@@ -170,46 +202,49 @@ static void apply_result(sequencer_t *s, const record_t *r)
         sync_group_t *g = &ev->groups[i];
         if (g->queue->id != r->queue || r->kind > GROUP_GONE)
             continue;
-        mem_free((void *)g->value.data);
-        g->value = bytes_dup(r->arguments);
+        sync_group_set_value(g, r->arguments);
         g->status = r->kind;
         g->attempts = (uint32_t)r->need;
         g->took_ms = (uint32_t)r->time_ms;
     }
 }
 
-static sync_event_t *find_finished(const sequencer_t *s, const record_t *r)
+/* Its record said where it is, if it expires later. */
+static sync_event_t *event_of_report(sequencer_t *s, const record_t *r)
 {
-    LIST_EACH (node, &s->finished) {
-        sync_event_t *ev = LIST_OF(node, sync_event_t, in_finished);
-        if (ev->seq == r->seq)
-            return ev;
-    }
-    return NULL;
+    sync_event_t *ev = find_recovering(s, r->seq);
+    if (ev && ev->place_count > 0)
+        return ev;
+    if (ev)
+        sync_event_free(ev);
+    forget_older(s, r);
+    ev = sync_event_new(s, sequencer_window(s, NULL), 0, BYTES(""), r->arguments);
+    ev->seq = r->seq;
+    ev->view = r->view;
+    return ev;
 }
 
 static void apply_report(sequencer_t *s, record_no number, const record_t *r, bytes_t content)
 {
     engine_t *e = s->exchange->vhost->engine;
     sync_event_t *ev = find_recovering(s, r->seq);
-    if (ev) {
-        sync_event_free(ev);
-    } else if ((ev = find_finished(s, r)) != NULL) { /* said again */
+    if (ev == NULL)
+        ev = sync_find_kept(s, r->seq);
+    if (ev && ev->outcome != OUTCOME_OPEN) { /* said again */
         stated_now(e, &ev->stated, STATED_REPORT, number);
         return;
     }
     if (r->properties_bytes > content.len || r->kind == OUTCOME_OPEN || r->kind > OUTCOME_NONE)
         return;
-    ev = sync_event_new(s, sequencer_window(s, NULL), 0, BYTES(""), r->arguments);
-    ev->seq = r->seq;
-    ev->view = r->view;
+    ev = event_of_report(s, r);
     ev->outcome = r->kind;
     ev->is_brief = true; /* its groups are not known any more */
     bytes_t body = bytes_make(content.data + r->properties_bytes, content.len - r->properties_bytes);
     ev->report = message_new_whole(BYTES(""), BYTES(""), bytes_make(content.data, r->properties_bytes), body);
     message_adopt(e, ev->report);
     stated_now(e, &ev->stated, STATED_REPORT, number);
-    sync_keep(ev);
+    if (ev->place_count == 0)
+        sync_keep(ev);
 }
 
 void sync_apply(engine_t *e, record_no number, const record_t *r, bytes_t content, bool damaged)
@@ -232,11 +267,7 @@ void sync_apply(engine_t *e, record_no number, const record_t *r, bytes_t conten
 /* A group that has not settled still owes, if its queue is there and has the entry; else nobody will answer. */
 static void recover_group(sync_event_t *ev, sync_group_t *g)
 {
-    fifo_item_t item;
-    uint64_t from = g->position;
-    uint32_t budget = 1;
-    if (g->status == GROUP_PENDING && (g->queue->deleted || !g->queue->durable ||
-                                       !fifo_next(&g->queue->fifo, &from, g->position + 1, &budget, &item)))
+    if (g->status == GROUP_PENDING && (!g->queue->durable || !sync_place_is_taken(g->queue, g->position)))
         g->status = GROUP_GONE;
     ev->ok += g->status == GROUP_OK;
     ev->failed += g->status == GROUP_FAILED;
@@ -250,6 +281,11 @@ static void recover_event(engine_t *e, sync_event_t *ev)
     list_remove(&ev->in_finished);
     ev->begun_ms = e->now_ms;
     ev->due_ms = e->now_ms + (ev->due_wall_ms > e->wall_ms ? ev->due_wall_ms - e->wall_ms : 0);
+    sync_event_leaves_places(ev);
+    if (ev->outcome != OUTCOME_OPEN) {
+        sync_event_lingers(ev);
+        return;
+    }
     sync_event_enter(ev);
     for (uint32_t i = 0; i < ev->count; i++)
         recover_group(ev, &ev->groups[i]);

@@ -166,6 +166,7 @@ void sequencer_free(sequencer_t **sp)
         mem_free(w);
     }
     hash_deinit(&s->ids);
+    hash_deinit(&s->kept);
     mem_free(s);
     *sp = NULL;
 }

@@ -4,7 +4,9 @@
  * where it goes. */
 #include "engine/sync/sync_internal.h"
 
-#define MAX_MS 315360000000u /* ten years */
+#define MAX_MS    315360000000u /* ten years */
+#define MOST      65536 /* what is open, or kept, of an exchange is bounded whatever its arguments say */
+#define MOST_TEXT "65536"
 
 typedef bool argument_set_t(sequencer_t *s, const field_t *f);
 
@@ -19,7 +21,7 @@ static bool in_range(const field_t *f, uint64_t least, uint64_t most, uint64_t *
 static bool set_number(const field_t *f, uint64_t least, uint32_t *out)
 {
     uint64_t n;
-    if (!in_range(f, least, UINT32_MAX - 1, &n))
+    if (!in_range(f, least, MOST, &n))
         return false;
     *out = (uint32_t)n;
     return true;
@@ -62,10 +64,10 @@ static const struct argument {
     {"x-sync", "all, quorum, one, none or a number of groups",
      set_need}, /* first: it makes the others mean something */
     {"x-sync-timeout", "milliseconds from 1 on", set_timeout},
-    {"x-sync-window", "a number from 1 on", set_window},
-    {"x-dedup", "a number from 0 on", set_dedup},
-    {"x-keep-results", "a number from 0 on", set_keep_results},
-    {"x-delivery-limit", "a number from 1 on", set_delivery_limit},
+    {"x-sync-window", "a number from 1 to " MOST_TEXT, set_window},
+    {"x-dedup", "a number from 0 to " MOST_TEXT, set_dedup},
+    {"x-keep-results", "a number from 0 to " MOST_TEXT, set_keep_results},
+    {"x-delivery-limit", "a number from 1 to " MOST_TEXT, set_delivery_limit},
 };
 #define ARGUMENT_COUNT (sizeof arguments / sizeof *arguments)
 
@@ -174,7 +176,9 @@ void sequencer_start(exchange_t *x)
     list_init(&s->stated.link);
     list_init(&s->finished);
     list_init(&s->nameless);
+    s->whole = &s->finished;
     list_init(&s->recovering);
     hash_init(&s->ids, sync_id_of);
+    hash_init(&s->kept, sync_seq_of);
     x->sequencer = s;
 }

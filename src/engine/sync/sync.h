@@ -56,7 +56,10 @@ void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, byte
 bool sync_ready(exchange_t *x, channel_t *ch, command_t *cmd);
 void sync_number(exchange_t *x, message_t *m);
 
-/* True, and done with, if it is a handler's answer: addressed to EVENT_REPLY_TO. */
+/* True if it is a handler's answer: addressed to EVENT_REPLY_TO, by one who has the event. */
+bool sync_answers(channel_t *ch, const command_t *cmd);
+
+/* The same, and it is done with. */
 bool sync_answer(channel_t *ch, command_t *cmd);
 
 /* True if the message may expire: then somebody sees to it. */
@@ -78,6 +81,9 @@ settle_how_t sync_settles(sync_group_t *g, settle_how_t how);
 
 /* It was settled so; the group may be gone afterwards. */
 void sync_settled(sync_group_t *g, settle_how_t how);
+
+/* Nobody is left to answer. */
+void sync_gone(sync_group_t *g);
 
 /* The queue is deleted; everything ready in it is purged. */
 void sync_queue_gone(queue_t *q);

@@ -20,8 +20,9 @@
 #define SYNC_DELIVERY_LIMIT 3
 #define SYNC_REPORT_BYTES   (1u << 20) /* of one report; what is beyond is cut and says so */
 #define SYNC_REPORTS_BYTES                                                                                   \
-    (16u << 20)          /* of all that are kept of an exchange; older ones keep their status only */
-#define SEQ_BLOCK 65536u /* numbers said to be used at a time */
+    (16u << 20)             /* of all that are kept of an exchange; older ones keep their status only */
+#define SYNC_WAITERS 64     /* of an event; each may be sent all of its report */
+#define SEQ_BLOCK    65536u /* numbers said to be used at a time */
 
 typedef enum group_status { GROUP_PENDING, GROUP_OK, GROUP_FAILED, GROUP_GONE } group_status_t;
 
@@ -55,9 +56,11 @@ struct sequencer {
     list_t waiting; /* channels, for numbers */
     stated_t stated;
 
-    hash_table_t ids; /* events, by id */
-    list_t finished;  /* oldest first */
-    list_t nameless;  /* those of them without an id */
+    hash_table_t ids;  /* events, by id */
+    hash_table_t kept; /* finished ones, by seq */
+    list_t finished;   /* oldest first */
+    list_t *whole;     /* the first of them that may be shortened; or the end */
+    list_t nameless;   /* those of them without an id */
     size_t finished_count, nameless_count, finished_bytes;
     list_t recovering; /* events from the log, while it is applied */
 };
@@ -84,7 +87,7 @@ struct sync_event {
     list_t in_window;   /* while it is open */
     list_t in_finished; /* of its sequencer: finished, or recovering */
     list_t in_nameless;
-    hash_node_t by_id;
+    hash_node_t by_id, by_seq;
     bytes_t id; /* owned; "" : none */
     sequencer_t *sequencer;
     sync_window_t *window;
@@ -96,15 +99,18 @@ struct sync_event {
     record_no stored;  /* it must be durable before it counts as handled */
     record_no release; /* before it is given to handlers */
     record_no message; /* in the log; 0: not */
+    record_no defined; /* what defined its exchange when its record was made: the log is kept from there on */
     stated_t stated;   /* its report's record */
     wait_t on_disk;
     wait_t due; /* engine.sync_dues, by time */
     const char *error;
     uint8_t outcome;
     bool held;     /* it holds its exchange */
+    bool kept;     /* of its sequencer's finished ones */
     bool is_brief; /* its report, by now */
     bool logged;   /* its record is in the log: so will be what its groups say */
     list_t waiters;
+    uint32_t waiting;     /* so many */
     sync_place_t *places; /* of one that expires, until it does */
     size_t place_count;
     uint32_t need; /* NEED_OF_ALL: as many as there are */
@@ -114,6 +120,7 @@ struct sync_event {
 
 /* A publisher, and how it asked. */
 typedef struct sync_waiter {
+    sync_event_t *event;
     list_t in_event;
     list_t in_channel;  /* channel.asking, in the order of the publishes */
     channel_t *channel; /* NULL: only reply_to is left */
@@ -154,7 +161,13 @@ void sync_group_owes(sync_group_t *g);
 void sync_event_check(sync_event_t *ev);
 /* It counts in its window, and its time runs. */
 void sync_event_enter(sync_event_t *ev);
-/* Its publishers are told; then it is kept, or freed. */
+/* True if an entry is there. */
+bool sync_place_is_taken(const queue_t *q, uint64_t position);
+/* Forgets the places that it has left. */
+void sync_event_leaves_places(sync_event_t *ev);
+/* It is over: it stays until it has left its queues, then it is kept, or freed. */
+void sync_event_lingers(sync_event_t *ev);
+/* Its publishers are told; then it lingers. */
 void sync_event_over(sync_event_t *ev, outcome_t outcome);
 
 /* ---- answer.c ---- */
@@ -170,6 +183,8 @@ void sync_tell(sync_event_t *ev);
 /* Takes over what a handler said; a second word replaces the first. */
 void sync_group_says(sync_group_t *g, const message_t *m);
 void sync_group_says_text(sync_group_t *g, const char *text);
+void sync_group_set_value(sync_group_t *g, bytes_t json);
+void sync_group_forgets(sync_group_t *g);
 const char *outcome_name(uint8_t outcome);
 const char *group_status_name(uint8_t status);
 /* A message whose body is the report; references 0. `brief`: no handlers. */
@@ -182,7 +197,8 @@ sync_event_t *sync_find(const sequencer_t *s, bytes_t id);
 void sync_keep(sync_event_t *ev);
 /* Takes it out of what is kept; for sync_event_free. */
 void sync_unkeep(sync_event_t *ev);
-hash_key_of_t sync_id_of;
+sync_event_t *sync_find_kept(const sequencer_t *s, uint64_t seq);
+hash_key_of_t sync_id_of, sync_seq_of;
 
 /* ---- recover.c ---- */
 
@@ -190,3 +206,5 @@ record_no sync_record_event(sync_event_t *ev);
 void sync_record_result(const sync_group_t *g);
 void sync_record_report(sync_event_t *ev);
 record_no sync_record_sequence(sequencer_t *s);
+/* Its record is not needed any more. */
+void sync_record_forget(sync_event_t *ev);
