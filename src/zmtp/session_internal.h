@@ -25,7 +25,8 @@
 #define ZMTP_ASKED_MOST_BYTES (64u << 10)
 /* So long a caller at that bound is not read because of its oldest request; then its answer is not waited for any more. */
 #define ZMTP_ASKED_MOST_MS 300000
-/* What a handler is given before it has answered. */
+/* What a handler is given before it has answered: less than libzmq takes (1000), which at its mark reads nothing more, no PING
+ * either. */
 #define ZMTP_HANDLER_CREDIT 900
 /* Groups of one connection. */
 #define ZMTP_GROUPS_MOST 1024

@@ -16,7 +16,7 @@
 static void open_dealer(hands_t *h)
 {
     open_as(h, ZMTP_SOCKET_DEALER);
-    assert_int_equal(expect_command(h, COMMAND_QOS)->count, 1024);
+    assert_int_equal(expect_command(h, COMMAND_QOS)->count, 900);
 }
 
 static uint32_t expect_consume(hands_t *h, const char *queue)

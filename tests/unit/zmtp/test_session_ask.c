@@ -15,7 +15,7 @@
 static void open_asker(hands_t *h, zmtp_socket_type_t type, const char *identity)
 {
     open_named(h, type, identity);
-    assert_int_equal(expect_command(h, COMMAND_QOS)->count, 1024);
+    assert_int_equal(expect_command(h, COMMAND_QOS)->count, 900);
     expect_no_command(h);
 }
 
