@@ -49,6 +49,7 @@ void zmtp_subscriber_start(zmtp_session_t *s)
 void zmtp_puller_start(zmtp_session_t *s)
 {
     s->loans.step_bytes = 0;
+    s->transport->kind->bound_unsent(s->transport);
     zmtp_declare_queue(s);
     zmtp_set_credit(s, s->io->options.push_messages);
     zmtp_consume(s, bytes_string(s->bus->queue), CONSUMER, ZMTP_CAUSE_NONE, 0);
