@@ -8,6 +8,7 @@
  * keeps time. All of a session happens on one channel of its connection, number 1. */
 #pragma once
 
+#include "base/due.h"
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/loans.h"
@@ -196,8 +197,7 @@ typedef struct zmtp_session {
     uint64_t tag_acked; /* PULL: up to here */
     uint64_t flushed;   /* output offset the transport was told of */
 
-    uint64_t due_at_ms[ZMTP_DUE_COUNT]; /* 0: not */
-    uint64_t deadline_ms;
+    dues_t dues;
     uint64_t heard_at_ms;
     uint64_t ttl_ms; /* the peer's PING: silence for so long is its end; 0: none */
     uint8_t pings;   /* sent since anything was heard */
