@@ -128,7 +128,7 @@ static bytes_t any_properties(chaos_t *c, buffer_t *b)
     if (expires)
         write_short_string(b, text(times[pick(c, 4)]));
     if (id)
-        write_short_string(b, bytes_make("abcdefgh" + pick(c, 8), 1));
+        write_short_string(b, bytes_make(&"abcdefgh"[pick(c, 8)], 1));
     return buffer_bytes(b);
 }
 
