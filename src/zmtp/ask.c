@@ -287,7 +287,7 @@ void zmtp_caller_decide(zmtp_session_t *s)
 
 void zmtp_caller_finish(zmtp_session_t *s)
 {
-    zmtp_push_message(s, 0, ZMTP_CAUSE_NONE);
+    zmtp_push_message(s, COMMAND_MANDATORY, ZMTP_CAUSE_NONE);
     check_asked(s);
 }
 

@@ -272,7 +272,7 @@ const zmtp_role_ops_t *zmtp_role_ops(zmtp_role_t role);
 /* True if messages of the peer are but subscriptions, or nothing. */
 bool zmtp_role_listens(zmtp_role_t role);
 
-/* On a queue port: the queue is there. Consumes it, or another, with acks, so many at a time. */
+/* On a queue port: the queue is there, whoever made it. Consumes it, or another, with acks, so many at a time. */
 void zmtp_declare_queue(zmtp_session_t *s);
 void zmtp_consume(zmtp_session_t *s, bytes_t queue, uint32_t number, uint32_t cause, uint16_t flags);
 void zmtp_set_credit(zmtp_session_t *s, uint32_t count);
