@@ -23,6 +23,8 @@
 /* Requests whose answer is due, and octets of their envelopes, before a connection is not read. */
 #define ZMTP_ASKED_MOST       1024
 #define ZMTP_ASKED_MOST_BYTES (64u << 10)
+/* Times as many of a handler: its answers come the same way, and may be what its own events wait for. */
+#define ZMTP_ASKED_OF_HANDLER 8
 /* So long a caller at that bound is not read because of its oldest request; then its answer is not waited for any more. */
 #define ZMTP_ASKED_MOST_MS 300000
 /* What a handler is given before it has answered. */

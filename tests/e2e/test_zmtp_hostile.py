@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ZMTP peers that lie, stammer or say nothing: each gets the end that the protocol has for it, others notice nothing, and
 memory follows what has arrived, never what was announced."""
+import json
 import random
 import struct
 
@@ -264,6 +265,25 @@ def test_requests_without_end_that_nobody_answers_are_not_read_without_end(broke
 
 
 # ---- subscriptions ----
+
+
+def test_a_handler_whose_own_events_fill_the_window_is_read_and_told_so(broker, zocket):
+    """Its answers come behind them: were it not read, all would wait for their deadline."""
+    dealer = zocket(zmq.DEALER, address(broker, "events"), sndhwm=0, rcvhwm=0)
+    dealer.send(b"\x01own.")
+    expect(dealer, b"\x01own.")
+    for number in range(1500):
+        dealer.send_multipart([b"%d" % number, b"", b"own.event", b""])
+    told = []
+    while len(told) < 1500:
+        first, _, *rest = receive(dealer)
+        if b"/" in first:
+            dealer.send_multipart([first, b"", b"done"])
+        else:
+            report = json.loads(rest[0])
+            told.append((report["status"], report.get("error")))
+    assert set(told) == {("ok", None), ("failed", "own event")}
+    assert told.count(("ok", None)) >= 1024
 
 
 @pytest.mark.broker(settings={**SETTINGS, "bus.prefix_bytes": 100})
