@@ -180,6 +180,7 @@ typedef struct zmtp_session {
     uint64_t stamped_s; /* when they were made */
 
     hash_table_t prefixes;
+    uint64_t prefix_bytes; /* of all keys */
     hash_table_t asked;
     list_t asked_in_order;
     size_t asked_bytes;
@@ -308,6 +309,8 @@ void zmtp_subscriber_deliver(zmtp_session_t *s, event_t *e);
 /* prefixes.c: a set, of groups' and of subscriptions' (group 0). False: nothing has changed. */
 bool zmtp_prefix_add(zmtp_session_t *s, uint32_t group, bytes_t prefix);
 bool zmtp_prefix_remove(zmtp_session_t *s, uint32_t group, bytes_t prefix);
+/* False: they are more than allowed, and the session has failed. */
+bool zmtp_prefixes_allowed(zmtp_session_t *s);
 void zmtp_prefixes_init(zmtp_session_t *s);
 void zmtp_prefixes_free(zmtp_session_t *s);
 

@@ -309,6 +309,19 @@ def test_more_subscriptions_than_allowed_end_the_connection_and_the_log_says_why
     broker.wait_for_log(rf"{mine}\b.*subscription")
 
 
+@pytest.mark.broker(settings={**SETTINGS, "bus.subscriptions_per_connection": 10})
+def test_subscriptions_may_not_all_be_as_long_as_the_longest(broker, others):
+    w = met(broker, "SUB")
+    mine = ":%d" % w.sock.getsockname()[1]
+    for number in range(9):
+        w.send(zwire.subscribe(b"%d" % number * 200) + zwire.cancel(b"%d" % number * 200))
+    w.send(b"".join(zwire.subscribe(b"%d" % number * 200) for number in range(3)))
+    assert w.is_silent(0.1)
+    w.send(zwire.subscribe(b"3" * 200))
+    expect_end(w)
+    broker.wait_for_log(rf"{mine}\b.*subscriptions of more than 640 octets")
+
+
 def subscribe_many(broker, count):
     w = met(broker, "SUB")
     for first in range(0, count, 10000):
