@@ -36,6 +36,13 @@
 /* Scratch buffers that a large frame has widened are given back. */
 #define ZMTP_SCRATCH_MOST_BYTES (64u << 10)
 
+/* A warning that was said, and how often it was not said again since. */
+typedef struct zmtp_said {
+    uint64_t hash;
+    uint64_t paid_ms; /* each line costs a second; so far they are paid */
+    unsigned again;
+} zmtp_said_t;
+
 struct zmtp_io {
     zmtp_options_t options;
     port_t *port;
@@ -43,10 +50,11 @@ struct zmtp_io {
     size_t sessions_count;
     size_t handshakes_count; /* of them, those that are not through it */
     bool crowded;            /* handshakes_most was reached, and logged */
-    list_t stalled;          /* sessions that wait for room in the port */
-    buffer_t scratch;        /* what is written next */
-    buffer_t sealed;         /* CURVE: the same, sealed */
-    buffer_t opened;         /* CURVE: a frame that came */
+    zmtp_said_t said[64];
+    list_t stalled;   /* sessions that wait for room in the port */
+    buffer_t scratch; /* what is written next */
+    buffer_t sealed;  /* CURVE: the same, sealed */
+    buffer_t opened;  /* CURVE: a frame that came */
 };
 
 typedef enum zmtp_state {
@@ -232,7 +240,8 @@ uint64_t zmtp_session_now(const zmtp_session_t *s);
 /* PREFIX and 16 random octets in base64url, NUL-terminated. `out` takes prefix + 23 characters. */
 void zmtp_generate_name(zmtp_session_t *s, const char *prefix, char *out, size_t out_bytes);
 
-/* "connection NAME, user 'U': …" */
+/* "connection NAME, user 'U': …". A client that comes back every 100 ms to be refused for the same reason is, after
+ * a few lines, a line a second: of warnings, one host's of one text. */
 void zmtp_session_log(const zmtp_session_t *s, log_level_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
