@@ -15,10 +15,11 @@
 #include "client.h"
 #include "load.h"
 
-#define TOPIC    BYTES("bench.1 ")
-#define PREFIX   BYTES("bench.")
-#define PROBE_MS 5
-#define PROBES   2000
+#define TOPIC      BYTES("bench.1 ")
+#define PREFIX     BYTES("bench.")
+#define PROBE_NS   5000000u
+#define PROBE_MS   5
+#define PROBING_NS 20000000000u
 
 typedef struct fan {
     const load_options_t *options;
@@ -149,9 +150,12 @@ static uint64_t least_received(const fan_t *f)
 
 static int probe(fan_t *f, error_t *err)
 {
-    for (int i = 0; i < PROBES && !all_reached(f); i++) {
-        if (f->publisher.subscribed)
+    uint64_t now = now_ns(), end = now + PROBING_NS, due = now;
+    for (; !all_reached(f) && now < end; now = now_ns()) {
+        if (f->publisher.subscribed && now >= due) {
             write_message(f, 0);
+            due = now + PROBE_NS;
+        }
         if (turn(f, PROBE_MS, err) < 0)
             return -1;
     }
