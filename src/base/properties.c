@@ -78,10 +78,18 @@ bool properties_get(bytes_t properties, property_t p, bytes_t *value)
 
 bool properties_persistent(bytes_t properties)
 {
-    bytes_t mode;
-    if (!(properties_flags(properties) & PROPERTY_FLAG(PROPERTY_DELIVERY_MODE)))
+    uint16_t flags = properties_flags(properties);
+    if (!(flags & PROPERTY_FLAG(PROPERTY_DELIVERY_MODE)))
         return false; /* at once: asked of every message */
-    return properties_get(properties, PROPERTY_DELIVERY_MODE, &mode) && mode.data[0] == 2;
+    bytes_reader_t r = bytes_reader(properties);
+    (void)read_u16(&r);
+    if (flags & PROPERTY_FLAG(PROPERTY_CONTENT_TYPE))
+        (void)read_short_string(&r);
+    if (flags & PROPERTY_FLAG(PROPERTY_CONTENT_ENCODING))
+        (void)read_short_string(&r);
+    if (flags & PROPERTY_FLAG(PROPERTY_HEADERS))
+        (void)read_long_string(&r);
+    return read_u8(&r) == 2;
 }
 
 bytes_t properties_headers(bytes_t properties)
