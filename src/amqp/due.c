@@ -10,24 +10,9 @@
 
 #define MISSED_HEARTBEATS_MOST 2
 
-static void set_deadline(amqp_session_t *s)
-{
-    uint64_t first = 0;
-    for (int i = 0; i < AMQP_DUE_COUNT; i++)
-        if (s->due_at_ms[i] != 0 && (first == 0 || s->due_at_ms[i] < first))
-            first = s->due_at_ms[i];
-    if (first == s->deadline_ms)
-        return;
-    s->deadline_ms = first;
-    s->transport->kind->set_deadline(s->transport, first);
-}
-
 void amqp_due_set(amqp_session_t *s, amqp_due_t which, uint64_t at_ms)
 {
-    if (s->due_at_ms[which] == at_ms)
-        return;
-    s->due_at_ms[which] = at_ms;
-    set_deadline(s);
+    dues_set(&s->dues, s->transport, which, at_ms);
 }
 
 /* ---- heartbeats ---- */
@@ -60,8 +45,9 @@ static uint64_t next_beat(uint64_t due_ms, uint64_t every_ms, uint64_t now_ms)
 }
 
 /* Octets that wait for a peer that does not take them are sign of life enough. */
-static void send_heartbeat(amqp_session_t *s, uint64_t now_ms)
+static void send_heartbeat(void *session, uint64_t now_ms)
 {
+    amqp_session_t *s = session;
     output_t *o = s->transport->output;
     if (output_written(o) == s->written_at_beat && output_waiting(o) == 0) {
         buffer_t *b = &s->io->scratch;
@@ -70,12 +56,13 @@ static void send_heartbeat(amqp_session_t *s, uint64_t now_ms)
         output_write(o, buffer_bytes(b));
     }
     s->written_at_beat = output_written(o);
-    uint64_t next = next_beat(s->due_at_ms[AMQP_DUE_SEND_HEARTBEAT], interval_ms(s) / 2, now_ms);
+    uint64_t next = next_beat(s->dues.at_ms[AMQP_DUE_SEND_HEARTBEAT], interval_ms(s) / 2, now_ms);
     amqp_due_set(s, AMQP_DUE_SEND_HEARTBEAT, next);
 }
 
-static void check_heartbeat(amqp_session_t *s, uint64_t now_ms)
+static void check_heartbeat(void *session, uint64_t now_ms)
 {
+    amqp_session_t *s = session;
     s->missed = s->heard || s->pauses != 0 ? 0 : (uint8_t)(s->missed + 1);
     s->heard = false;
     if (s->missed >= MISSED_HEARTBEATS_MOST) {
@@ -85,14 +72,15 @@ static void check_heartbeat(amqp_session_t *s, uint64_t now_ms)
         amqp_session_finish(s, 0);
         return;
     }
-    uint64_t next = next_beat(s->due_at_ms[AMQP_DUE_CHECK_HEARTBEAT], interval_ms(s), now_ms);
+    uint64_t next = next_beat(s->dues.at_ms[AMQP_DUE_CHECK_HEARTBEAT], interval_ms(s), now_ms);
     amqp_due_set(s, AMQP_DUE_CHECK_HEARTBEAT, next);
 }
 
 /* ---- the door ---- */
 
-static void handshake_over(amqp_session_t *s, uint64_t now_ms)
+static void handshake_over(void *session, uint64_t now_ms)
 {
+    amqp_session_t *s = session;
     (void)now_ms;
     if (s->heard_anything)
         amqp_session_log(s, LOG_WARNING, "dropped, the handshake took too long (%s)",
@@ -101,25 +89,20 @@ static void handshake_over(amqp_session_t *s, uint64_t now_ms)
     amqp_session_finish(s, 0);
 }
 
-static void close_over(amqp_session_t *s, uint64_t now_ms)
+static void close_over(void *session, uint64_t now_ms)
 {
+    amqp_session_t *s = session;
     (void)now_ms;
     amqp_session_finish(s, 0);
 }
 
 void amqp_due_now(amqp_session_t *s)
 {
-    typedef void due_handler_t(amqp_session_t *, uint64_t);
     static due_handler_t *const handlers[AMQP_DUE_COUNT] = {
         [AMQP_DUE_HANDSHAKE] = handshake_over,
         [AMQP_DUE_CLOSE] = close_over,
         [AMQP_DUE_SEND_HEARTBEAT] = send_heartbeat,
         [AMQP_DUE_CHECK_HEARTBEAT] = check_heartbeat,
     };
-    uint64_t now_ms = amqp_session_now(s);
-    s->deadline_ms = 0; /* it has come: the transport has forgotten it */
-    for (int i = 0; i < AMQP_DUE_COUNT; i++)
-        if (s->due_at_ms[i] != 0 && s->due_at_ms[i] <= now_ms)
-            handlers[i](s, now_ms);
-    set_deadline(s);
+    dues_come(&s->dues, s->transport, handlers, AMQP_DUE_COUNT, s);
 }

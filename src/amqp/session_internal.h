@@ -15,6 +15,7 @@
 #include "amqp/amqp.h"
 #include "amqp/codec.h"
 #include "base/bytes.h"
+#include "base/due.h"
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/loans.h"
@@ -68,7 +69,7 @@ enum amqp_pause {
         1 << 2, /* nothing can be parsed until the engine has opened or closed the connection */
 };
 
-/* What a session waits for by the clock; the earliest is the transport's deadline. */
+/* What a session waits for by the clock. */
 typedef enum amqp_due {
     AMQP_DUE_HANDSHAKE,
     AMQP_DUE_CLOSE, /* the socket is closed, whoever is still silent */
@@ -172,8 +173,7 @@ typedef struct amqp_session {
     loans_t loans;
     uint64_t flushed; /* output offset the transport was told of */
 
-    uint64_t due_at_ms[AMQP_DUE_COUNT]; /* 0: not */
-    uint64_t deadline_ms;
+    dues_t dues;
     bool heard;               /* since the last heartbeat check */
     uint8_t missed;           /* heartbeat checks in a row that heard nothing */
     uint64_t written_at_beat; /* output offset at the last look of the heartbeat sender */

@@ -34,6 +34,9 @@ typedef struct transport_kind {
     /* False: stop reading the socket; true: go on (and give again the input that was left). */
     void (*set_reading)(transport_t *t, bool on);
 
+    /* From now on the kernel takes little that the peer has not taken: what is sent to this one could go to another. */
+    void (*bound_unsent)(transport_t *t);
+
     /* The loop's time, taken once a turn. */
     uint64_t (*now_ms)(const transport_t *t);
 } transport_kind_t;

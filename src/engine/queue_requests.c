@@ -91,6 +91,8 @@ static bool queue_equivalent(channel_t *ch, const command_t *cmd, const queue_t 
     bool exclusive = cmd->flags & COMMAND_EXCLUSIVE;
     if (!queue_may_use(ch, cmd, q))
         return false;
+    if (cmd->flags & COMMAND_IF_MISSING)
+        return true;
     if (exclusive != q->exclusive) {
         refuse_locked(ch, cmd, q);
         return false;

@@ -42,7 +42,7 @@ typedef enum command_type {
     COMMAND_EXCHANGE_UNBIND,
 
     /* .name, .arguments; PASSIVE DURABLE EXCLUSIVE AUTO_DELETE NOWAIT; SERVER_NAMED: the wire room made the name up
-     * because the client gave none. Answer EVENT_QUEUE_DECLARED. */
+     * because the client gave none; IF_MISSING: one that is there is taken as it is. Answer EVENT_QUEUE_DECLARED. */
     COMMAND_QUEUE_DECLARE,
     COMMAND_QUEUE_BIND, /* .name = queue, .source = exchange, .routing_key, .arguments; NOWAIT */
     COMMAND_QUEUE_UNBIND,
@@ -104,6 +104,7 @@ enum command_flag {
     COMMAND_SERVER_NAMED = 1 << 6,
     COMMAND_IF_UNUSED = 1 << 7,
     COMMAND_IF_EMPTY = 1 << 8,
+    COMMAND_IF_MISSING = COMMAND_IF_EMPTY, /* of a declare */
     COMMAND_NO_ACK = 1 << 9,
     COMMAND_GLOBAL = 1 << 10,
     COMMAND_MULTIPLE = 1 << 11,

@@ -258,6 +258,17 @@ static void transport_set_reading(transport_t *t, bool on)
         list_append(&c->source.loop->resumed, &c->resumed);
 }
 
+/* Twice this, as the kernel counts its own part too. If it fails, it holds more. */
+#define UNSENT_BYTES (64 << 10)
+
+static void transport_bound_unsent(transport_t *t)
+{
+    int bytes = UNSENT_BYTES;
+    connection_t *c = of_transport(t);
+    if (c->state == CONNECTION_OPEN)
+        (void)setsockopt(c->source.fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
 static uint64_t transport_now_ms(const transport_t *t)
 {
     return ((const connection_t *)(const void *)t)->source.loop->now_ms;
@@ -268,5 +279,6 @@ static const transport_kind_t transport_kind = {
     .close = transport_close,
     .set_deadline = transport_set_deadline,
     .set_reading = transport_set_reading,
+    .bound_unsent = transport_bound_unsent,
     .now_ms = transport_now_ms,
 };

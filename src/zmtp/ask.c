@@ -55,7 +55,8 @@ void zmtp_asked_free(zmtp_session_t *s)
 
 static bool asked_is_full(const zmtp_session_t *s)
 {
-    return s->asked.count >= ZMTP_ASKED_MOST || s->asked_bytes >= ZMTP_ASKED_MOST_BYTES;
+    size_t times = s->handles ? ZMTP_ASKED_OF_HANDLER : 1;
+    return s->asked.count >= times * ZMTP_ASKED_MOST || s->asked_bytes >= times * ZMTP_ASKED_MOST_BYTES;
 }
 
 static zmtp_asked_t *oldest(const zmtp_session_t *s)
@@ -287,7 +288,7 @@ void zmtp_caller_decide(zmtp_session_t *s)
 
 void zmtp_caller_finish(zmtp_session_t *s)
 {
-    zmtp_push_message(s, 0, ZMTP_CAUSE_NONE);
+    zmtp_push_message(s, COMMAND_MANDATORY, ZMTP_CAUSE_NONE);
     check_asked(s);
 }
 

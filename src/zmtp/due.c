@@ -11,24 +11,9 @@
 #define SILENT_INTERVALS 3
 #define TENTH_MS         100
 
-static void set_deadline(zmtp_session_t *s)
-{
-    uint64_t first = 0;
-    for (int i = 0; i < ZMTP_DUE_COUNT; i++)
-        if (s->due_at_ms[i] != 0 && (first == 0 || s->due_at_ms[i] < first))
-            first = s->due_at_ms[i];
-    if (first == s->deadline_ms)
-        return;
-    s->deadline_ms = first;
-    s->transport->kind->set_deadline(s->transport, first);
-}
-
 void zmtp_due_set(zmtp_session_t *s, zmtp_due_t which, uint64_t at_ms)
 {
-    if (s->due_at_ms[which] == at_ms)
-        return;
-    s->due_at_ms[which] = at_ms;
-    set_deadline(s);
+    dues_set(&s->dues, s->transport, which, at_ms);
 }
 
 /* ---- silence ---- */
@@ -71,8 +56,9 @@ static void send_ping(zmtp_session_t *s)
     zmtp_send(s, buffer_bytes(&s->io->scratch));
 }
 
-static void silence_due(zmtp_session_t *s, uint64_t now_ms)
+static void silence_due(void *session, uint64_t now_ms)
 {
+    zmtp_session_t *s = session;
     uint64_t interval = interval_ms(s);
     if (s->pauses != 0)
         zmtp_heard(s);
@@ -115,8 +101,9 @@ void zmtp_on_ping(zmtp_session_t *s, bytes_t data)
 
 /* ---- the door ---- */
 
-static void handshake_over(zmtp_session_t *s, uint64_t now_ms)
+static void handshake_over(void *session, uint64_t now_ms)
 {
+    zmtp_session_t *s = session;
     (void)now_ms;
     if (s->heard_anything)
         zmtp_session_fail(s, "the handshake took too long");
@@ -124,19 +111,17 @@ static void handshake_over(zmtp_session_t *s, uint64_t now_ms)
     zmtp_session_finish(s, 0);
 }
 
+static void asked_due(void *session, uint64_t now_ms)
+{
+    zmtp_asked_due(session, now_ms);
+}
+
 void zmtp_due_now(zmtp_session_t *s)
 {
-    typedef void due_handler_t(zmtp_session_t *, uint64_t);
     static due_handler_t *const handlers[ZMTP_DUE_COUNT] = {
         [ZMTP_DUE_HANDSHAKE] = handshake_over,
         [ZMTP_DUE_SILENCE] = silence_due,
-        [ZMTP_DUE_ASKED] = zmtp_asked_due,
+        [ZMTP_DUE_ASKED] = asked_due,
     };
-    uint64_t now_ms = zmtp_session_now(s);
-    s->deadline_ms = 0; /* it has come: the transport has forgotten it */
-    for (int i = 0; i < ZMTP_DUE_COUNT; i++)
-        if (s->due_at_ms[i] != 0 && s->due_at_ms[i] <= now_ms)
-            handlers[i](s, now_ms);
-    if (s->state != ZMTP_STATE_DONE)
-        set_deadline(s);
+    dues_come(&s->dues, s->transport, handlers, ZMTP_DUE_COUNT, s);
 }

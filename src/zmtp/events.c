@@ -33,7 +33,15 @@ static void on_ok(zmtp_session_t *s, event_t *e)
 static void on_consumer_gone(zmtp_session_t *s, event_t *e)
 {
     if (e->flags & EVENT_NOTIFY)
-        zmtp_session_fail(s, "its queue is gone, or it was too slow for it");
+        zmtp_session_fail(s, "what it listens to is gone, or it was too slow for it");
+}
+
+/* Of who sends to a queue: it was deleted. Who comes back has it made again. */
+static void on_return(zmtp_session_t *s, event_t *e)
+{
+    (void)e;
+    zmtp_drop_loan(s);
+    zmtp_session_fail(s, "its queue is gone, and with it what was sent to it since");
 }
 
 static void on_deliver(zmtp_session_t *s, event_t *e)
@@ -89,6 +97,7 @@ static event_handler_t *const handlers[] = {
     [EVENT_OK] = on_ok,
     [EVENT_CONSUMER_STARTED] = on_ok,
     [EVENT_CONSUMER_GONE] = on_consumer_gone,
+    [EVENT_RETURN] = on_return,
     [EVENT_DELIVER] = on_deliver,
     [EVENT_CONTENT] = zmtp_on_content,
     [EVENT_REPORT] = zmtp_on_report,

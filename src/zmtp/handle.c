@@ -27,9 +27,7 @@ bool zmtp_join_allowed(zmtp_session_t *s)
     const zmtp_gather_t *g = &s->gather;
     if (g->lengths[0] - 1 > UINT8_MAX || (g->count == 2 && g->lengths[1] > UINT8_MAX))
         zmtp_session_fail(s, "a prefix or a group of more than %u octets", UINT8_MAX);
-    else if (s->prefixes.count >= s->io->options.subscriptions_most)
-        zmtp_session_fail(s, "more than %u subscriptions", s->io->options.subscriptions_most);
-    return s->state != ZMTP_STATE_DONE;
+    return s->state != ZMTP_STATE_DONE && zmtp_prefixes_allowed(s);
 }
 
 /* ---- groups ---- */

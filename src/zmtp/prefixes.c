@@ -5,6 +5,9 @@
 #include "base/alloc.h"
 #include "zmtp/session_internal.h"
 
+/* Octets that each of the subscriptions allowed may have, on average. */
+#define AVERAGE_BYTES 64
+
 static bytes_t key_of(const hash_node_t *node)
 {
     const zmtp_prefix_t *p = HASH_OF(node, const zmtp_prefix_t, node);
@@ -41,6 +44,7 @@ bool zmtp_prefix_add(zmtp_session_t *s, uint32_t group, bytes_t prefix)
         return false;
     }
     hash_insert(&s->prefixes, &p->node);
+    s->prefix_bytes += p->key_bytes;
     return true;
 }
 
@@ -51,7 +55,20 @@ bool zmtp_prefix_remove(zmtp_session_t *s, uint32_t group, bytes_t prefix)
     mem_free(p);
     if (!node)
         return false;
+    p = HASH_OF(node, zmtp_prefix_t, node);
+    s->prefix_bytes -= p->key_bytes;
     hash_remove(&s->prefixes, node);
-    mem_free(HASH_OF(node, zmtp_prefix_t, node));
+    mem_free(p);
     return true;
+}
+
+bool zmtp_prefixes_allowed(zmtp_session_t *s)
+{
+    uint32_t most = s->io->options.subscriptions_most;
+    uint64_t most_bytes = (uint64_t)most * AVERAGE_BYTES;
+    if (s->prefixes.count > most)
+        zmtp_session_fail(s, "more than %u subscriptions", most);
+    else if (s->prefix_bytes > most_bytes)
+        zmtp_session_fail(s, "subscriptions of more than %llu octets", (unsigned long long)most_bytes);
+    return s->state != ZMTP_STATE_DONE;
 }

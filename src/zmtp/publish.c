@@ -40,6 +40,12 @@ static frames_envelope_t envelope_of_role(const zmtp_session_t *s)
     return s->role == ZMTP_ROLE_SENDER ? zmtp_envelope_to(s, bytes_string(s->bus->queue)) : zmtp_envelope(s);
 }
 
+/* A queue may be deleted: who sends to it is told. To an exchange nobody need listen. */
+static uint16_t flags_of_role(const zmtp_session_t *s)
+{
+    return s->role == ZMTP_ROLE_SENDER ? COMMAND_MANDATORY : 0;
+}
+
 void zmtp_push_message(zmtp_session_t *s, uint16_t flags, uint32_t cause)
 {
     message_t *m = s->gather.message;
@@ -58,7 +64,7 @@ void zmtp_publish_decide(zmtp_session_t *s)
 
 void zmtp_publish_finish(zmtp_session_t *s)
 {
-    zmtp_push_message(s, 0, ZMTP_CAUSE_NONE);
+    zmtp_push_message(s, flags_of_role(s), ZMTP_CAUSE_NONE);
 }
 
 /* ---- in one go ---- */
@@ -108,7 +114,7 @@ static size_t publish_one(zmtp_session_t *s, bytes_t frame, size_t used)
         sends ? message_new_whole(BYTES(""), bytes_string(s->bus->queue), stamp(s, STAMP_PLAIN), frame)
               : message_new_whole(bytes_string(s->bus->exchange), frames_first_word(frame),
                                   stamp(s, STAMP_ALONE), frame);
-    zmtp_session_push(s, (command_t){.type = COMMAND_PUBLISH, .message = m});
+    zmtp_session_push(s, (command_t){.type = COMMAND_PUBLISH, .flags = flags_of_role(s), .message = m});
     return used;
 }
 

@@ -7,25 +7,67 @@
  * sent before it closed its socket counts, so the engine carries it out before it ends the connection. */
 #include <assert.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/text.h"
 #include "zmtp/session_internal.h"
+
+#define TEXT_BYTES 1280
+/* Of a warning that comes again and again, so many lines at once, and then one in so long. */
+#define SAY_AT_ONCE  5
+#define SAY_EVERY_MS 1000
 
 uint64_t zmtp_session_now(const zmtp_session_t *s)
 {
     return s->transport->kind->now_ms(s->transport);
 }
 
+/* The place of this host's `text` among the warnings; another's may stand there. */
+static zmtp_said_t *said_place(const zmtp_session_t *s, const char *text, uint64_t *hash)
+{
+    char line[sizeof s->name + TEXT_BYTES];
+    uint8_t digest[HASH_DIGEST_BYTES];
+    const char *local = strstr(s->name, " -> "), *port = local;
+    while (port && port > s->name && *port != ':')
+        port--;
+    text_format(line, sizeof line, "%.*s %s", port ? (int)(port - s->name) : 0, s->name, text);
+    hash_digest(bytes_string(line), digest);
+    *hash = load_u64(digest);
+    return &s->io->said[*hash % (sizeof s->io->said / sizeof *s->io->said)];
+}
+
+/* False: it was said too often. `*again`: how often it was not said since it was last. */
+static bool may_say(const zmtp_session_t *s, const char *text, unsigned *again)
+{
+    uint64_t hash, now_ms = zmtp_session_now(s);
+    zmtp_said_t *said = said_place(s, text, &hash);
+    if (said->hash != hash)
+        *said = (zmtp_said_t){.hash = hash};
+    if (said->paid_ms > now_ms + (SAY_AT_ONCE - 1) * SAY_EVERY_MS) {
+        said->again++;
+        return false;
+    }
+    *again = said->again;
+    said->again = 0;
+    said->paid_ms = (said->paid_ms > now_ms ? said->paid_ms : now_ms) + SAY_EVERY_MS;
+    return true;
+}
+
 void zmtp_session_log(const zmtp_session_t *s, log_level_t level, const char *format, ...)
 {
     if (level < s->io->options.log->least)
         return;
-    char text[1280];
+    char text[TEXT_BYTES];
     va_list args;
     va_start(args, format);
-    text_format_list(text, sizeof text, format, args);
+    size_t len = text_format_list(text, sizeof text, format, args);
     va_end(args);
+    unsigned again = 0;
+    if (level >= LOG_WARNING && !may_say(s, text, &again))
+        return;
+    if (again > 0)
+        text_format(text + len, sizeof text - len, " (and %u times since this was last said)", again);
     if (s->handshake.user[0])
         log_line(s->io->options.log, level, "connection %s, user '%s': %s", s->name, s->handshake.user, text);
     else

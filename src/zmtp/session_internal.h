@@ -8,6 +8,7 @@
  * keeps time. All of a session happens on one channel of its connection, number 1. */
 #pragma once
 
+#include "base/due.h"
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/loans.h"
@@ -23,6 +24,8 @@
 /* Requests whose answer is due, and octets of their envelopes, before a connection is not read. */
 #define ZMTP_ASKED_MOST       1024
 #define ZMTP_ASKED_MOST_BYTES (64u << 10)
+/* Times as many of a handler: its answers come the same way, and may be what its own events wait for. */
+#define ZMTP_ASKED_OF_HANDLER 8
 /* So long a caller at that bound is not read because of its oldest request; then its answer is not waited for any more. */
 #define ZMTP_ASKED_MOST_MS 300000
 /* What a handler is given before it has answered: less than libzmq takes (1000), which at its mark reads nothing more, no PING
@@ -35,6 +38,13 @@
 /* Scratch buffers that a large frame has widened are given back. */
 #define ZMTP_SCRATCH_MOST_BYTES (64u << 10)
 
+/* A warning that was said, and how often it was not said again since. */
+typedef struct zmtp_said {
+    uint64_t hash;
+    uint64_t paid_ms; /* each line costs a second; so far they are paid */
+    unsigned again;
+} zmtp_said_t;
+
 struct zmtp_io {
     zmtp_options_t options;
     port_t *port;
@@ -42,10 +52,11 @@ struct zmtp_io {
     size_t sessions_count;
     size_t handshakes_count; /* of them, those that are not through it */
     bool crowded;            /* handshakes_most was reached, and logged */
-    list_t stalled;          /* sessions that wait for room in the port */
-    buffer_t scratch;        /* what is written next */
-    buffer_t sealed;         /* CURVE: the same, sealed */
-    buffer_t opened;         /* CURVE: a frame that came */
+    zmtp_said_t said[64];
+    list_t stalled;   /* sessions that wait for room in the port */
+    buffer_t scratch; /* what is written next */
+    buffer_t sealed;  /* CURVE: the same, sealed */
+    buffer_t opened;  /* CURVE: a frame that came */
 };
 
 typedef enum zmtp_state {
@@ -179,6 +190,7 @@ typedef struct zmtp_session {
     uint64_t stamped_s; /* when they were made */
 
     hash_table_t prefixes;
+    uint64_t prefix_bytes; /* of all keys */
     hash_table_t asked;
     list_t asked_in_order;
     size_t asked_bytes;
@@ -196,8 +208,7 @@ typedef struct zmtp_session {
     uint64_t tag_acked; /* PULL: up to here */
     uint64_t flushed;   /* output offset the transport was told of */
 
-    uint64_t due_at_ms[ZMTP_DUE_COUNT]; /* 0: not */
-    uint64_t deadline_ms;
+    dues_t dues;
     uint64_t heard_at_ms;
     uint64_t ttl_ms; /* the peer's PING: silence for so long is its end; 0: none */
     uint8_t pings;   /* sent since anything was heard */
@@ -230,7 +241,8 @@ uint64_t zmtp_session_now(const zmtp_session_t *s);
 /* PREFIX and 16 random octets in base64url, NUL-terminated. `out` takes prefix + 23 characters. */
 void zmtp_generate_name(zmtp_session_t *s, const char *prefix, char *out, size_t out_bytes);
 
-/* "connection NAME, user 'U': …" */
+/* "connection NAME, user 'U': …". A client that comes back every 100 ms to be refused for the same reason is, after
+ * a few lines, a line a second: of warnings, one host's of one text. */
 void zmtp_session_log(const zmtp_session_t *s, log_level_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -273,7 +285,7 @@ const zmtp_role_ops_t *zmtp_role_ops(zmtp_role_t role);
 /* True if messages of the peer are but subscriptions, or nothing. */
 bool zmtp_role_listens(zmtp_role_t role);
 
-/* On a queue port: the queue is there. Consumes it, or another, with acks, so many at a time. */
+/* On a queue port: the queue is there, whoever made it. Consumes it, or another, with acks, so many at a time. */
 void zmtp_declare_queue(zmtp_session_t *s);
 void zmtp_consume(zmtp_session_t *s, bytes_t queue, uint32_t number, uint32_t cause, uint16_t flags);
 void zmtp_set_credit(zmtp_session_t *s, uint32_t count);
@@ -307,6 +319,8 @@ void zmtp_subscriber_deliver(zmtp_session_t *s, event_t *e);
 /* prefixes.c: a set, of groups' and of subscriptions' (group 0). False: nothing has changed. */
 bool zmtp_prefix_add(zmtp_session_t *s, uint32_t group, bytes_t prefix);
 bool zmtp_prefix_remove(zmtp_session_t *s, uint32_t group, bytes_t prefix);
+/* False: they are more than allowed, and the session has failed. */
+bool zmtp_prefixes_allowed(zmtp_session_t *s);
 void zmtp_prefixes_init(zmtp_session_t *s);
 void zmtp_prefixes_free(zmtp_session_t *s);
 

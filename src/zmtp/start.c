@@ -58,9 +58,9 @@ bool zmtp_role_listens(zmtp_role_t role)
 
 void zmtp_declare_queue(zmtp_session_t *s)
 {
-    zmtp_session_request(
-        s, (command_t){.type = COMMAND_QUEUE_DECLARE, .flags = COMMAND_DURABLE | COMMAND_NOWAIT},
-        &(request_t){.name = bytes_string(s->bus->queue)});
+    uint16_t flags = COMMAND_DURABLE | COMMAND_IF_MISSING | COMMAND_NOWAIT;
+    zmtp_session_request(s, (command_t){.type = COMMAND_QUEUE_DECLARE, .flags = flags},
+                         &(request_t){.name = bytes_string(s->bus->queue)});
 }
 
 void zmtp_set_credit(zmtp_session_t *s, uint32_t count)

@@ -49,6 +49,7 @@ void zmtp_subscriber_start(zmtp_session_t *s)
 void zmtp_puller_start(zmtp_session_t *s)
 {
     s->loans.step_bytes = 0;
+    s->transport->kind->bound_unsent(s->transport);
     zmtp_declare_queue(s);
     zmtp_set_credit(s, s->io->options.push_messages);
     zmtp_consume(s, bytes_string(s->bus->queue), CONSUMER, ZMTP_CAUSE_NONE, 0);
@@ -77,9 +78,7 @@ static bool may_subscribe(zmtp_session_t *s, bytes_t prefix)
     if (prefix.len > prefix_bytes_most(s))
         zmtp_session_fail(s, "a subscription of %zu octets, more than %llu", prefix.len,
                           (unsigned long long)prefix_bytes_most(s));
-    else if (s->prefixes.count > s->io->options.subscriptions_most)
-        zmtp_session_fail(s, "more than %u subscriptions", s->io->options.subscriptions_most);
-    return s->state != ZMTP_STATE_DONE;
+    return s->state != ZMTP_STATE_DONE && zmtp_prefixes_allowed(s);
 }
 
 /* What a durable queue is bound to may be older than this connection: a CANCEL of it is always carried out. */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ZMTP peers that lie, stammer or say nothing: each gets the end that the protocol has for it, others notice nothing, and
 memory follows what has arrived, never what was announced."""
+import json
 import random
 import struct
 
@@ -271,6 +272,25 @@ def test_requests_without_end_that_nobody_answers_are_not_read_without_end(broke
 # ---- subscriptions ----
 
 
+def test_a_handler_whose_own_events_fill_the_window_is_read_and_told_so(broker, zocket):
+    """Its answers come behind them: were it not read, all would wait for their deadline."""
+    dealer = zocket(zmq.DEALER, address(broker, "events"), sndhwm=0, rcvhwm=0)
+    dealer.send(b"\x01own.")
+    expect(dealer, b"\x01own.")
+    for number in range(1500):
+        dealer.send_multipart([b"%d" % number, b"", b"own.event", b""])
+    told = []
+    while len(told) < 1500:
+        first, _, *rest = receive(dealer)
+        if b"/" in first:
+            dealer.send_multipart([first, b"", b"done"])
+        else:
+            report = json.loads(rest[0])
+            told.append((report["status"], report.get("error")))
+    assert set(told) == {("ok", None), ("failed", "own event")}
+    assert told.count(("ok", None)) >= 1024
+
+
 @pytest.mark.broker(settings={**SETTINGS, "bus.prefix_bytes": 100})
 def test_a_prefix_over_the_limit_ends_the_connection_and_the_log_says_why(broker, others):
     for octets in (zwire.subscribe(b"p" * 101), frame(b"\x01" + b"p" * 101)):
@@ -292,6 +312,19 @@ def test_more_subscriptions_than_allowed_end_the_connection_and_the_log_says_why
     w.send(zwire.subscribe(b"eleven"))
     expect_end(w)
     broker.wait_for_log(rf"{mine}\b.*subscription")
+
+
+@pytest.mark.broker(settings={**SETTINGS, "bus.subscriptions_per_connection": 10})
+def test_subscriptions_may_not_all_be_as_long_as_the_longest(broker, others):
+    w = met(broker, "SUB")
+    mine = ":%d" % w.sock.getsockname()[1]
+    for number in range(9):
+        w.send(zwire.subscribe(b"%d" % number * 200) + zwire.cancel(b"%d" % number * 200))
+    w.send(b"".join(zwire.subscribe(b"%d" % number * 200) for number in range(3)))
+    assert w.is_silent(0.1)
+    w.send(zwire.subscribe(b"3" * 200))
+    expect_end(w)
+    broker.wait_for_log(rf"{mine}\b.*subscriptions of more than 640 octets")
 
 
 def subscribe_many(broker, count):

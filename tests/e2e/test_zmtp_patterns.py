@@ -206,6 +206,18 @@ def test_subscribers_that_are_gone_leave_no_queue_behind(broker, zocket):
     wait_for(lambda: not subscribers(broker), "all queues of subscribers are gone")
 
 
+@pytest.mark.broker(settings=listen(mine="exchange=mine"))
+def test_a_subscriber_whose_exchange_is_made_anew_comes_back_to_it(broker, zocket, amqp):
+    push = zocket(zmq.PUSH, address(broker, "mine"))
+    sub = joined_sub(zocket, broker, push, b"", name="mine")
+    amqp.exchange_delete("mine")
+    broker.wait_for_log("closed, what it listens to is gone")
+    amqp.exchange_declare("mine", "topic", durable=True)
+    join(sub, push)
+    push.send_multipart([b"after", b"1"])
+    expect(sub, b"after", b"1")
+
+
 @pytest.mark.threads
 def test_a_message_whose_publisher_goes_in_its_middle_is_dropped_whole(broker, zocket):
     push = zocket(zmq.PUSH, address(broker, "events"))

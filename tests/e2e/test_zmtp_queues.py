@@ -10,6 +10,7 @@ import peers
 import zwire
 from bus import *
 from bus import wait_for
+from lib import http
 
 SETTINGS = listen(events=EVENTS, tasks="queue=tasks", billing="queue=billing exchange=amq.events",
                   few="queue=tasks credit=3")
@@ -340,3 +341,35 @@ def test_a_pair_has_no_place_on_a_queues_port(broker):
         assert w.read_command()[0] == b"ERROR"
         w.expect_eof()
     broker.wait_for_log("bus.listen.tasks.*PAIR|PAIR.*bus.listen.tasks")
+
+
+# ---- a queue that applications make and delete ----
+
+
+@pytest.mark.broker(settings=SETTINGS, fresh=True)
+@pytest.mark.parametrize("queue", [{"durable": True, "arguments": {"x-queue-type": "quorum"}}, {"auto_delete": True}],
+                         ids=["quorum", "transient"])
+def test_a_queue_that_an_application_has_made_is_served_as_it_is(broker, zocket, amqp, queue):
+    amqp.queue_delete("tasks")
+    amqp.queue_declare("tasks", **queue)
+    req, rep = zocket(zmq.REQ, address(broker, "tasks")), zocket(zmq.REP, address(broker, "tasks"))
+    req.send(b"question")
+    expect(rep, b"question")
+    rep.send(b"answer")
+    expect(req, b"answer")
+    zocket(zmq.PUSH, address(broker, "tasks")).send(b"work")
+    expect(rep, b"work")
+
+
+@pytest.mark.broker(settings=SETTINGS, fresh=True)
+@pytest.mark.parametrize("kind", [zmq.PUSH, zmq.DEALER], ids=["PUSH", "DEALER"])
+def test_who_sends_to_a_queue_that_was_deleted_is_closed_and_finds_it_made_again(broker, zocket, amqp, kind):
+    sender = zocket(kind, address(broker, "tasks"))
+    sender.send_multipart([b"", b"first"])
+    ready_in(amqp, "tasks", 1)
+    amqp.queue_delete("tasks")
+    sender.send_multipart([b"", b"lost"])
+    broker.wait_for_log("closed, its queue is gone")
+    wait_for(lambda: any(queue["name"] == "tasks" for queue in http.api(broker, "/queues")), "the queue is there again")
+    sender.send_multipart([b"", b"second"])
+    ready_in(amqp, "tasks", 1)

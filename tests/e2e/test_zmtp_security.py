@@ -217,6 +217,15 @@ def test_a_client_that_has_another_servers_key_is_closed_and_the_log_says_why(cu
     let_in(zocket, broker, **clients["one"].to(server))
 
 
+def test_a_client_that_comes_back_and_back_for_the_same_refusal_is_not_a_flood_of_lines(curve_broker, zocket, keys, io_threads):
+    broker, server, clients = curve_broker({"one": "guest"})
+    zocket(zmq.SUB, address(broker, "events"), **clients["one"].to(keys("another")))
+    broker.wait_for_log(r"HELLO does not open.*and \d+ times since")
+    lines = sum("HELLO does not open" in line for line in broker.lines)
+    assert lines <= 7 * max(io_threads, 1), lines
+    let_in(zocket, broker, **clients["one"].to(server))
+
+
 def test_a_client_with_anothers_public_key_is_closed(curve_broker, zocket, refused, keys):
     broker, server, clients = curve_broker({"one": "guest"})
     stranger = keys("stranger")

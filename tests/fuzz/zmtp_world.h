@@ -139,6 +139,11 @@ static inline void on_set_deadline(transport_t *t, uint64_t at_ms)
     (void)t, (void)at_ms;
 }
 
+static inline void on_bound_unsent(transport_t *t)
+{
+    (void)t;
+}
+
 static inline void on_set_reading(transport_t *t, bool on)
 {
     world_of(t)->reading = on;
@@ -154,6 +159,7 @@ static const transport_kind_t transport_kind = {
     .close = on_close,
     .set_deadline = on_set_deadline,
     .set_reading = on_set_reading,
+    .bound_unsent = on_bound_unsent,
     .now_ms = on_now,
 };
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -16,7 +17,7 @@ README = (ROOT / "README.md").read_text()
 
 @pytest.fixture
 def make_run():
-    """`make run` on a free port, ended as Ctrl-C in a terminal would; gives the port."""
+    """`make run` on free ports, ended as Ctrl-C in a terminal would; gives that of AMQP and that of the bus."""
     process = subprocess.Popen(["make", "run", "ARGS=listeners.tcp.default=127.0.0.1:0 "
                                 "bus.listen.events=tcp://127.0.0.1:0 management.tcp.port=0 prometheus.tcp.port=0"],
                                cwd=ROOT, text=True,
@@ -32,7 +33,8 @@ def make_run():
                 break
         else:
             pytest.fail("make run ended without a broker:\n" + "".join(lines))
-        yield re.search(r"listening for AMQP on 127\.0\.0\.1:(\d+)", "".join(lines)).group(1)
+        yield [re.search(rf"listening for {wires} on 127\.0\.0\.1:(\d+)", "".join(lines)).group(1)
+               for wires in ("AMQP", "ZMTP and AMQP")]
         os.killpg(process.pid, signal.SIGINT)
         process.stdout.read()
         process.wait()
@@ -43,18 +45,27 @@ def make_run():
             process.wait()
 
 
-def run_python(program, port):
-    assert program.count('("localhost")') == 1
-    program = program.replace('("localhost")', f'("localhost", {port})')
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def start_python(program, place, there):
+    assert program.count(place) == 1
+    return subprocess.Popen([sys.executable, "-c", program.replace(place, there)], text=True, stdout=subprocess.PIPE)
 
 
-def test_the_first_message_of_the_readme_arrives(make_run):
-    send, receive = re.findall(r"```python\n(.*?)```", README, re.S)
-    assert run_python(send, make_run) == "sent\n"
-    assert run_python(receive, make_run) == "received Hello, chaski!\n"
+def output_of(process):
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    return out
+
+
+def test_the_first_message_and_the_first_event_of_the_readme_arrive(make_run):
+    amqp, bus = make_run
+    send, receive, subscribe, publish = re.findall(r"```python\n(.*?)```", README, re.S)
+    for program, said in ((send, "sent\n"), (receive, "received Hello, chaski!\n")):
+        assert output_of(start_python(program, '("localhost")', f'("localhost", {amqp})')) == said
+    subscriber = start_python(subscribe, ":5557", f":{bus}")
+    deadline = time.monotonic() + 20
+    while subscriber.poll() is None and time.monotonic() < deadline:  # it may not be connected yet
+        assert "'status': 'none'" in output_of(start_python(publish, ":5557", f":{bus}"))
+    assert output_of(subscriber) == "[b'orders.new', b'{\"id\": 1}']\n"
 
 
 def links():

@@ -78,7 +78,8 @@ static inline subscriber_t *subscriber_of(prefix_holder_t *who)
 /* Takes any one of its prefixes out of the index; false if there is none. */
 bool subscriber_drop_prefix(subscriber_t *s);
 
-/* Takes any subscription to the exchange out; false if there is none. */
+/* Takes any subscription to the exchange, which is deleted, out; false if there is none. A subscriber that has lost its last
+ * ends: it would wait for ever. */
 bool subscriptions_drop(exchange_t *x);
 
 /* Its queue is gone for everybody: those who waited for it go on. Its prefixes are dropped later. */

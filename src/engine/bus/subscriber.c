@@ -176,8 +176,9 @@ bool subscriptions_drop(exchange_t *x)
 {
     prefix_holder_t *who = prefix_index_remove_any(&x->subscriptions);
     x->vhost->engine->topology++;
-    if (who && who->count == 0)
-        joins_cancel(subscriber_of(who));
+    queue_t *q = who && who->count == 0 ? subscriber_of(who)->queue : NULL;
+    if (q && !q->deleted)
+        queue_remove(q, NULL, NULL);
     return who != NULL;
 }
 

@@ -95,22 +95,13 @@ static void let_exchange_go(sync_event_t *ev)
         exchange_release(ev->sequencer->exchange);
 }
 
-static void places_release(sync_event_t *ev)
-{
-    for (size_t i = 0; i < ev->place_count; i++)
-        queue_release(ev->places[i].queue);
-    mem_free(ev->places);
-    ev->places = NULL;
-    ev->place_count = 0;
-}
-
 void sync_event_free(sync_event_t *ev)
 {
     engine_t *e = ev->sequencer->exchange->vhost->engine;
     sync_unkeep(ev);
     leave_window(ev);
     groups_release(ev);
-    places_release(ev);
+    sync_places_release(ev);
     wait_cancel(e, &ev->on_disk);
     heap_cancel(&e->sync_dues, &ev->due.timer);
     list_remove(&ev->stated.link);
@@ -189,26 +180,6 @@ void sync_event_check(sync_event_t *ev)
 
 /* ---- its time ---- */
 
-bool sync_place_is_taken(const queue_t *q, uint64_t position)
-{
-    fifo_item_t item;
-    uint32_t budget = 1;
-    uint64_t from = position;
-    return !q->deleted && position < q->fifo.tail && fifo_next(&q->fifo, &from, position + 1, &budget, &item);
-}
-
-void sync_event_leaves_places(sync_event_t *ev)
-{
-    size_t left = 0;
-    for (size_t i = 0; i < ev->place_count; i++) {
-        if (sync_place_is_taken(ev->places[i].queue, ev->places[i].position))
-            ev->places[left++] = ev->places[i];
-        else
-            queue_release(ev->places[i].queue);
-    }
-    ev->place_count = left;
-}
-
 static void set_due(sync_event_t *ev, uint64_t at_ms)
 {
     ev->due.over = time_is_up;
@@ -219,27 +190,14 @@ static void set_due(sync_event_t *ev, uint64_t at_ms)
 void sync_event_lingers(sync_event_t *ev)
 {
     engine_t *e = ev->sequencer->exchange->vhost->engine;
-    sync_event_leaves_places(ev);
+    sync_places_look(ev);
     if (ev->place_count > 0) {
         set_due(ev, ev->due_ms < e->now_ms + LOOK_EVERY_MS ? ev->due_ms : e->now_ms + LOOK_EVERY_MS);
         return;
     }
-    places_release(ev);
+    sync_places_release(ev);
     heap_cancel(&e->sync_dues, &ev->due.timer);
     sync_keep(ev);
-}
-
-static void pull(const sync_event_t *ev, const sync_place_t *p)
-{
-    fifo_item_t item;
-    queue_t *q = p->queue;
-    if (q->deleted || !fifo_pull(&q->fifo, p->position, &item))
-        return;
-    if (item.record > 0)
-        settled_note(q, p->position, RECORD_EXPIRED);
-    if (q->keys)
-        keep_expired(q, ev->topic, p->position);
-    queue_let_go(q, &item);
 }
 
 static void time_is_up(engine_t *e, wait_t *w)
@@ -249,9 +207,7 @@ static void time_is_up(engine_t *e, wait_t *w)
         sync_event_lingers(ev);
         return;
     }
-    for (size_t i = 0; i < ev->place_count; i++)
-        pull(ev, &ev->places[i]);
-    places_release(ev);
+    sync_places_expire(ev);
     if (ev->outcome == OUTCOME_OPEN)
         sync_event_over(ev, decide(ev) == OUTCOME_FAILED ? OUTCOME_FAILED : OUTCOME_TIMEOUT);
     else

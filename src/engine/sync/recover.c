@@ -281,7 +281,7 @@ static void recover_event(engine_t *e, sync_event_t *ev)
     list_remove(&ev->in_finished);
     ev->begun_ms = e->now_ms;
     ev->due_ms = e->now_ms + (ev->due_wall_ms > e->wall_ms ? ev->due_wall_ms - e->wall_ms : 0);
-    sync_event_leaves_places(ev);
+    sync_places_look(ev);
     if (ev->outcome != OUTCOME_OPEN) {
         sync_event_lingers(ev);
         return;

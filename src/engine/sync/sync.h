@@ -10,6 +10,7 @@
  *
  * sequencer.c   numbers, windows, who waits for them     publish.c   from a publish to an event
  * event.c       groups settle, the event ends             answer.c    publishers are told
+ * places.c      where it is, if it expires
  * value.c       what handlers say, as JSON                report.c    the report
  * kept.c        finished events, for repeats              recover.c   records, there and back
  * settings.c    the arguments of the exchange */

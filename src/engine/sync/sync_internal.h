@@ -161,14 +161,20 @@ void sync_group_owes(sync_group_t *g);
 void sync_event_check(sync_event_t *ev);
 /* It counts in its window, and its time runs. */
 void sync_event_enter(sync_event_t *ev);
-/* True if an entry is there. */
-bool sync_place_is_taken(const queue_t *q, uint64_t position);
-/* Forgets the places that it has left. */
-void sync_event_leaves_places(sync_event_t *ev);
 /* It is over: it stays until it has left its queues, then it is kept, or freed. */
 void sync_event_lingers(sync_event_t *ev);
 /* Its publishers are told; then it lingers. */
 void sync_event_over(sync_event_t *ev, outcome_t outcome);
+
+/* ---- places.c ---- */
+
+/* True if an entry is there. */
+bool sync_place_is_taken(const queue_t *q, uint64_t position);
+/* Forgets those that the event has left. */
+void sync_places_look(sync_event_t *ev);
+/* Takes it out of them: its time is up. */
+void sync_places_expire(sync_event_t *ev);
+void sync_places_release(sync_event_t *ev);
 
 /* ---- answer.c ---- */
 

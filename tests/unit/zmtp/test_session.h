@@ -37,6 +37,7 @@ typedef struct hands {
     bool closed; /* by the session */
     uint64_t linger_ms;
     uint64_t deadline_ms;
+    bool bounded; /* the kernel is to take little */
     uint64_t now_ms;
 
     /* who dialled */
@@ -75,6 +76,11 @@ static inline void hands_set_deadline(transport_t *t, uint64_t at_ms)
     hands_of(t)->deadline_ms = at_ms;
 }
 
+static inline void hands_bound_unsent(transport_t *t)
+{
+    hands_of(t)->bounded = true;
+}
+
 static inline void hands_set_reading(transport_t *t, bool on)
 {
     hands_of(t)->reading = on;
@@ -90,6 +96,7 @@ static const transport_kind_t hands_kind = {
     .close = hands_close,
     .set_deadline = hands_set_deadline,
     .set_reading = hands_set_reading,
+    .bound_unsent = hands_bound_unsent,
     .now_ms = hands_now,
 };
 

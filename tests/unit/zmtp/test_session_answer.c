@@ -268,7 +268,7 @@ static void who_never_joined_may_use_any_id(void **state)
 static void open_worker(hands_t *h, zmtp_socket_type_t type, uint32_t credit)
 {
     open_as(h, type);
-    expect_declare(h, "tasks", COMMAND_DURABLE);
+    expect_declare(h, "tasks", COMMAND_DURABLE | COMMAND_IF_MISSING);
     assert_int_equal(expect_command(h, COMMAND_QOS)->count, credit);
     command_t *c = expect_command(h, COMMAND_CONSUME);
     assert_text(c->request->name, "tasks");

@@ -223,7 +223,7 @@ static void a_request_carries_where_its_answer_goes(void **state)
     expect_property(m, PROPERTY_REPLY_TO, REPLIES);
     expect_property(m, PROPERTY_CORRELATION_ID, "1");
     expect_frames(m, false, FRAMES("how", "much"));
-    assert_int_equal(h->last.flags, 0);
+    assert_int_equal(h->last.flags, COMMAND_MANDATORY);
     deliver(h, 1, answer("1", "42"));
     expect_message(h, FRAMES("", "42"));
 }

@@ -307,15 +307,29 @@ static void on_a_queue_port_messages_go_into_the_queue(void **state)
     open_as(h, ZMTP_SOCKET_PUSH);
     command_t *c = expect_command(h, COMMAND_QUEUE_DECLARE);
     assert_text(c->request->name, "tasks");
-    assert_int_equal(c->flags, COMMAND_DURABLE | COMMAND_NOWAIT);
+    assert_int_equal(c->flags, COMMAND_DURABLE | COMMAND_IF_MISSING | COMMAND_NOWAIT);
     GIVE(h, "\0\3job");
     const message_t *m = expect_publish(h, "", "tasks");
+    assert_int_equal(h->last.flags, COMMAND_MANDATORY);
     assert_text(message_body(m), "job");
     expect_frames(m, false, FRAMES("job"));
     give_message(h, FRAMES("a", "job"));
     m = expect_publish(h, "", "tasks");
     assert_text(message_body(m), "ajob");
     expect_frames(m, false, FRAMES("a", "job"));
+    assert_int_equal(h->last.flags, COMMAND_MANDATORY);
+}
+
+static void a_queue_that_is_gone_ends_the_connection(void **state)
+{
+    hands_t *h = *state;
+    open_as(h, ZMTP_SOCKET_PUSH);
+    (void)expect_command(h, COMMAND_QUEUE_DECLARE);
+    GIVE(h, "\0\3job");
+    (void)expect_publish(h, "", "tasks");
+    lend(h, (event_t){.type = EVENT_RETURN}, message("", "tasks", "job"));
+    (void)expect_command(h, COMMAND_SENT);
+    expect_closed(h, "its queue is gone");
 }
 
 static int set_up_small(void **state)
@@ -359,6 +373,7 @@ int main(void)
         CASE(at_the_alarm_it_is_not),
         CASE(half_a_message_is_dropped),
         QUEUE_CASE(on_a_queue_port_messages_go_into_the_queue),
+        QUEUE_CASE(a_queue_that_is_gone_ends_the_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
