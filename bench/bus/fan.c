@@ -114,6 +114,14 @@ static int on_message(fan_t *f, size_t subscriber, const bus_message_t *message,
     return 0;
 }
 
+/* What the application of an XSUB subscribes to comes as a message; libzmq's proxy is such an application. */
+static void on_message_to_publisher(bus_client_t *c, const bus_message_t *message)
+{
+    zmtp_subscription_t s;
+    if (message->count == 1 && zmtp_subscription_of_message(message->frame[0], &s) && s.subscribe)
+        c->subscribed = true;
+}
+
 /* One turn of all sockets, and all messages that have come. */
 static int turn(fan_t *f, int timeout_ms, error_t *err)
 {
@@ -122,7 +130,7 @@ static int turn(fan_t *f, int timeout_ms, error_t *err)
     if (ready < 0)
         return -1;
     while ((code = bus_client_next(&f->publisher, &message, err)) > 0)
-        continue; /* an XSUB's application may say anything to a PUB */
+        on_message_to_publisher(&f->publisher, &message);
     for (size_t i = 0; i < f->options->subscribers && code == 0; i++)
         while ((code = bus_client_next(&f->subscribers[i], &message, err)) > 0)
             if (on_message(f, i, &message, err) != 0)
@@ -159,6 +167,8 @@ static int probe(fan_t *f, error_t *err)
         if (turn(f, PROBE_MS, err) < 0)
             return -1;
     }
+    if (!f->publisher.subscribed)
+        return error_set(err, "nobody subscribes to the publisher");
     return all_reached(f) ? 0 : error_set(err, "a subscriber gets nothing");
 }
 

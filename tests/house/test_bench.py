@@ -393,14 +393,18 @@ def test_the_list_shows_every_row_and_its_commands(program, table, command):
 
 # ---- the document ----
 
-def test_each_row_stands_in_the_document_with_its_brokers():
-    text = (ROOT / "docs" / "performance.md").read_text()
+@pytest.mark.parametrize("heading, table, known", [
+    ("Rows", rows.ROWS, ("chaski", "ceiling", "rabbitmq")),
+    ("The event bus", event_rows.ROWS, ("chaski", "relay", "proxy"))])
+def test_each_row_stands_in_the_document_with_its_brokers(heading, table, known):
+    document = (ROOT / "docs" / "performance.md").read_text()
+    text = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", document, re.M | re.S).group(1)
     assert re.search(r"^Measured on \d{4}-\d\d-\d\d, \d+ cores of .+, commit [0-9a-f]+", text, re.M)
-    for row in rows.ROWS:
+    for row in table:
         found = re.search(rf"^### {row.name}\n(.*?)(?=^##|\Z)", text, re.M | re.S)
         assert found, f"{row.name} is missing"
-        for broker in {"chaski", "ceiling", "rabbitmq"} - set(row.not_for):
+        for broker in set(known) - set(row.not_for):
             assert f"| {broker} |" in found.group(1), f"{row.name}: no {broker}"
         for words in rows.arguments_of(row, 1).values():
-            assert f"chaski perf amqp {words[0]} {words[1]}" in found.group(1), f"{row.name}: no command"
+            assert f"{row.tool.shown} {words[0]} {words[1]}" in found.group(1), f"{row.name}: no command"
 
