@@ -173,6 +173,8 @@ PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 PYTEST := PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest
 RESULTS ?= build/results
 JOBS ?= $(shell nproc)
+# End-to-end tests wait more than they work.
+E2E_JOBS ?= $(shell echo $$((2 * $$(nproc))))
 # libFuzzer's time for each target
 SECONDS ?= 60
 unexport SECONDS
@@ -205,7 +207,7 @@ unit-threads: $(filter $(OUT)/unit/os/% $(OUT)/unit/admin/test_run% $(OUT)/unit/
 	$(addprefix $(OUT)/unit/base/test_,ring% lane% port%) $(OUT)/unit/model/test_port%,$(UNIT))
 	@scripts/run-unit $(RESULTS)/unit-$(BUILD) $(OUT)/unit $^
 
-E2E = $(PYTEST) -c tests/e2e/pytest.ini tests/e2e -n $(JOBS) --junitxml=$(RESULTS)/$@/$@.xml $(PYTEST_ARGS)
+E2E = $(PYTEST) -c tests/e2e/pytest.ini tests/e2e -n $(E2E_JOBS) --junitxml=$(RESULTS)/$@/$@.xml $(PYTEST_ARGS)
 E2E_ENV = CHASKI_PASS=$(@:e2e-%=%) CHASKI_RESULTS=$(abspath $(RESULTS))/$@/logs
 e2e-release: ## end-to-end tests, release build, normal bounds
 	@$(MAKE) --no-print-directory BUILD=release all bench
