@@ -265,8 +265,8 @@ void channel_drop_parked(channel_t *ch)
  * behind it passes, and would leave it behind. */
 static bool must_hold(channel_t *ch, const command_t *cmd)
 {
-    if (!command_has_message(cmd->type) || sync_answers(ch, cmd) || ch->state != CHANNEL_OPEN ||
-        !flow_holds(ch->connection))
+    if (!command_has_message(cmd->type) || !flow_is_tight(ch->connection->engine) || sync_answers(ch, cmd) ||
+        ch->state != CHANNEL_OPEN || !flow_holds(ch->connection))
         return false;
     if (!ch->held) {
         ch->held = true;

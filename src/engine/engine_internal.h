@@ -669,6 +669,8 @@ void query_start(engine_t *e, engine_port_t *p, command_t *cmd);
 
 /* flow.c: the memory alarm */
 void flow_check(engine_t *e);
+/* True if publishes may have to be held back: asked of each, before anything else is. */
+bool flow_is_tight(const engine_t *e);
 /* True if publishes on this connection must be held back now; its client is told. */
 bool flow_holds(connection_t *c);
 

@@ -47,10 +47,15 @@ void flow_check(engine_t *e)
         alarm_clear(e);
 }
 
+bool flow_is_tight(const engine_t *e)
+{
+    return e->alarm || (e->options.memory_high_bytes > 0 && e->memory_bytes > e->options.memory_high_bytes);
+}
+
 bool flow_holds(connection_t *c)
 {
     engine_t *e = c->engine;
-    if (!e->alarm && e->options.memory_high_bytes > 0 && e->memory_bytes > e->options.memory_high_bytes)
+    if (!e->alarm && flow_is_tight(e))
         alarm_set(e);
     if (e->alarm && !list_linked(&c->blocked_link)) {
         list_append(&e->blocked, &c->blocked_link);
