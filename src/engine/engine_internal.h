@@ -698,6 +698,12 @@ void publish_route(channel_t *ch, exchange_t *x, const message_t *m, bytes_t hea
 message_t *publish_take(channel_t *ch, command_t *cmd, bytes_t headers);
 /* Puts it into these queues, in this step. Returns the record that says so; 0: none does. */
 record_no publish_place(engine_t *e, message_t *m, queue_t *const *queues, size_t count);
+/* Puts the message where the route leads; takes over the caller's reference. One with parts, large as it is, goes to all
+ * queues at once: a MESSAGE_ALSO must not speak of one, as apply.c makes cold entries of it. So does one with a number,
+ * as all queues have them in order. */
+void publish_enqueue(channel_t *ch, const command_t *cmd, message_t *m);
+/* Nobody gets it: it goes back to its publisher if that is asked for. */
+void publish_return(channel_t *ch, const command_t *cmd, message_t *m);
 /* What its confirm waits for, given that record. */
 record_no publish_safe_with(const engine_t *e, const message_t *m, record_no record);
 

@@ -249,10 +249,17 @@ static exchange_t *exchange_for_publish(channel_t *ch, const command_t *cmd)
     return x;
 }
 
-/* Puts the message where the route leads; takes over the caller's reference. One with parts, large as it is, goes to all
- * queues at once: a MESSAGE_ALSO must not speak of one, as apply.c makes cold entries of it. So does one with a number,
- * as all queues have them in order. */
-static void enqueue(channel_t *ch, const command_t *cmd, message_t *m)
+void publish_return(channel_t *ch, const command_t *cmd, message_t *m)
+{
+    if (!(cmd->flags & COMMAND_MANDATORY))
+        return;
+    ch->connection->engine->counts.returned++;
+    message_ref(m); /* the loan's */
+    emit_channel(ch, &(event_t){.type = EVENT_RETURN, .cause = cmd->cause, .message = m});
+    stream_start(ch, m);
+}
+
+void publish_enqueue(channel_t *ch, const command_t *cmd, message_t *m)
 {
     engine_t *e = ch->connection->engine;
     const route_t *r = &e->route;
@@ -261,12 +268,8 @@ static void enqueue(channel_t *ch, const command_t *cmd, message_t *m)
         return;
     }
     record_no record = publish_place(e, m, r->queues, r->count);
-    if (r->count == 0 && (cmd->flags & COMMAND_MANDATORY)) {
-        e->counts.returned++;
-        message_ref(m); /* the loan's */
-        emit_channel(ch, &(event_t){.type = EVENT_RETURN, .cause = cmd->cause, .message = m});
-        stream_start(ch, m);
-    }
+    if (r->count == 0)
+        publish_return(ch, cmd, m);
     confirm_done(ch, publish_safe_with(e, m, record));
     message_unref(e, m);
 }
@@ -296,7 +299,7 @@ void on_publish(channel_t *ch, command_t *cmd)
         message_t *m = publish_take(ch, cmd, headers);
         if (on_the_way)
             sync_number(on_the_way, m);
-        enqueue(ch, cmd, m);
+        publish_enqueue(ch, cmd, m);
     }
 }
 

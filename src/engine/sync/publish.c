@@ -15,11 +15,6 @@ typedef struct asking {
     uint8_t octets[2 * UINT8_MAX + 1]; /* of id */
 } asking_t;
 
-bool sync_expires(const exchange_t *x)
-{
-    return x->sequencer != NULL;
-}
-
 /* ---- what is asked ---- */
 
 /* The same id of two users is not the same. */
@@ -162,17 +157,6 @@ static void note_places(sync_event_t *ev, const route_t *r)
     }
 }
 
-static void return_unhandled(channel_t *ch, const command_t *cmd, message_t *m)
-{
-    engine_t *e = ch->connection->engine;
-    if (!(cmd->flags & COMMAND_MANDATORY))
-        return;
-    e->counts.returned++;
-    message_ref(m); /* the loan's */
-    emit_channel(ch, &(event_t){.type = EVENT_RETURN, .cause = cmd->cause, .message = m});
-    stream_start(ch, m);
-}
-
 /* Takes over the caller's reference. */
 static void open_event(sync_window_t *w, channel_t *ch, const command_t *cmd, const asking_t *a, message_t *m)
 {
@@ -194,20 +178,10 @@ static void open_event(sync_window_t *w, channel_t *ch, const command_t *cmd, co
     if (ev->release > ev->stored)
         ev->stored = ev->release;
     if (groups == 0)
-        return_unhandled(ch, cmd, m);
+        publish_return(ch, cmd, m);
     sync_wait(ev, ch, cmd, message_properties(m));
     message_unref(e, m);
     sync_event_begin(ev);
-}
-
-/* Takes over the caller's reference. */
-static void store_plain(channel_t *ch, const command_t *cmd, message_t *m)
-{
-    engine_t *e = ch->connection->engine;
-    (void)publish_place(e, m, e->route.queues, e->route.count);
-    if (e->route.count == 0)
-        return_unhandled(ch, cmd, m);
-    message_unref(e, m);
 }
 
 /* What is sent again has a number already; what asks needs room in its window; all need a number that is durably
@@ -264,7 +238,7 @@ void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, byte
     if (tracked)
         open_event(w, ch, cmd, &a, m);
     else
-        store_plain(ch, cmd, m);
+        publish_enqueue(ch, cmd, m);
 }
 
 /* ---- answers ---- */

@@ -11,16 +11,6 @@
 static const char *const outcomes[] = {"open", "ok", "failed", "timeout", "none"};
 static const char *const statuses[] = {"pending", "ok", "failed", "gone"};
 
-const char *outcome_name(uint8_t outcome)
-{
-    return outcomes[outcome];
-}
-
-const char *group_status_name(uint8_t status)
-{
-    return statuses[status];
-}
-
 /* There is a report for each event: printf would take a third of the engine's time. */
 static void write_text(buffer_t *b, const char *text)
 {

@@ -63,9 +63,6 @@ bool sync_answers(channel_t *ch, const command_t *cmd);
 /* The same, and it is done with. */
 bool sync_answer(channel_t *ch, command_t *cmd);
 
-/* True if the message may expire: then somebody sees to it. */
-bool sync_expires(const exchange_t *x);
-
 /* ---- groups (event.c); all of them only if queue.owed is not empty ---- */
 
 /* True if the entry must not go out yet: the event's record is not durable. Then `w` waits for that. */

@@ -191,8 +191,6 @@ void sync_group_says(sync_group_t *g, const message_t *m);
 void sync_group_says_text(sync_group_t *g, const char *text);
 void sync_group_set_value(sync_group_t *g, bytes_t json);
 void sync_group_forgets(sync_group_t *g);
-const char *outcome_name(uint8_t outcome);
-const char *group_status_name(uint8_t status);
 /* A message whose body is the report; references 0. `brief`: no handlers. */
 message_t *sync_report(const sync_event_t *ev, bool brief);
 
