@@ -41,7 +41,6 @@ engine_t *engine_new(const engine_options_t *options)
     list_init(&e->blocked);
     list_init(&e->held);
     heap_init(&e->timers);
-    heap_init(&e->sync_dues);
     list_init(&e->sync_freed);
     list_init(&e->slow);
     list_init(&e->slow_over);
@@ -205,12 +204,24 @@ static void take_commands(engine_t *e, engine_port_t *p)
     }
 }
 
+void timer_set(engine_t *e, wait_t *w, uint64_t at_ms, wait_over_t *over)
+{
+    w->over = over;
+    heap_set(&e->timers, &w->timer, at_ms);
+}
+
+void timer_cancel(engine_t *e, wait_t *w)
+{
+    heap_cancel(&e->timers, &w->timer);
+}
+
 static void run_timers(engine_t *e)
 {
     heap_timer_t *t;
-    for (uint32_t n = 0; n < e->options.slice && (t = heap_pop_due(&e->timers, e->now_ms)); n++)
-        queue_remove(HEAP_OF(t, queue_t, expiry), NULL, NULL);
-    sync_run_timers(e);
+    for (uint32_t n = 0; n < e->options.slice && (t = heap_pop_due(&e->timers, e->now_ms)); n++) {
+        wait_t *w = HEAP_OF(t, wait_t, timer);
+        w->over(e, w);
+    }
 }
 
 /* True if this port has something to do at once. */
@@ -278,9 +289,8 @@ bool engine_port_wants_wake(engine_t *e, const port_t *port)
 
 uint64_t engine_deadline_ms(const engine_t *e)
 {
-    const heap_timer_t *t = heap_first(&e->timers), *due = heap_first(&e->sync_dues);
-    uint64_t at = t ? t->deadline_ms : UINT64_MAX;
-    return due && due->deadline_ms < at ? due->deadline_ms : at;
+    const heap_timer_t *t = heap_first(&e->timers);
+    return t ? t->deadline_ms : UINT64_MAX;
 }
 
 void counts_add_queue(engine_counts_t *counts, const queue_t *q)

@@ -281,7 +281,7 @@ struct queue {
     list_t *owed_last;   /* of them the one that went out last; NULL: look from the front */
     list_t *owed_near;   /* and the one looked for last */
     uint64_t expires_ms; /* 0: never */
-    heap_timer_t expiry;
+    wait_t expiry;
     job_t cleaning; /* of purged entries, or of everything once deleted */
 
     /* of those in the log */
@@ -527,16 +527,15 @@ struct engine {
     uint32_t work_left;   /* units that commands and timers may still cost in this step */
     list_t dirty_queues;
     list_t confirming;
-    list_t blocked;         /* connections told of the alarm */
-    list_t held;            /* channels whose publishes are held back */
-    timer_heap_t timers;    /* queue.expiry */
-    timer_heap_t sync_dues; /* sync_event_t */
-    list_t sync_freed;      /* sync_window_t that have room for who waits */
-    bool sync_recovered;    /* events of the log have been looked at */
-    list_t slow;            /* subscriber_t that publishers wait for */
-    list_t slow_over;       /* channels that waited for one that is gone */
-    keep_t *keeps;          /* one for each of options.topics */
-    bool keeps_last;        /* one of them keeps the last message of each key */
+    list_t blocked;      /* connections told of the alarm */
+    list_t held;         /* channels whose publishes are held back */
+    timer_heap_t timers; /* wait_t, by time: queue.expiry, sync_event_t.due */
+    list_t sync_freed;   /* sync_window_t that have room for who waits */
+    bool sync_recovered; /* events of the log have been looked at */
+    list_t slow;         /* subscriber_t that publishers wait for */
+    list_t slow_over;    /* channels that waited for one that is gone */
+    keep_t *keeps;       /* one for each of options.topics */
+    bool keeps_last;     /* one of them keeps the last message of each key */
     bool keeps_started;
     uint64_t renewed_at;    /* log_bytes when the last pass of renew.c began */
     uint64_t renewed_bytes; /* that it wrote */

@@ -88,7 +88,7 @@ static void queue_free(queue_t *q)
     assert(list_empty(&q->consumers) && list_empty(&q->bindings) && list_empty(&q->getters));
     assert(!list_linked(&q->reading.link));
     e->topology++;
-    heap_cancel(&e->timers, &q->expiry);
+    timer_cancel(e, &q->expiry);
     wait_cancel(e, &q->marking);
     list_remove(&q->chilling);
     mem_free(q->left_out);
@@ -143,15 +143,21 @@ void queue_let_go(queue_t *q, const fifo_item_t *item)
         message_unref(e, item->message);
 }
 
+static void expires(engine_t *e, wait_t *w)
+{
+    (void)e;
+    queue_remove(HEAP_OF(w, queue_t, expiry), NULL, NULL);
+}
+
 void queue_touch(queue_t *q)
 {
     engine_t *e = q->vhost->engine;
     if (q->expires_ms == 0 || q->deleted)
         return;
     if (q->consumer_count > 0)
-        heap_cancel(&e->timers, &q->expiry);
+        timer_cancel(e, &q->expiry);
     else
-        heap_set(&e->timers, &q->expiry, e->now_ms + q->expires_ms);
+        timer_set(e, &q->expiry, e->now_ms + q->expires_ms, expires);
 }
 
 /* ---- purge ---- */
@@ -287,7 +293,7 @@ void queue_remove(queue_t *q, channel_t *waiter, const event_t *reply)
     hash_remove(&q->vhost->queues, &q->node);
     forget_in_log(q);
     list_remove(&q->place.node);
-    heap_cancel(&e->timers, &q->expiry);
+    timer_cancel(e, &q->expiry);
     list_remove(&q->owned);
     list_remove(&q->dirty);
     if (q->owner)

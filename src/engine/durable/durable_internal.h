@@ -26,12 +26,16 @@ typedef struct wait wait_t;
 typedef void wait_over_t(engine_t *e, wait_t *w);
 
 struct wait {
-    heap_timer_t timer; /* engine.waits, by record number */
+    heap_timer_t timer; /* engine.waits, by record number; or engine.timers */
     wait_over_t *over;
 };
 
 void wait_for(engine_t *e, wait_t *w, record_no record, wait_over_t *over);
 void wait_cancel(engine_t *e, wait_t *w);
+
+/* The same until a time of the engine's (engine.c). */
+void timer_set(engine_t *e, wait_t *w, uint64_t at_ms, wait_over_t *over);
+void timer_cancel(engine_t *e, wait_t *w);
 
 /* Adds a record to the batch of this step and returns its number; 0 if there is no log. `content` (for types that have
  * one) is kept alive until the batch is back. */

@@ -103,7 +103,7 @@ void sync_event_free(sync_event_t *ev)
     groups_release(ev);
     sync_places_release(ev);
     wait_cancel(e, &ev->on_disk);
-    heap_cancel(&e->sync_dues, &ev->due.timer);
+    timer_cancel(e, &ev->due);
     list_remove(&ev->stated.link);
     sync_record_forget(ev);
     if (ev->report)
@@ -182,8 +182,7 @@ void sync_event_check(sync_event_t *ev)
 
 static void set_due(sync_event_t *ev, uint64_t at_ms)
 {
-    ev->due.over = time_is_up;
-    heap_set(&ev->sequencer->exchange->vhost->engine->sync_dues, &ev->due.timer, at_ms);
+    timer_set(ev->sequencer->exchange->vhost->engine, &ev->due, at_ms, time_is_up);
 }
 
 /* Nobody says when an entry is gone, so one that expires late is looked at from time to time. */
@@ -196,7 +195,7 @@ void sync_event_lingers(sync_event_t *ev)
         return;
     }
     sync_places_release(ev);
-    heap_cancel(&e->sync_dues, &ev->due.timer);
+    timer_cancel(e, &ev->due);
     sync_keep(ev);
 }
 
@@ -212,15 +211,6 @@ static void time_is_up(engine_t *e, wait_t *w)
         sync_event_over(ev, decide(ev) == OUTCOME_FAILED ? OUTCOME_FAILED : OUTCOME_TIMEOUT);
     else
         sync_keep(ev);
-}
-
-void sync_run_timers(engine_t *e)
-{
-    heap_timer_t *t;
-    for (uint32_t n = 0; n < e->options.slice && (t = heap_pop_due(&e->sync_dues, e->now_ms)); n++) {
-        wait_t *w = HEAP_OF(t, wait_t, timer);
-        w->over(e, w);
-    }
 }
 
 void sync_event_enter(sync_event_t *ev)

@@ -175,7 +175,6 @@ void sequencer_free(sequencer_t **sp)
 void sync_deinit(engine_t *e)
 {
     sync_run(e);
-    for (heap_timer_t *t; (t = heap_first(&e->sync_dues)) != NULL;) /* over, and not expired yet */
+    for (heap_timer_t *t; (t = heap_first(&e->timers)) != NULL;) /* over, and not expired yet */
         sync_event_free(HEAP_OF(HEAP_OF(t, wait_t, timer), sync_event_t, due));
-    heap_deinit(&e->sync_dues);
 }

@@ -100,9 +100,6 @@ uint64_t sync_first_held(const channel_t *ch);
 /* Those who waited for room in a window go on. */
 void sync_run(engine_t *e);
 
-/* Deadlines, and times at which messages leave their queues. */
-void sync_run_timers(engine_t *e);
-
 /* ---- who looks (kept.c) ---- */
 
 /* Adds the reports that are kept, of each exchange the newest ones. */

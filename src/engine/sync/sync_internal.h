@@ -102,7 +102,7 @@ struct sync_event {
     record_no defined; /* what defined its exchange when its record was made: the log is kept from there on */
     stated_t stated;   /* its report's record */
     wait_t on_disk;
-    wait_t due; /* engine.sync_dues, by time */
+    wait_t due; /* engine.timers */
     const char *error;
     uint8_t outcome;
     bool held;     /* it holds its exchange */

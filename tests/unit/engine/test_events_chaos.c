@@ -279,7 +279,7 @@ static void all_are_answered(chaos_t *c)
             assert_true(a->confirmed[n]);
     }
     assert_int_equal(counts(c->f).events_open, 0);
-    assert_int_equal(c->f->engine->sync_dues.count, 0);
+    assert_int_equal(c->f->engine->timers.count, 0);
 }
 
 static void who_asks_is_answered_whatever_happens(void **state)

@@ -313,7 +313,7 @@ static void recovery_does_not_look_through_all_that_expires(void **state)
     }
     run(f), purge(p, "q"), expect_counted(p, 50000), run(f);
     crash(f), run(f); /* seconds, not minutes */
-    assert_int_equal(f->engine->sync_dues.count, 0);
+    assert_int_equal(f->engine->timers.count, 0);
     buffer_free(&b);
 }
 
@@ -329,13 +329,13 @@ static void an_event_that_expires_late_is_forgotten_when_its_entries_are_gone(vo
         ask_with(p, "t", "1", published_properties(&b, false, NULL, "315360000000"));
         ack(a, expect_event(a, "1"), 0), expect_told(p, "\"status\":\"ok\"");
     }
-    assert_int_equal(f->engine->sync_dues.count, 2);
+    assert_int_equal(f->engine->timers.count, 2);
     get(p, "away", COMMAND_NO_ACK), expect_got(p, "1");
     advance(f, 60000);
-    assert_int_equal(f->engine->sync_dues.count, 1);
+    assert_int_equal(f->engine->timers.count, 1);
     purge(p, "away"), expect_counted(p, 1);
     advance(f, 60000);
-    assert_int_equal(f->engine->sync_dues.count, 0);
+    assert_int_equal(f->engine->timers.count, 0);
     buffer_free(&b);
 }
 
