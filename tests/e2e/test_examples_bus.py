@@ -5,6 +5,7 @@ import re
 
 import examples
 import pytest
+from lib import http
 from lib.broker import wait_until
 
 pytestmark = pytest.mark.chaski_only
@@ -110,10 +111,16 @@ def test_who_subscribes_hears_what_is_published(receive, run, publishing, hearin
         "weather.cusco: mild", "weather.cusco: cold", "weather.lima: ñandú"]
 
 
-def test_tasks_cross_between_the_wires(receive, run):
+def is_empty(broker, queue):
+    """True if nothing is in the queue, nor out with a consumer that has not acked it yet."""
+    return http.api(broker, f"/queues/%2F/{queue}")["messages"] == 0
+
+
+def test_tasks_cross_between_the_wires(broker, receive, run):
     assert run("python", "zmq_push", "10", "100") == ["sent task 10", "sent task 100"]
     worker = receive("python", "work_queue_worker")
     worker.wait_for("primes below 10: 4", "primes below 100: 25")
+    wait_until(lambda: is_empty(broker, "work"), "both tasks are acked", examples.LIMIT_S)
     worker.end()
     run("javascript", "work_queue_send", "7")
     receive("python", "zmq_pull").wait_for("task 7")
