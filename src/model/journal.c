@@ -33,6 +33,19 @@ void journal_init(journal_t *j, size_t ring_items)
     j->done = lane_new(ring_items, sizeof(batch_t *));
     j->reads = lane_new(ring_items, sizeof(read_request_t *));
     j->read = lane_new(ring_items, sizeof(read_request_t *));
+    j->segments = lane_new(ring_items, sizeof(segment_news_t));
+    j->orders = lane_new(ring_items, sizeof(segment_order_t *));
+}
+
+void segment_order_free(segment_order_t *o)
+{
+    buffer_free(&o->keep);
+    mem_free(o);
+}
+
+static void discard_order(const void *item)
+{
+    segment_order_free(*(segment_order_t *const *)item);
 }
 
 static void discard_batch(const void *item)
@@ -54,4 +67,6 @@ void journal_deinit(journal_t *j)
     lane_discard(&j->done, discard_batch);
     lane_discard(&j->reads, discard_read);
     lane_discard(&j->read, discard_read);
+    lane_discard(&j->orders, discard_order);
+    lane_free(&j->segments);
 }

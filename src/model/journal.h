@@ -5,6 +5,7 @@
  *
  *   engine ── batches ──> log thread ── done ──> engine        a batch is lent, and comes back when it is synced
  *   engine ── reads ────> helper ────── read ──> engine
+ *   helper ── segments ─> engine ───── orders ─> helper        which parts of the log lie there, and what to do with them
  *
  * A batch is one group: all of it is there after a crash, or nothing. Batches come back in the order they were given;
  * when one is back, every record up to its last is durable. */
@@ -31,8 +32,9 @@ typedef struct batch {
     batch_content_t *contents; /* in the order of the records that have one */
     size_t content_count, content_capacity;
     uint64_t content_bytes;
-    struct batch *next;   /* the engine's own */
-    record_no dead_below; /* once this batch is durable, no record below is needed any more */
+    struct batch *next; /* the engine's own */
+    record_no
+        replay_from; /* once this batch is durable, a log that is read from here on makes all that is there */
 } batch_t;
 
 batch_t *batch_new(record_no first);
@@ -66,12 +68,36 @@ typedef struct read_request {
     read_item_t items[];
 } read_request_t;
 
-/* Items are pointers: batch_t * and read_request_t *. */
+/* A segment that is complete: nothing is written to it any more. Told once when it is left (or the log is opened), and
+ * again when an order changed it. Records below replay_from are needed only as far as something refers to their content. */
+typedef struct segment_news {
+    uint64_t segment;    /* its number */
+    record_no from, end; /* its records: from … end - 1 */
+    uint64_t bytes;      /* of its file; 0: it is gone */
+    uint64_t contents;   /* pieces of content in it; UINT64_MAX: not known */
+} segment_news_t;
+
+/* What is to become of a complete segment that lies below replay_from, all of it: it goes; or it is written anew with
+ * these records only, each under its number. Carried out at once or later, and answered by a segment_news_t. Whatever made
+ * its records dispensable is durable. */
+typedef struct segment_order {
+    uint64_t segment;
+    bool rewrite;
+    uint32_t keep_count; /* of its pairs */
+    buffer_t keep;       /* record_list_t: first record, count; rising */
+} segment_order_t;
+
+/* Frees it with its list. */
+void segment_order_free(segment_order_t *o);
+
+/* Items are pointers (batch_t *, read_request_t *, segment_order_t *), but for segments: segment_news_t. */
 typedef struct journal {
-    lane_t *batches; /* engine → log thread */
-    lane_t *done;    /* log thread → engine */
-    lane_t *reads;   /* engine → helper */
-    lane_t *read;    /* helper → engine */
+    lane_t *batches;  /* engine → log thread */
+    lane_t *done;     /* log thread → engine */
+    lane_t *reads;    /* engine → helper */
+    lane_t *read;     /* helper → engine */
+    lane_t *segments; /* helper → engine */
+    lane_t *orders;   /* engine → helper */
     size_t ring_items;
 } journal_t;
 

@@ -91,8 +91,8 @@ static int put_group(store_t *s, batch_t *b, error_t *err)
 {
     log_side_t *l = &s->log_side;
     assert(b->first == l->last + 1);
-    if (b->dead_below > l->needed_from_next)
-        l->needed_from_next = b->dead_below;
+    if (b->replay_from > l->needed_from_next)
+        l->needed_from_next = b->replay_from;
     log_claims_t claims = {l->known.durable_through, l->needed_from_next};
     for (size_t i = 0; i < l->plan.count; i++) {
         tell_place(s, &l->plan.parts[i]);

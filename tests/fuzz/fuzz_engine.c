@@ -390,9 +390,9 @@ static engine_t *engine_from_paper(world_t *w, record_no from)
 static void check_later_beginning(world_t *w)
 {
     engine_counts_t all, later;
-    if (w->paper->dead_below <= 1)
+    if (w->paper->replay_from <= 1)
         return;
-    engine_t *e = engine_from_paper(w, w->paper->dead_below);
+    engine_t *e = engine_from_paper(w, w->paper->replay_from);
     engine_count(w->engine, &all);
     engine_count(e, &later);
     assert(memcmp(&all, &later, sizeof all) == 0);

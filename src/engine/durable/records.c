@@ -41,7 +41,7 @@ static void run_waits(engine_t *e)
 /* ---- to the log ---- */
 
 /* No record below it is needed any more once all that was decided so far is durable. */
-static record_no dead_below(const engine_t *e)
+static record_no replay_from(const engine_t *e)
 {
     record_no live = live_lowest(&e->live, e->next_record);
     return live < e->stated.low ? live : e->stated.low;
@@ -55,7 +55,7 @@ static void close_batch(engine_t *e)
     e->batch = NULL;
     if (b == NULL)
         return;
-    b->dead_below = dead_below(e);
+    b->replay_from = replay_from(e);
     e->unwritten_bytes += batch_bytes(b);
     e->log_bytes += batch_bytes(b);
     e->stated.bytes_since += batch_bytes(b);

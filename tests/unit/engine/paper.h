@@ -18,7 +18,7 @@ typedef struct paper_record {
     buffer_t octets;
     buffer_t content;
     uint8_t outcome;      /* of reading it: read_outcome_t */
-    record_no dead_below; /* what the batch said that it was in */
+    record_no replay_from; /* what the batch said that it was in */
     bool is_last_of_batch;
 } paper_record_t;
 
@@ -27,7 +27,7 @@ typedef struct paper {
     paper_record_t *records;
     size_t count, capacity;
     record_no synced;
-    record_no dead_below; /* of the last batch that is durable */
+    record_no replay_from; /* of the last batch that is durable */
 
     bool holds;       /* batches are given back by paper_sync alone */
     bool holds_reads; /* and reads answered by paper_answer alone */
@@ -114,11 +114,11 @@ static inline void paper_write(paper_t *p, const batch_t *b)
         write_bytes(&at->octets, bytes_make(begin, (size_t)(in.at - begin)));
         if (record_has_content(r.type))
             write_bytes(&at->content, b->contents[content++].octets);
-        at->dead_below = b->dead_below;
+        at->replay_from = b->replay_from;
         at->is_last_of_batch = i + 1 == b->count;
     }
     assert(reader_done(&in) && content == b->content_count);
-    assert(b->dead_below <= batch_last(b) + 1);
+    assert(b->replay_from <= batch_last(b) + 1);
 }
 
 static inline bool paper_take_batches(paper_t *p)
@@ -143,7 +143,7 @@ static inline size_t paper_sync(paper_t *p, size_t count)
         count = p->lent_count;
     for (size_t i = 0; i < count; i++) {
         p->synced = batch_last(p->lent[i]);
-        p->dead_below = p->lent[i]->dead_below;
+        p->replay_from = p->lent[i]->replay_from;
         lane_push(p->journal.done, &p->lent[i]);
     }
     p->batches += count;

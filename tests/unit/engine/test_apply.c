@@ -494,8 +494,8 @@ static void check_every_beginning(fixture_t *f, uint64_t seed)
     char when[80];
     record_no most = 1;
     for (record_no n = 1; n <= p->count; n++)
-        if (paper_at(p, n)->is_last_of_batch && paper_at(p, n)->dead_below > most)
-            most = paper_at(p, n)->dead_below;
+        if (paper_at(p, n)->is_last_of_batch && paper_at(p, n)->replay_from > most)
+            most = paper_at(p, n)->replay_from;
     for (record_no from = 1; from <= most; from += 1 + most / 40) {
         dump_t got_back = dump_from(f, from, 0);
         text_format(when, sizeof when, "seed %llu, a log from %llu to %llu", (unsigned long long)seed,
@@ -532,7 +532,7 @@ static void a_log_that_begins_later_gives_the_same_state(void **state)
             }
             check_every_beginning(f, seed);
         }
-        highest = paper_of(f)->dead_below > highest ? paper_of(f)->dead_below : highest;
+        highest = paper_of(f)->replay_from > highest ? paper_of(f)->replay_from : highest;
         durable_free(f);
     }
     assert_true(highest > 1024); /* it did happen */
@@ -544,18 +544,18 @@ static void restated_definitions_let_the_beginning_of_the_log_go(void **state)
     fixture_t *f = durable_new((fixture_options_t){.restate_bytes = 10000});
     chan_t ch = new_channel(f);
     new_durable_queue(ch, "q"), new_durable_exchange(ch, "x", "direct"), bound(ch, "q", "x", "k");
-    assert_int_equal(paper_of(f)->dead_below, 1);
+    assert_int_equal(paper_of(f)->replay_from, 1);
     for (unsigned i = 0; i < 2500; i++) {
         put_durably(ch, "q", "m");
         get(ch, "q", COMMAND_NO_ACK);
         expect_got(ch, "m");
     }
     paper_t *p = paper_of(f);
-    assert_true(p->dead_below > 2 * LIVE_RANGE_RECORDS);
+    assert_true(p->replay_from > 2 * LIVE_RANGE_RECORDS);
     assert_true(paper_count(p, RECORD_QUEUE) < 60); /* and they are not said all the time */
     put_durably(ch, "q", "kept");
     run(f);
-    reopen_with(f, (reopen_options_t){.from = p->dead_below});
+    reopen_with(f, (reopen_options_t){.from = p->replay_from});
     ch = new_channel(f);
     assert_int_equal(counts(f).bindings, 1);
     assert_queue_is(ch, "q", "kept*"); /* below the mark that was moved ahead */
@@ -588,9 +588,9 @@ static void a_batch_closed_amid_a_step_lets_nothing_go_that_a_later_one_settles(
         assert_int_equal(paper_count(paper_of(f), RECORD_SETTLE), 1);
         sync_batches(f, 1);
         if (paper_of(f)->synced < paper_last(paper_of(f), RECORD_SETTLE))
-            assert_true(paper_of(f)->dead_below <= message);
+            assert_true(paper_of(f)->replay_from <= message);
     }
-    assert_true(paper_of(f)->dead_below > message);
+    assert_true(paper_of(f)->replay_from > message);
     durable_free(f);
 }
 

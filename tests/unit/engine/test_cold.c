@@ -425,10 +425,10 @@ static void the_log_may_go_when_what_was_left_out_is_forgotten(void **state)
         get(ch, "q", COMMAND_NO_ACK);
         expect_got(ch, "m");
     }
-    assert_int_equal(paper_of(f)->dead_below, 0);
+    assert_int_equal(paper_of(f)->replay_from, 0);
     purge(ch, "q");
     expect_counted(ch, 0);
-    assert_true(paper_of(f)->dead_below > LIVE_RANGE_RECORDS);
+    assert_true(paper_of(f)->replay_from > LIVE_RANGE_RECORDS);
     durable_free(f);
 }
 
@@ -452,9 +452,9 @@ static void what_was_left_out_is_needed_until_its_queue_is_gone_for_the_log(void
     run(f);
     assert_int_equal(paper_of(f)->lent_count, 2);
     sync_batches(f, 1);
-    assert_true(paper_of(f)->dead_below <= message);
+    assert_true(paper_of(f)->replay_from <= message);
     sync_batches(f, 1);
-    assert_true(paper_of(f)->dead_below > message);
+    assert_true(paper_of(f)->replay_from > message);
     durable_free(f);
 }
 

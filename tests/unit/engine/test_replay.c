@@ -345,9 +345,9 @@ static void old_ones_do_not_hold_the_log(void **state)
         new_durable_queue(ch, "q");
         make_traffic(ch, 8000);
         paper_t *p = paper_of(f);
-        assert_true(p->dead_below > 3 * LIVE_RANGE_RECORDS);
+        assert_true(p->replay_from > 3 * LIVE_RANGE_RECORDS);
         assert_true(p->count < 8000 + 2 * 8000); /* and what is written again is a part of what is written */
-        reopen_with(f, (reopen_options_t){.from = p->dead_below});
+        reopen_with(f, (reopen_options_t){.from = p->replay_from});
         chan_t to = subscribed(f, "s", "amq.events", "state.");
         run(f);
         assert_int_equal(pending_count(to), 20);

@@ -50,7 +50,7 @@ typedef struct fixture {
     uint32_t life, size;
     record_no seen_first, seen_last; /* while it is opened */
     uint64_t seen_count, damaged_count;
-    record_no dead_below; /* for the next batches */
+    record_no replay_from; /* for the next batches */
     log_t log;
     uint64_t damage_lines; /* log lines that speak of damage */
 } fixture_t;
@@ -146,7 +146,7 @@ static inline void put_batch(fixture_t *f, uint32_t records, uint32_t size)
         f->group_first[f->next] = b->first;
         put_record(f, b, f->next, size);
     }
-    b->dead_below = f->dead_below;
+    b->replay_from = f->replay_from;
     journal_t *j = store_journal(f->store);
     lane_push(j->batches, &b);
     (void)lane_flush(j->batches);
@@ -338,7 +338,7 @@ static inline void check_all_seen(const fixture_t *f, record_no last)
 {
     assert_int_equal(f->found.last, last);
     assert_int_equal(f->seen_last, last);
-    assert_true(f->seen_first <= (f->dead_below > 1 ? f->dead_below : 1));
+    assert_true(f->seen_first <= (f->replay_from > 1 ? f->replay_from : 1));
 }
 
 /* ---- reading back ---- */

@@ -27,8 +27,8 @@ static bool live_on(fixture_t *f)
             put_batch(f, 1 + (uint32_t)sim_random_below(dice, 6), (uint32_t)sim_random_below(dice, 700));
             break;
         case 3:
-            f->dead_below =
-                sim_random_below(dice, f->durable + 1) > f->dead_below ? f->durable : f->dead_below;
+            f->replay_from =
+                sim_random_below(dice, f->durable + 1) > f->replay_from ? f->durable : f->replay_from;
             break;
         case 4:
             if (failed(f, store_log_idle(f->store, &f->err)))
@@ -69,7 +69,7 @@ static void check_after(fixture_t *f, record_no durable)
     assert_true(last >= durable);
     assert_int_equal(f->seen_last, last);
     if (last > 0)
-        assert_true(f->seen_first <= (f->dead_below > 1 ? f->dead_below : 1));
+        assert_true(f->seen_first <= (f->replay_from > 1 ? f->replay_from : 1));
 }
 
 static record_no open_and_check(fixture_t *f, record_no durable)
@@ -77,7 +77,7 @@ static record_no open_and_check(fixture_t *f, record_no durable)
     open_well(f);
     assert_int_equal(f->damage_lines, 0); /* a crash does not look like damage */
     check_after(f, durable);
-    read_all(f, f->dead_below > f->seen_first ? f->dead_below : f->seen_first ? f->seen_first : 1, 1);
+    read_all(f, f->replay_from > f->seen_first ? f->replay_from : f->seen_first ? f->seen_first : 1, 1);
     return f->found.last;
 }
 

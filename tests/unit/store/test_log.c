@@ -217,7 +217,7 @@ static store_counts_t count(const fixture_t *f)
 static void append_and_forget(fixture_t *f, uint32_t batches)
 {
     for (uint32_t i = 0; i < batches; i++) {
-        f->dead_below = f->next > 50 ? f->next - 50 : 0;
+        f->replay_from = f->next > 50 ? f->next - 50 : 0;
         put_batch(f, 5, 300);
         settle_well(f);
     }
@@ -234,13 +234,13 @@ static void dead_segments_are_recycled(void **state)
     assert_true(count(f).bytes <= bytes);
     assert_true(count(f).segments <= 4);
     assert_true(count(f).segments_free >= f->options.segments_ahead);
-    read_all(f, f->dead_below, 1);
+    read_all(f, f->replay_from, 1);
     close_store(f);
     record_no last = f->next - 1;
     open_well(f);
     check_all_seen(f, last);
     assert_true(f->seen_count < 300);
-    read_all(f, f->dead_below, 1);
+    read_all(f, f->replay_from, 1);
     append_and_forget(f, 100);
     assert_true(count(f).bytes <= bytes + f->options.segment_bytes);
     fixture_free(f);
@@ -252,7 +252,7 @@ static void a_log_in_which_all_is_dead_is_one_segment(void **state)
     fixture_t *f = fixture_new(18);
     open_well(f);
     append_and_forget(f, 100);
-    f->dead_below = f->next + 1;
+    f->replay_from = f->next + 1;
     put_batch(f, 1, 10);
     settle_well(f);
     for (int round = 0; round < 4; round++) {

@@ -77,7 +77,7 @@ static void be_the_engine(threads_t *t)
         assert_int_equal(atomic_load(&t->log_failed), 0);
         if (i < BATCHES && lane_room(j->batches) > 0) {
             put_batch(f, 1 + (uint32_t)i % 5, (uint32_t)i * 7 % 900);
-            f->dead_below = f->durable > 200 ? f->durable - 200 : 0;
+            f->replay_from = f->durable > 200 ? f->durable - 200 : 0;
             i++;
         }
         (void)lane_flush(j->batches);
