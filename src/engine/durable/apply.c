@@ -357,6 +357,7 @@ void engine_recovered(engine_t *e, record_no last, uint64_t now_ms)
     e->durable = last;
     settle_state(e);
     leave_out_damaged(e, rec);
+    space_checkpointed(e, records_replay_from(e));
     statements_renew(e);
     recovery_free(e);
 }

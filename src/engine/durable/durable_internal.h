@@ -62,6 +62,9 @@ bool records_full(const engine_t *e);
 
 void records_free(engine_t *e);
 
+/* A log that is read from this record on makes all that is there, once all that was decided so far is durable. */
+record_no records_replay_from(const engine_t *e);
+
 /* Who asked for records to be read back; linked in engine.readers meanwhile. `request` is NULL if the engine ends. */
 typedef struct reader reader_t;
 typedef void reader_done_t(engine_t *e, reader_t *r, read_request_t *request);
