@@ -51,6 +51,7 @@ engine_t *engine_new(const engine_options_t *options)
     list_init(&e->readers);
     list_init(&e->settling);
     list_init(&e->chilling);
+    live_init(&e->live, NULL, NULL);
     statements_init(&e->stated);
     hash_init(&e->queues_by_id, id_of_queue);
     hash_init(&e->large, large_record);
