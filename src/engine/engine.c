@@ -14,12 +14,12 @@ void engine_options_default(engine_options_t *o)
         .output_bytes = 1 << 20,
         .parked_commands = 4096,
         .unacked_max = 8000000,
-        .page_entries = 128,
+        .page_entries = 64,
         .slice = 512,
         .memory_bodies = 64 << 20,
         .unwritten_bytes = 64 << 20,
         .batch_bytes = 4 << 20,
-        .restate_bytes = 64 << 20,
+        .restate_bytes = 256 << 20,
     };
 }
 
@@ -54,6 +54,7 @@ engine_t *engine_new(const engine_options_t *options)
     space_init(e);
     statements_init(&e->stated);
     hash_init(&e->queues_by_id, id_of_queue);
+    hash_init(&e->large, large_record);
     hash_init(&e->identities, connection_identity);
     e->lent_end = &e->lent;
     e->next_record = 1;
@@ -118,6 +119,8 @@ void engine_free(engine_t **ep)
     mem_free(e->ports);
     heap_deinit(&e->timers);
     heap_deinit(&e->waits);
+    large_free_all(e);
+    hash_deinit(&e->large);
     live_deinit(&e->live);
     space_deinit(e);
     hash_deinit(&e->queues_by_id);
@@ -268,7 +271,6 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
     flow_check(e);
     more |= cold_run(e);
     statements_run(e);
-    more |= keeps_renew(e);
     more |= space_run(e);
     records_give(e);
     more |= !list_empty(&e->joining) || !list_empty(&e->sync_freed) || !list_empty(&e->slow_over) ||
@@ -314,7 +316,6 @@ void counts_add_rest(engine_counts_t *counts, const engine_t *e)
     counts->memory_bytes = e->memory_bytes;
     counts->memory_high_bytes = e->options.memory_high_bytes;
     counts->memory_alarm = e->alarm;
-    counts->bodies_bytes = e->bodies_bytes;
     counts->last_record = e->next_record - 1;
     counts->durable_record = e->durable;
     counts->live_records = e->live.records;
