@@ -92,7 +92,7 @@ $(LIB): $(ROOMS:%.c=$(OUT)/%.o)
 $(SIM_LIB): $(patsubst %.c,$(OUT)/%.o,$(filter-out %_main.c,$(SIM_SRC)))
 # Calls between files that tests/sim/bugs.c can spoil.
 SIM_WRAPPED := confirm_done reply_ok_after reply_after on_queue_declare records_append mark_covers mark_exactly \
-	live_lowest writer_sync frame_seal frame_read frame_check frame_piece_holds log_group_check
+	live_in writer_sync frame_seal frame_read frame_check frame_piece_holds log_group_check
 $(OUT)/sim: $(OUT)/tests/sim/sim_main.o $(SIM_LIB) $(LIB)
 	@echo "link    $@"
 	@$(CC) $(LDFLAGS) $(SIM_WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(LDLIBS)
