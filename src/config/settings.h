@@ -93,6 +93,8 @@
       "persistent bodies above this travel, and are written, in parts of this size")                                 \
     X(store_read_bytes, "store.read_bytes", SIZE, "1MiB", 512, MIB(64), RESTART,                                     \
       "one read of the disk when messages are read back")                                                            \
+    X(rewrite_rate, "store.rewrite_rate", SIZE, "32MiB", 0, GIB(64), RESTART,                                        \
+      "octets a second that are read and written to make sparse segments small; 0: they stay as they are")           \
     X(unwritten_bytes, "store.unwritten_bytes", SIZE, "16MiB", 1, GIB(64), RESTART,                                  \
       "octets on their way to the log at which no more commands are taken")                                          \
     X(store_ring_items, "store.ring_items", POWER, "1024", 2, 1048576, RESTART,                                      \
