@@ -119,12 +119,11 @@ static space_segment_t *segment_of(space_t *s, record_no record)
     return p && record >= p->from ? p->segment : NULL;
 }
 
-/* Of what may be forgotten none becomes live again but for a moment: parts of a message that died while it was read,
- * and comes. Nobody needs them, so an order stands. */
 static void record_turned(void *context, record_no record, bool is_live)
 {
     space_t *s = &((engine_t *)context)->space;
     space_segment_t *g = segment_of(s, record);
+    assert(!is_live || record >= s->replay_from); /* what may be forgotten stays dead */
     if (g == NULL)
         return;
     g->live = is_live ? g->live + 1 : g->live - 1;
