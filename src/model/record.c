@@ -54,6 +54,8 @@ static const struct {
                       {FLAGS, VHOST, MESSAGE, SEQ, NEED, TIME, NAME, KEY, ARGUMENTS, PARTS, LIST}},
     [RECORD_RESULT] = {"result", false, {VHOST, NAME, SEQ, QUEUE, KIND, NEED, TIME, ARGUMENTS}},
     [RECORD_REPORT] = {"report", true, {VHOST, NAME, SEQ, KIND, PROPERTIES, ARGUMENTS}},
+    [RECORD_SEEN] = {"seen", false, {VHOST, QUEUE, MESSAGE, TIME, NAME, KEY}},
+    [RECORD_PUBLISHER] = {"publisher", false, {VHOST, MESSAGE, SEQ, KEY}},
 };
 
 static bool is_type(uint8_t type)

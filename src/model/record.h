@@ -67,6 +67,12 @@ typedef enum record_type {
     /* vhost, name ss (exchange), seq, view, kind (outcome), properties_bytes, arguments ls (the publisher's id); content:
      * the report. The event is over. */
     RECORD_REPORT = 17,
+    /* vhost, queue (0: an exchange's), message (the record that said it first; 0: this one), time (ms since 1970 when it is
+     * forgotten; 0: not by time), name ss (that exchange, or empty), key ss (digest of an id): a message with this id has
+     * passed. */
+    RECORD_SEEN = 21,
+    /* vhost, message (as above), seq (view 0), key ss (digest of user and publisher): nothing up to this sequence is new. */
+    RECORD_PUBLISHER = 22,
     RECORD_TYPE_END
 } record_type_t;
 

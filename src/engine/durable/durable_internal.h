@@ -82,6 +82,7 @@ typedef enum statement_kind {
     STATED_BINDING,
     STATED_SEQUENCE,
     STATED_REPORT,
+    STATED_SEEN,
     STATED_KINDS
 } statement_kind_t;
 

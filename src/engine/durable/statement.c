@@ -3,7 +3,8 @@
  * statement.c: definitions are said again from time to time, so that the beginning of the log, where they were said
  * first, can go.
  *
- * A round states all exchanges, then all queues, bindings, sequences and reports, a slice a step, between other records. It ends with
+ * A round states all exchanges, then all queues, bindings, sequences, reports and what windows
+ * remember, a slice a step, between other records. It ends with
  * `low`: a log that begins there, or above, has all of them. A binding is stated after its ends, whoever changes what
  * meanwhile: the last part of the round takes all bindings that were said before the last queue was. What was
  * said lately stands at the end of its list, so the round is over when the first of a list is young enough. */
@@ -103,6 +104,10 @@ static bool state_next(engine_t *e)
     stated_t *first = node ? LIST_OF(node, stated_t, link) : NULL;
     if (first == NULL || first->record >= s->before)
         return false;
+    if (s->kind == STATED_SEEN) {
+        s->bytes_of_round += dedup_state(e, first);
+        return true;
+    }
     if (s->kind >= STATED_SEQUENCE) {
         s->bytes_of_round += sync_state(e, s->kind, first);
         return true;
