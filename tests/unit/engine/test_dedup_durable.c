@@ -181,7 +181,7 @@ static void what_is_over_is_not_said_again(void **state)
         publish_id(ch, "", "q", numbered(id, i));
     run(f);
     f->now_ms += 1000;
-    put_many_durably(ch, "q", 0, 400);
+    put_many_durably(ch, "q", 0, 4000);
     assert_int_equal(counts(f).deduplication_ids, 0);
     durable_free(f);
 }
