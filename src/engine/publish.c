@@ -260,7 +260,7 @@ void publish_enqueue(channel_t *ch, const command_t *cmd, message_t *m)
         return;
     }
     record_no record = publish_place(e, m, r->queues, r->count);
-    dedup_remember(e, m, &verdict);
+    dedup_remember(e, &verdict, record > 0);
     if (r->count == 0 && verdict.repeats == 0)
         publish_return(ch, cmd, m);
     if (verdict.after > record)

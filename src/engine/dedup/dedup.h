@@ -63,11 +63,13 @@ refusal_t *dedup_check_publisher(const command_t *cmd, const exchange_t *x, byte
 /* True if the window has seen what these headers say: the message goes no further. */
 bool dedup_knows(const dedup_t *w, bytes_t headers);
 
-/* Decides over a message whose route (engine.route) was just found, and takes out of it what windows hold back. */
+/* Decides over a message whose route (engine.route) was just found, and takes out of it what windows hold back. Nothing may be
+ * placed between the route and this: what is placed is remembered, and so changes both. */
 void dedup_decide(channel_t *ch, const message_t *m, dedup_verdict_t *v);
 
-/* It was placed where the route leads: remembers it, in the batch of its record. */
-void dedup_remember(engine_t *e, const message_t *m, const dedup_verdict_t *v);
+/* It was placed where the route leads: remembers it. `is_stored`: with a record, which is in the batch that is there; so
+ * what is remembered has one too, if whose window it is outlives a crash. */
+void dedup_remember(engine_t *e, const dedup_verdict_t *v, bool is_stored);
 
 /* ---- the log (recover.c) ---- */
 

@@ -2,7 +2,7 @@
  *
  * dedup_internal.h: a window and its entries.
  *
- * An entry is 104 octets and a place in a table (8 to 16), whatever its id: ids are kept as digests of 16 octets. That two
+ * An entry is 96 octets and a place in a table (8 to 16), whatever its id: ids are kept as digests of 16 octets. That two
  * different ones are taken for the same needs some 10^19 of them; who makes such a pair on purpose could have sent the same id. */
 #pragma once
 
@@ -21,6 +21,8 @@ typedef struct remembered {
         value; /* of an id: when it is forgotten, in wall_ms (0: not by time); of a publisher: its highest sequence */
     uint8_t id[HASH_DIGEST_BYTES];
 } remembered_t;
+
+static_assert(sizeof(remembered_t) == 96, "what an entry costs is promised");
 
 struct dedup {
     engine_t *engine;

@@ -180,18 +180,17 @@ static void window_remembers(dedup_t *w, bytes_t headers, bool is_kept)
         remember(w, id, read_end(w, headers), is_kept);
 }
 
-void dedup_remember(engine_t *e, const message_t *m, const dedup_verdict_t *v)
+void dedup_remember(engine_t *e, const dedup_verdict_t *v, bool is_stored)
 {
     const route_t *r = &e->route;
-    bool is_kept = m->record > 0;
     if (!v->is_new || r->count == 0)
         return;
     if (v->is_numbered)
-        remember(e->vhost->publishers, v->publisher, v->sequence, is_kept);
+        remember(e->vhost->publishers, v->publisher, v->sequence, is_stored);
     if (r->windows == 0)
         return;
     for (size_t i = 0; i < r->exchange_count; i++)
-        window_remembers(r->exchanges[i]->dedup, v->headers, is_kept && r->exchanges[i]->durable);
+        window_remembers(r->exchanges[i]->dedup, v->headers, is_stored && r->exchanges[i]->durable);
     for (size_t i = 0; i < r->count; i++)
-        window_remembers(r->queues[i]->dedup, v->headers, is_kept && r->queues[i]->id > 0);
+        window_remembers(r->queues[i]->dedup, v->headers, is_stored && r->queues[i]->id > 0);
 }

@@ -25,12 +25,10 @@ void dedup_record(remembered_t *r)
 {
     engine_t *e = r->window->engine;
     record_t out;
+    assert(e->batch != NULL);
     to_record(r, &out);
-    record_no number = records_append(e, &out, NULL);
-    if (number == 0)
-        return;
-    r->since = number;
-    stated_now(e, &r->stated, STATED_SEEN, number);
+    r->since = records_append(e, &out, NULL);
+    stated_now(e, &r->stated, STATED_SEEN, r->since);
 }
 
 /* Of what is gone nothing is said any more: there may be another of its name. */

@@ -174,10 +174,9 @@ static void open_event(sync_window_t *w, channel_t *ch, const command_t *cmd, co
     note_groups(ev, r);
     if (a->expires && r->count > 0)
         note_places(ev, r);
-    ev->stored = publish_safe_with(e, m, publish_place(e, m, r->queues, r->count));
-    dedup_remember(e, m, &verdict);
-    if (verdict.after > ev->stored)
-        ev->stored = verdict.after;
+    record_no record = publish_place(e, m, r->queues, r->count);
+    dedup_remember(e, &verdict, record > 0);
+    ev->stored = publish_safe_with(e, m, verdict.after > record ? verdict.after : record);
     ev->message = m->record;
     ev->release = sync_record_event(ev);
     if (ev->release > ev->stored)

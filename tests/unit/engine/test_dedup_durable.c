@@ -128,6 +128,24 @@ static void an_id_is_as_durable_as_its_message(void **state)
     assert_queue_is(ch, "q", "9", "10", "11");
 }
 
+/* One that left memory is in the log, too, but not to outlive a crash. */
+static void a_transient_message_that_left_memory_takes_its_id_with_it(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){.cold = true});
+    for (int life = 0; life < 2; life++) {
+        chan_t ch = new_channel(f);
+        window_queue(ch, "q", COMMAND_DURABLE, (window_t){0});
+        publish_as(ch, "", "q", "1", 0, "a"), run(f);
+        assert_true(paper_count(paper_of(f), RECORD_MESSAGE) > 0);
+        publish_as(ch, "", "q", "2", 0, "a");
+        if (life)
+            assert_queue_is(ch, "q", "1");
+        crash(f);
+    }
+    durable_free(f);
+}
+
 static void time_goes_on_while_the_broker_is_down(void **state)
 {
     fixture_t *f = *state;
@@ -304,6 +322,7 @@ int main(void)
         durable_test(a_repeat_of_what_is_durable_is_confirmed_at_once),
         cmocka_unit_test(whatever_a_crash_left_it_is_there_once_when_it_was_sent_again),
         durable_test(an_id_is_as_durable_as_its_message),
+        cmocka_unit_test(a_transient_message_that_left_memory_takes_its_id_with_it),
         durable_test(time_goes_on_while_the_broker_is_down),
         cmocka_unit_test(said_again_they_are_in_their_order),
         cmocka_unit_test(what_is_over_is_not_said_again),
