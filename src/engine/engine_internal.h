@@ -547,6 +547,8 @@ struct engine {
     /* the log */
     journal_t *journal; /* NULL: nothing is kept */
     batch_t *batch;     /* of this step; NULL: empty */
+    bool grouping;      /* what is recorded goes into that batch, whatever its size: records_group_begin */
+    record_no group_first;
     batch_t *lent, **lent_end;
     size_t lent_count, asked_count; /* batches and read requests that are not back */
     uint64_t unwritten_bytes;       /* of the batches that are lent */
