@@ -81,7 +81,7 @@ static void block_is_durable(engine_t *e, wait_t *w)
 static void reserve(sequencer_t *s, uint32_t count)
 {
     uint64_t beyond = s->next > s->reserved ? s->next : s->reserved;
-    s->reserved = beyond + SEQ_BLOCK + count;
+    s->reserved = beyond + (count > SEQ_BLOCK ? count : SEQ_BLOCK);
     s->reserving = sync_record_sequence(s);
     wait_for(s->exchange->vhost->engine, &s->on_disk, s->reserving, block_is_durable);
 }
