@@ -94,6 +94,8 @@ void message_adopt_read(engine_t *e, message_t *m, record_no record);
 message_t *message_without_header(const message_t *m, const char *name);
 /* One with this header, a number, in place of any of that name; with one reference for the caller. */
 message_t *message_with_count(engine_t *e, const message_t *m, const char *name, int64_t count);
+/* The same message, or a copy in its place if it has this header; the caller's reference passes to that. */
+message_t *message_drop_header(engine_t *e, message_t *m, const char *name);
 
 /* ---- exchanges and bindings ---- */
 
@@ -247,6 +249,8 @@ void route_remember(channel_t *ch, exchange_t *x, const message_t *m);
  * `keys`: the routing key and those of CC and BCC; `topic`: what prefixes are compared with. */
 void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t topic,
                    bytes_t headers);
+/* A route to just these queues. */
+void route_to(engine_t *e, queue_t *const *queues, size_t count);
 void route_deinit(route_t *r);
 
 /* True if the headers satisfy the binding's arguments (headers.c); both as table_write_sorted writes them. */
