@@ -216,7 +216,7 @@ void engine_attach_journal(engine_t *e, journal_t *journal)
 
 bool engine_has_news(const engine_t *e)
 {
-    return e->journal && (!lane_empty(e->journal->done) || !lane_empty(e->journal->read));
+    return e->journal && (!lane_empty(e->journal->done) || !lane_empty(e->journal->read) || flow_has_news(e));
 }
 
 bool engine_wants_log(engine_t *e)
