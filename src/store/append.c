@@ -26,10 +26,20 @@ static uint64_t room_needed(uint64_t group_bytes)
 static bool fits_here(const store_t *s, uint64_t group_bytes)
 {
     const writer_t *w = &s->log_side.writer;
-    if (w->at + room_needed(group_bytes) <= w->segment.bytes)
-        return true;
-    bool fits_nowhere = SEGMENT_HEADER_BYTES + room_needed(group_bytes) > s->options.segment_bytes;
-    return s->log_side.is_fresh && fits_nowhere; /* the file grows */
+    return w->at + room_needed(group_bytes) <= w->segment.bytes;
+}
+
+/* A group that fits into no segment makes a fresh one grow. */
+static bool must_grow(const store_t *s, uint64_t group_bytes)
+{
+    return s->log_side.is_fresh && SEGMENT_HEADER_BYTES + room_needed(group_bytes) > s->options.segment_bytes;
+}
+
+/* The only octets of the log whose space was not taken before: without room for them it waits, and does not end. */
+static bool may_grow(store_t *s, uint64_t group_bytes)
+{
+    const writer_t *w = &s->log_side.writer;
+    return room_for_growth(s, w->at + room_needed(group_bytes) - w->segment.bytes);
 }
 
 static int sync_log(store_t *s, error_t *err)
@@ -69,8 +79,11 @@ static int switch_segment(store_t *s, error_t *err)
 static int make_room(store_t *s, uint64_t group_bytes, error_t *err)
 {
     int rc = 1;
-    while (rc > 0 && !fits_here(s, group_bytes))
+    while (rc > 0 && !fits_here(s, group_bytes)) {
+        if (must_grow(s, group_bytes))
+            return may_grow(s, group_bytes);
         rc = switch_segment(s, err);
+    }
     return rc;
 }
 

@@ -135,14 +135,16 @@ static bool remove_spare(store_t *s, const spare_t *spare)
     return true;
 }
 
-/* One more than needed is kept, so that a log whose segments die as it goes makes no new ones. */
+/* One more than needed is kept, so that a log whose segments die as it goes makes no new ones; unless others need the
+ * room. */
 static bool use_spare(store_t *s)
 {
     helper_side_t *h = &s->helper;
     if (h->spare_count == 0)
         return false;
     const spare_t *spare = &h->spares[0];
-    bool is_wanted = spare->bytes == s->options.segment_bytes && ready_count(h) <= s->options.segments_ahead;
+    size_t most = room_segments_wanted(h, &s->options) + !h->room.is_low;
+    bool is_wanted = spare->bytes == s->options.segment_bytes && ready_count(h) < most;
     return is_wanted ? recycle(s, spare) : remove_spare(s, spare);
 }
 
@@ -200,7 +202,7 @@ static bool make_segment(store_t *s)
     helper_side_t *h = &s->helper;
     if (h->making.file)
         return go_on_making(s);
-    return ready_count(h) < s->options.segments_ahead && begin_making(s);
+    return ready_count(h) < room_segments_wanted(h, &s->options) && begin_making(s);
 }
 
 static bool work_for_space(store_t *s)
@@ -241,12 +243,14 @@ static bool serve_read(store_t *s, unsigned *wake)
 bool store_helper_turn(store_t *s, unsigned *wake)
 {
     bool has_heard = hear_log(s);
-    *wake = has_heard ? STORE_WAKE_LOG : 0;
+    *wake = has_heard || room_log_may_go_on(s) ? STORE_WAKE_LOG : 0;
     bool is_urgent = ready_count(&s->helper) == 0;
     bool did =
         is_urgent ? work_for_space(s) || serve_read(s, wake) : serve_read(s, wake) || work_for_space(s);
     if (lane_flush(s->ready))
         *wake |= STORE_WAKE_LOG;
+    if (room_look(s))
+        *wake |= STORE_WAKE_ENGINE;
     if (lane_flush(s->journal.read))
         *wake |= STORE_WAKE_ENGINE;
     if (lane_release(s->journal.reads))

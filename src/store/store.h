@@ -28,13 +28,16 @@ typedef struct store_options {
     uint64_t segment_bytes;       /* of a segment made ahead; a larger group makes its segment grow */
     uint64_t first_segment_bytes; /* of the very first, so that an empty directory is ready at once */
     uint32_t frame_bytes;         /* a frame is closed when it has reached this */
-    uint32_t segments_ahead;      /* segments that lie ready */
+    uint32_t segments_ahead;      /* segments that lie ready; the reserve when no more can be made */
+    uint64_t free_limit_bytes;    /* less free on the disk than this: the disk alarm */
     uint32_t read_bytes;          /* one read of the disk when records are read back */
     size_t ring_items;            /* places in each lane */
     bool serve_damaged; /* store.on_damage = serve: leave out what is lost instead of refusing to open */
     const log_t *log;
     random_source_t random; /* for the log's identity and key, when it is made */
-    clock_source_t clock;   /* measures syncs; zeroed: they are not measured */
+    clock_source_t
+        clock; /* measures syncs, and when to look at the disk; zeroed: they are not measured, and it
+                             * looks at every turn */
 } store_options_t;
 
 void store_options_default(store_options_t *o);
@@ -85,6 +88,9 @@ int store_log_idle(store_t *s, error_t *err);
 /* The helper's turn: true if it did something and there may be more. Read errors go back with what was asked for;
  * failing to make a segment is said in the log and tried again at a later turn. */
 bool store_helper_turn(store_t *s, unsigned *wake);
+
+/* How long the helper may sleep at most: then it looks at the disk again, and tries again what failed. */
+uint32_t store_helper_sleep_ms(const store_t *s);
 
 /* For metrics; any thread. */
 void store_count(const store_t *s, store_counts_t *counts);

@@ -29,6 +29,15 @@ typedef struct spare {
     uint64_t bytes;
 } spare_t;
 
+/* What is known of the disk's free space (room.c). */
+typedef struct room {
+    uint64_t free_bytes; /* at the last look */
+    uint64_t look_at_ms;
+    uint32_t sleep_ms;
+    bool is_low;     /* less than free_limit_bytes */
+    bool is_unknown; /* the disk did not say */
+} room_t;
+
 /* The helper's party (helper.c). */
 typedef struct helper_side {
     segment_list_t segments; /* those with records, the current one, those that lie ready */
@@ -40,6 +49,7 @@ typedef struct helper_side {
     bool has_complained; /* the last try to make a segment failed */
     bool reads_later;    /* the last try to read did, for want of a descriptor; likewise said once */
     read_back_t reader;
+    room_t room;
 } helper_side_t;
 
 /* The log tells the helper: from this record on it is in the next segment; or, in this segment, where a record is. */
@@ -59,6 +69,7 @@ struct store {
     lane_t *news;                      /* of log_news_t: log → helper */
     atomic_uint_least64_t needed_from; /* log → helper: nothing below is needed, and that is synced */
     atomic_uint_least64_t oldest_end; /* helper → log: when needed_from has reached it, a segment is dead */
+    atomic_uint_least64_t log_lacks_bytes; /* log → helper: for a group larger than a segment; 0: nothing */
     store_counters_t counters;
     log_side_t log_side;
     helper_side_t helper;
@@ -82,3 +93,18 @@ void helper_add_spare(helper_side_t *h, const char *name, uint64_t bytes);
 /* Tells the log by which record the oldest segment ends. */
 void helper_tell_oldest(store_t *s);
 void helper_side_deinit(helper_side_t *h);
+
+/* ---- room.c ---- */
+
+/* The helper's: looks at the disk when it is time, and says in journal.disk_short whether publishers must be held back.
+ * True if that has changed. */
+bool room_look(store_t *s);
+
+/* So many should lie ready. The reserve comes with the second segment that is used: a log that stays small stays so. */
+size_t room_segments_wanted(const helper_side_t *h, const store_options_t *o);
+
+/* The log's: true if a segment may grow by so much. If not the log must wait, and the helper knows for what. */
+bool room_for_growth(store_t *s, uint64_t more_bytes);
+
+/* The helper's: true if the log waits for that, and there is room now. */
+bool room_log_may_go_on(const store_t *s);
