@@ -87,10 +87,11 @@ static bool retire_segment(store_t *s)
 
 /* ---- making segments ---- */
 
-/* Said once, until it goes well again. */
+/* Said once, until it goes well again. Whether the disk has less than it should is looked at without delay. */
 static bool complain(store_t *s, const error_t *err)
 {
     helper_side_t *h = &s->helper;
+    h->room.look_at_ms = 0;
     if (!h->has_complained && s->options.log)
         log_line(s->options.log, LOG_ERROR, "store: cannot make room for the log: %s", err->text);
     h->has_complained = true;

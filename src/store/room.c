@@ -67,10 +67,10 @@ static void change(store_t *s, bool is_short)
     const helper_side_t *h = &s->helper;
     atomic_store(&s->journal.disk_short, is_short);
     if (is_short && !h->room.is_low && s->options.log)
-        log_line(s->options.log, LOG_WARNING,
-                 "disk alarm set: the log cannot have more room than the %zu segments that lie ready; "
-                 "publishers are held back",
-                 h->segments.count - h->in_use);
+        log_line(
+            s->options.log, LOG_WARNING,
+            "disk alarm set, publishers are held back: the log cannot get more room (%zu segments lie ready)",
+            h->segments.count - h->in_use);
     else if (is_short)
         say(s, LOG_WARNING, "disk alarm set, publishers are held back", h->room.free_bytes);
     else
