@@ -432,10 +432,28 @@ static void publishers_go_on_when_the_last_alarm_is_over(void **state)
     durable_free(f);
 }
 
+static void without_room_nothing_is_put_into_the_log_to_free_memory(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){.cold = true});
+    chan_t ch = new_channel(f);
+    new_queue(ch, "q");
+    atomic_store(&paper_of(f)->journal.disk_short, true);
+    put(ch, "q", "1"); /* it comes before the engine has looked */
+    run(f);
+    assert_true(counts(f).disk_alarm);
+    assert_int_equal(counts(f).messages_ready, 1);
+    assert_int_equal(paper_count(paper_of(f), RECORD_MESSAGE), 0);
+    say_disk(f, false);
+    assert_int_equal(paper_count(paper_of(f), RECORD_MESSAGE), 1);
+    assert_queue_is(ch, "q", "1");
+    durable_free(f);
+}
+
 static void without_room_the_log_is_made_short_sooner(void **state)
 {
     (void)state;
-    fixture_t *f = durable_new((fixture_options_t){.restate_bytes = 8000});
+    fixture_t *f = durable_new((fixture_options_t){.restate_bytes = 8000, .unwritten_bytes = 1000});
     chan_t ch = new_channel(f);
     new_durable_queue(ch, "q");
     for (int i = 0; i < 20; i++) {
@@ -475,6 +493,7 @@ int main(void)
         cmocka_unit_test(ending_a_step_with_many_held_channels_does_not_do_all_their_work),
         cmocka_unit_test(without_room_on_the_disk_all_publishes_are_held_and_acks_pass),
         cmocka_unit_test(publishers_go_on_when_the_last_alarm_is_over),
+        cmocka_unit_test(without_room_nothing_is_put_into_the_log_to_free_memory),
         cmocka_unit_test(without_room_the_log_is_made_short_sooner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
