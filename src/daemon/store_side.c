@@ -41,6 +41,7 @@ static store_options_t store_settings(const settings_t *s, const log_t *log)
         .segments_ahead = (uint32_t)s->segments_ahead,
         .free_limit_bytes = free_limit_bytes(s),
         .read_bytes = (uint32_t)s->store_read_bytes,
+        .rewrite_bytes_per_second = s->rewrite_rate,
         .ring_items = (size_t)s->store_ring_items,
         .serve_damaged = s->on_damage,
         .log = log,
@@ -165,7 +166,7 @@ static void run_helper(void *context)
         if (helper_turn(s) || atomic_load(&s->helper_quit_asked))
             os_wakeup_cancel(s->helper_wakeup);
         else
-            (void)os_wakeup_wait(s->helper_wakeup, (int)store_helper_sleep_ms(s->store));
+            (void)os_wakeup_wait(s->helper_wakeup, (int)store_helper_wait_ms(s->store));
     }
 }
 

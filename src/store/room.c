@@ -14,11 +14,6 @@
 /* As RabbitMQ has it: a disk takes no more than this in a ms, so a look is due when half of what is left could be gone. */
 #define FAST_BYTES_PER_MS 250000
 
-static uint64_t now_ms(const store_t *s)
-{
-    return s->options.clock.now_ms ? s->options.clock.now_ms(s->options.clock.context) : 0;
-}
-
 static uint32_t look_again_in_ms(const store_t *s, uint64_t free_bytes)
 {
     uint64_t limit = s->options.free_limit_bytes;
@@ -80,10 +75,10 @@ static void change(store_t *s, bool is_short)
 bool room_look(store_t *s)
 {
     room_t *r = &s->helper.room;
-    uint64_t now = now_ms(s);
+    uint64_t now = store_now_ms(s);
     if (now >= r->look_at_ms) {
         look(s);
-        r->look_at_ms = now + (s->options.clock.now_ms ? r->sleep_ms : 0);
+        r->look_at_ms = s->options.clock.now_ms ? now + r->sleep_ms : 0;
     }
     bool is_short = r->is_low || is_stuck(s);
     if (is_short == atomic_load(&s->journal.disk_short))
@@ -114,7 +109,7 @@ bool room_log_may_go_on(const store_t *s)
     return lacks > 0 && !s->helper.room.is_unknown && s->helper.room.free_bytes >= lacks;
 }
 
-uint32_t store_helper_sleep_ms(const store_t *s)
+uint32_t room_wait_ms(const store_t *s)
 {
     return s->helper.room.sleep_ms > 0 ? s->helper.room.sleep_ms : LOOK_MOST_MS;
 }

@@ -184,18 +184,18 @@ static void it_looks_more_often_the_less_is_left(void **state)
     open_well(f);
     put_batch(f, 1, 10);
     settle_well(f);
-    assert_int_equal(store_helper_sleep_ms(f->store), 1000);
+    assert_int_equal(store_helper_wait_ms(f->store), 1000);
     sim_disk_limit(f->sim, used_bytes(f) + limit + 200000000);
     now_ms += 999;
     (void)store_helper_turn(f->store, &wake);
-    assert_int_equal(store_helper_sleep_ms(f->store), 1000); /* it has not looked */
+    assert_int_equal(store_helper_wait_ms(f->store), 1000); /* it has not looked */
     now_ms++;
     (void)store_helper_turn(f->store, &wake);
-    assert_int_equal(store_helper_sleep_ms(f->store), 400);
+    assert_int_equal(store_helper_wait_ms(f->store), 400);
     sim_disk_limit(f->sim, used_bytes(f) + limit);
     now_ms += 400;
     (void)store_helper_turn(f->store, &wake);
-    assert_int_equal(store_helper_sleep_ms(f->store), 100);
+    assert_int_equal(store_helper_wait_ms(f->store), 100);
     assert_false(is_short(f));
     fixture_free(f);
 }
