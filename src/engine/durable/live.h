@@ -53,6 +53,3 @@ record_no live_next(const live_t *l, record_no from, record_no end);
 
 /* Appends the live ones from `from` to below `end`, as a list of pairs (first record, count; record.h). */
 void live_ranges(const live_t *l, record_no from, record_no end, buffer_t *out, uint32_t *count);
-
-/* No record below this one is live (rounded down to LIVE_RANGE_RECORDS); `next` if none is at all. */
-record_no live_lowest(const live_t *l, record_no next);
