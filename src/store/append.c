@@ -149,6 +149,21 @@ static int append_one(store_t *s, unsigned *wake, error_t *err)
     return rc;
 }
 
+/* The helper's wish: segments can go when an opening would not read them, which the first frame of a segment says. */
+static int begin_early(store_t *s, error_t *err)
+{
+    log_side_t *l = &s->log_side;
+    if (!atomic_load(&s->begins_early))
+        return 0;
+    int rc = l->known.replay_from > l->anchor ? switch_segment(s, err) : 0;
+    if (rc > 0) {
+        writer_put_mark(&l->writer, FRAME_MARK, l->last + 1, &l->known);
+        l->first_claim = l->known.replay_from;
+    }
+    atomic_store(&s->begins_early, false);
+    return rc;
+}
+
 /* ---- giving back ---- */
 
 static void give_back(store_t *s)
@@ -167,6 +182,7 @@ static void tell_others(store_t *s, unsigned *wake)
     if (l->has_switched || l->anchor > atomic_load(&s->anchor))
         *wake |= STORE_WAKE_HELPER;
     atomic_store(&s->anchor, l->anchor);
+    atomic_store(&s->replay_from, l->known.replay_from);
     l->has_switched = false;
     if (lane_flush(s->journal.done))
         *wake |= STORE_WAKE_ENGINE;
@@ -181,6 +197,8 @@ int store_log_turn(store_t *s, unsigned *wake, error_t *err)
     *wake = 0;
     if (l->has_failed)
         return error_set(err, "the log has failed");
+    if (begin_early(s, err) < 0)
+        return -1;
     int rc;
     do
         rc = append_one(s, wake, err);

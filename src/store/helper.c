@@ -233,6 +233,8 @@ bool store_helper_turn(store_t *s, unsigned *wake)
         *wake |= STORE_WAKE_LOG;
     if (room_look(s))
         *wake |= STORE_WAKE_ENGINE;
+    if (room_begin_early(s))
+        *wake |= STORE_WAKE_LOG;
     if (lane_flush(s->journal.read))
         *wake |= STORE_WAKE_ENGINE;
     if (lane_flush(s->journal.segments))

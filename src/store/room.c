@@ -87,6 +87,19 @@ bool room_look(store_t *s)
     return true;
 }
 
+/* ---- room from segments that are not needed ---- */
+
+bool room_begin_early(store_t *s)
+{
+    const helper_side_t *h = &s->helper;
+    bool is_asked = atomic_load(&s->begins_early), is_ready = h->segments.count > h->in_use;
+    if (is_asked || !is_ready || !atomic_load(&s->journal.disk_short) ||
+        helper_bytes_to_win(s) < s->options.segment_bytes)
+        return false;
+    atomic_store(&s->begins_early, true);
+    return true;
+}
+
 /* ---- a group that is larger than a segment ---- */
 
 bool room_for_growth(store_t *s, uint64_t more_bytes)

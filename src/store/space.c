@@ -4,7 +4,7 @@
  *
  * An order waits until an opening would not read the segment any more: until the first frame of the segment that the log
  * has begun last, which is synced then, claims to be read from behind it. Segments may go in any order: all below that is
- * found by its number, or is not there. */
+ * found by its number, or is not there. While the disk is short the log may begin its next segment early for them (room.c). */
 #include <assert.h>
 
 #include "base/alloc.h"
@@ -56,6 +56,21 @@ bool helper_take_orders(store_t *s)
         add_order(h, *item);
     }
     return lane_release(s->journal.orders);
+}
+
+/* Half a segment, if it is to be rewritten: of its records fewer than half are needed. */
+uint64_t helper_bytes_to_win(const store_t *s)
+{
+    const helper_side_t *h = &s->helper;
+    record_no anchor = atomic_load(&s->anchor), next = atomic_load(&s->replay_from);
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < h->order_count; i++) {
+        size_t index = segment_list_find(&h->segments, h->orders[i]->segment);
+        const listed_segment_t *l = index != SIZE_MAX ? &h->segments.segments[index] : NULL;
+        if (l && l->end > anchor && l->end <= next)
+            bytes += h->orders[i]->keep_count > 0 ? l->bytes / 2 : l->bytes;
+    }
+    return bytes;
 }
 
 /* The oldest that may be carried out, out of the list; or NULL. *index is SIZE_MAX if its segment is gone. */

@@ -79,6 +79,8 @@ struct store {
     lane_t *news;  /* of log_news_t: log → helper */
     atomic_uint_least64_t
         anchor; /* log → helper: an opening reads from here, or further on; segments below may go */
+    atomic_uint_least64_t replay_from;     /* log → helper: and would, if the log began a segment now */
+    atomic_bool begins_early;              /* helper → log: it should, for the orders that wait for it */
     atomic_uint_least64_t log_lacks_bytes; /* log → helper: for a group larger than a segment; 0: nothing */
     store_counters_t counters;
     log_side_t log_side;
@@ -120,6 +122,9 @@ void helper_tell_segment(store_t *s, const listed_segment_t *segment);
 /* Takes the orders that came. True if the engine has room again to give more. */
 bool helper_take_orders(store_t *s);
 
+/* How many octets orders would give back, about, if the log began its next segment. */
+uint64_t helper_bytes_to_win(const store_t *s);
+
 /* Carries out one, or a slice of one: true if there was something to do. */
 bool helper_drop_segment(store_t *s);
 bool helper_rewrite_segment(store_t *s);
@@ -138,6 +143,10 @@ size_t room_segments_wanted(const helper_side_t *h, const store_options_t *o);
 
 /* The log's: true if a segment may grow by so much. If not the log must wait, and the helper knows for what. */
 bool room_for_growth(store_t *s, uint64_t more_bytes);
+
+/* The helper's: has the log begin its next segment early, if that gives back at least as much as it costs while the disk
+ * is short. True if the log must be woken. */
+bool room_begin_early(store_t *s);
 
 /* The helper's: true if the log waits for that, and there is room now. */
 bool room_log_may_go_on(const store_t *s);

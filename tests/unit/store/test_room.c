@@ -87,6 +87,7 @@ static void the_alarm_comes_while_the_reserve_is_there(void **state)
     }
 }
 
+/* Nothing more need be written for it: the log begins the next segment, and what an opening would not read goes. */
 static void segments_that_die_end_it(void **state)
 {
     (void)state;
@@ -98,11 +99,39 @@ static void segments_that_die_end_it(void **state)
         f->replay_from = f->next - 20; /* acks: all before is not needed any more */
         put_batch(f, 1, 100);
         settle_well(f);
-        put_batch(f, 1, 100);
-        settle_well(f);
         assert_false(is_short(f));
         assert_int_equal(count(f).segments_free, f->options.segments_ahead + 1);
+        power_cycle(f);
+        open_well(f);
+        assert_in_range(f->seen_first, 1, f->replay_from);
+        assert_int_equal(f->found.last, f->next - 1);
     }
+    fixture_free(f);
+}
+
+static void no_segment_is_begun_early_that_gives_back_less(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(8);
+    f->options.free_limit_bytes = 1;
+    open_well(f);
+    while (count(f).segments < 4) {
+        put_batch(f, 1, 900);
+        settle_well(f);
+    }
+    uint64_t segments = count(f).segments;
+    f->replay_from = 3; /* of the first segment, which is small, all can go */
+    put_batch(f, 1, 100);
+    settle_well(f);
+    sim_disk_limit(f->sim, 0);
+    put_batch(f, 1, 100);
+    settle_well(f);
+    assert_true(is_short(f));
+    assert_int_equal(count(f).segments, segments);
+    f->replay_from = f->next; /* and now all of all */
+    put_batch(f, 1, 100);
+    settle_well(f);
+    assert_int_equal(count(f).segments, 2);
     fixture_free(f);
 }
 
@@ -206,6 +235,7 @@ int main(void)
         cmocka_unit_test(less_free_than_the_limit_is_the_alarm_and_it_ends_by_itself),
         cmocka_unit_test(the_alarm_comes_while_the_reserve_is_there),
         cmocka_unit_test(segments_that_die_end_it),
+        cmocka_unit_test(no_segment_is_begun_early_that_gives_back_less),
         cmocka_unit_test(with_little_free_no_more_is_kept_than_needed),
         cmocka_unit_test(a_log_that_stays_small_has_no_reserve),
         cmocka_unit_test(a_group_larger_than_a_segment_waits_for_room),
