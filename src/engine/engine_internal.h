@@ -565,6 +565,9 @@ struct engine {
     record_no durable;              /* everything up to this one is */
     record_no definitions;          /* the last one that changed what is defined */
     timer_heap_t waits;
+    record_no waited_for; /* the highest that anything has waited for */
+    wait_t gathering;     /* records of some steps, while the disk is short */
+    bool gather_no_more;
     list_t readers;
     live_t live;
     space_t space;

@@ -402,6 +402,8 @@ static void without_room_on_the_disk_all_publishes_are_held_and_acks_pass(void *
     ack(ch, 1, 0);
     run(f);
     assert_int_equal(counts(f).messages_unacked, 0);
+    f->now_ms += 100;
+    run(f);
     assert_true(paper_of(f)->count > before); /* in the log, too */
     say_disk(f, false);
     expect(whole(ch), EVENT_CONNECTION_UNBLOCKED);
@@ -450,6 +452,38 @@ static void without_room_nothing_is_put_into_the_log_to_free_memory(void **state
     durable_free(f);
 }
 
+/* Each in a group of its own they would take the reserve. */
+static void without_room_acks_go_to_the_log_together(void **state)
+{
+    (void)state;
+    enum { COUNT = 50 };
+    fixture_t *f = durable_new((fixture_options_t){0});
+    chan_t ch = new_channel(f);
+    new_durable_queue(ch, "q");
+    put_many_durably(ch, "q", 0, COUNT);
+    for (int i = 0; i < COUNT; i++)
+        get(ch, "q", 0), expect(ch, EVENT_GET_OK);
+    say_disk(f, true);
+    f->now_ms += 100;
+    run(f);
+    uint64_t batches = paper_of(f)->batches;
+    record_no records = paper_of(f)->count;
+    for (uint64_t tag = 1; tag <= COUNT; tag++)
+        ack(ch, tag, 0), run(f);
+    assert_int_equal(paper_of(f)->batches, batches);
+    assert_in_range(engine_deadline_ms(f->engine), f->now_ms, f->now_ms + 100);
+    f->now_ms += 100;
+    run(f);
+    assert_int_equal(paper_of(f)->batches, batches + 1);
+    assert_int_equal(paper_of(f)->count, records + 1);
+    /* what somebody waits for goes at once, with what was before it */
+    new_durable_queue(ch, "other");
+    assert_int_equal(paper_of(f)->batches, batches + 2);
+    crash(f);
+    assert_int_equal(counts(f).messages_ready, 0);
+    durable_free(f);
+}
+
 static void without_room_the_log_is_made_short_sooner(void **state)
 {
     (void)state;
@@ -494,6 +528,7 @@ int main(void)
         cmocka_unit_test(without_room_on_the_disk_all_publishes_are_held_and_acks_pass),
         cmocka_unit_test(publishers_go_on_when_the_last_alarm_is_over),
         cmocka_unit_test(without_room_nothing_is_put_into_the_log_to_free_memory),
+        cmocka_unit_test(without_room_acks_go_to_the_log_together),
         cmocka_unit_test(without_room_the_log_is_made_short_sooner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
