@@ -90,14 +90,15 @@ static void print_store(const json_t *overview)
 
 static void print_memory(const json_t *overview)
 {
-    char resident[32], messages[32], high[32], disk[32];
+    char resident[32], messages[32], high[32], disk[32], limit[32];
     printf("memory:       %s; messages %s of %s\n",
            print_size(number(overview, "chaski.resident_bytes"), resident, sizeof resident),
            print_size(number(overview, "chaski.message_bytes"), messages, sizeof messages),
            print_size(number(overview, "chaski.message_bytes_high"), high, sizeof high));
     if (below(overview, "chaski.disk_free_bytes"))
-        printf("disk:         %s free\n",
-               print_size(number(overview, "chaski.disk_free_bytes"), disk, sizeof disk));
+        printf("disk:         %s free; publishers are held back below %s\n",
+               print_size(number(overview, "chaski.disk_free_bytes"), disk, sizeof disk),
+               print_size(number(overview, "chaski.disk_free_limit_bytes"), limit, sizeof limit));
 }
 
 static void print_alarms(const json_t *overview)

@@ -466,7 +466,7 @@ struct channel {
     /* Parking: while a job of the channel runs or publishes are held back, commands wait here in order. */
     command_queue_t parked;
     job_t *awaited;   /* the job it waits for, or NULL */
-    bool held;        /* at the memory alarm */
+    bool held;        /* at an alarm */
     list_t held_link; /* engine.held */
     bool executing;   /* a command of it is being carried out: it must not be freed underneath */
     job_t resume;     /* carries out what was parked */
@@ -585,6 +585,9 @@ struct engine {
     record_no durable;              /* everything up to this one is */
     record_no definitions;          /* the last one that changed what is defined */
     timer_heap_t waits;
+    record_no waited_for; /* the highest that anything has waited for */
+    wait_t gathering;     /* records of some steps, while the disk is short */
+    bool gather_no_more;
     list_t readers;
     live_t live;
     space_t space;
@@ -605,7 +608,7 @@ struct engine {
     route_t route;
     buffer_t scratch;
     uint64_t memory_bytes;
-    bool alarm;
+    unsigned alarms; /* enum alarm: those that are set */
     bool shutting_down;
     bool freeing; /* nobody listens any more */
     engine_counts_t counts;
@@ -703,8 +706,10 @@ void counts_add_rest(engine_counts_t *counts, const engine_t *e);
 /* query.c: answers COMMAND_QUERY on the port it came from; takes the query. */
 void query_start(engine_t *e, engine_port_t *p, command_t *cmd);
 
-/* flow.c: the memory alarm */
+/* flow.c: alarms */
 void flow_check(engine_t *e);
+/* True if the store has changed its mind about the disk since. */
+bool flow_has_news(const engine_t *e);
 /* True if publishes may have to be held back: asked of each, before anything else is. */
 bool flow_is_tight(const engine_t *e);
 /* True if publishes on this connection must be held back now; its client is told. */
