@@ -62,6 +62,7 @@ BUS_RELAY := $(OUT)/bench/bus-relay
 BUS_PROXY := $(if $(shell pkg-config --exists libzmq 2>/dev/null && echo yes),$(OUT)/bench/bus-proxy)
 PREFIX := $(OUT)/bench/prefix
 CRASH := $(OUT)/crash/lines
+POWERCUT := $(OUT)/crash/powercut.so
 CLIENT_SRC := $(wildcard tests/client/*.c)
 CEILING_SRC := $(wildcard bench/ceiling*.c)
 BUS_LOAD_SRC := $(filter-out bench/bus/relay.c bench/bus/proxy.c,$(wildcard bench/bus/*.c)) bench/measure.c
@@ -69,8 +70,9 @@ BUS_SRC := $(BUS_LOAD_SRC) bench/bus/relay.c $(if $(BUS_PROXY),bench/bus/proxy.c
 PREFIX_SRC := bench/prefix.c bench/measure.c
 BENCH_SRC := $(filter-out $(CEILING_SRC) bench/prefix.c,$(wildcard bench/*.c))
 CRASH_SRC := $(wildcard tests/crash/*.c)
+POWERCUT_SRC := $(wildcard tests/crash/powercut/*.c)
 OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(sort $(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(CLIENT_SRC) $(BENCH_SRC) $(CEILING_SRC) \
-	$(BUS_SRC) $(PREFIX_SRC) $(CRASH_SRC)))
+	$(BUS_SRC) $(PREFIX_SRC) $(CRASH_SRC) $(POWERCUT_SRC)))
 
 .PHONY: all run bench sim sim-selftest unit objects clean help check crash check-order fuzz fuzz-programs conformance compile_commands.json
 .SECONDARY:
@@ -134,6 +136,13 @@ $(BENCH) $(CEILING) $(BUS_LOAD) $(BUS_RELAY) $(OUT)/bench/bus-proxy $(PREFIX) $(
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(OUT)/tests/client/%.o $(OUT)/tests/crash/%.o $(OUT)/bench/%.o: CFLAGS += -Itests
+
+# Loaded into programs of any build, so it has nothing of the build.
+$(OUT)/tests/crash/powercut/%.o: CFLAGS := $(filter-out $(OPT_$(BUILD)) -fvisibility=hidden,$(CFLAGS)) -O1 -g -fPIC -Itests
+$(POWERCUT): $(POWERCUT_SRC:%.c=$(OUT)/%.o)
+	@echo "link    $@"
+	@mkdir -p $(@D)
+	@$(CC) -shared -pthread -o $@ $^ -ldl
 
 objects: $(OBJECTS)
 unit-programs: $(UNIT)
