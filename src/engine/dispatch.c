@@ -15,7 +15,7 @@ static void note_taken(queue_t *q, const fifo_item_t *item)
 static void leave_memory(queue_t *q, const fifo_item_t *item)
 {
     engine_t *e = q->vhost->engine;
-    if (item->record > 0 && item->record <= e->durable && cold_wanted(e) && item->message->part_count == 0)
+    if (item->record > 0 && item->record <= e->durable && cold_wanted(e))
         message_unref(e, fifo_chill(&q->fifo, item->position));
 }
 
@@ -36,7 +36,7 @@ message_t *deliver_take(channel_t *ch, queue_t *q, consumer_t *consumer, bool no
     if (!list_empty(&q->owed))
         sync_delivered(q, position, ch, no_ack, ev);
     if (no_ack) {
-        if (item.record > 0)
+        if (item.stored)
             settled_note(q, position, RECORD_AUTO_ACKED);
         queue_let_go(q, &item);
         return m;

@@ -51,8 +51,10 @@ engine_t *engine_new(const engine_options_t *options)
     list_init(&e->readers);
     list_init(&e->settling);
     list_init(&e->chilling);
+    live_init(&e->live, NULL, NULL);
     statements_init(&e->stated);
     hash_init(&e->queues_by_id, id_of_queue);
+    hash_init(&e->large, large_record);
     hash_init(&e->identities, connection_identity);
     e->lent_end = &e->lent;
     e->next_record = 1;
@@ -117,6 +119,8 @@ void engine_free(engine_t **ep)
     mem_free(e->ports);
     heap_deinit(&e->timers);
     heap_deinit(&e->waits);
+    large_free_all(e);
+    hash_deinit(&e->large);
     live_deinit(&e->live);
     hash_deinit(&e->queues_by_id);
     hash_deinit(&e->identities);
@@ -266,7 +270,6 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
     flow_check(e);
     more |= cold_run(e);
     statements_run(e);
-    more |= keeps_renew(e);
     records_give(e);
     more |= !list_empty(&e->joining) || !list_empty(&e->sync_freed) || !list_empty(&e->slow_over) ||
             !list_empty(&e->jobs) || !list_empty(&e->dirty_queues) || e->stated.running;

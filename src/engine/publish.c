@@ -16,7 +16,7 @@ void on_tx(channel_t *ch, command_t *cmd)
 
 /* ---- where a message goes ---- */
 
-static record_no record_message(engine_t *e, message_t *m, const record_list_t *places)
+record_no publish_record(engine_t *e, message_t *m, const record_list_t *places)
 {
     buffer_t parts = {0};
     record_t r = {
@@ -34,9 +34,10 @@ static record_no record_message(engine_t *e, message_t *m, const record_list_t *
         record_list_put(&parts, &r.parts.count, m->parts[i].record, m->parts[i].bytes);
     r.parts.octets = buffer_bytes(&parts);
     record_no record = records_add(e, &r, m);
-    buffer_free(&parts);
+    m->record = record;
     if (record > 0)
-        message_recorded(e, m, record);
+        large_note(e, record, record, &r.parts);
+    buffer_free(&parts);
     return record;
 }
 
@@ -51,9 +52,10 @@ static record_no record_places(engine_t *e, message_t *m, queue_t *const *queues
     if (r.list.count == 0)
         return 0;
     r.list.octets = buffer_bytes(&e->places);
-    record_no record = m->record > 0 ? records_add(e, &r, NULL) : record_message(e, m, &r.list);
+    bool is_there = m->record > 0 && live_in(&e->live, m->record, m->record + 1) > 0;
+    record_no record = is_there ? records_add(e, &r, NULL) : publish_record(e, m, &r.list);
     if (record > 0)
-        live_add(&e->live, m->record, r.list.count);
+        record_refer(e, m->record, r.list.count);
     return record;
 }
 
@@ -102,7 +104,7 @@ static void fanout_end(engine_t *e, fanout_t *f, channel_t *waiter)
     if (waiter)
         confirm_done(waiter, publish_safe_with(e, f->message, f->record));
     if (f->is_live)
-        live_drop(&e->live, f->message->record);
+        record_release(e, f->message->record);
     message_unref(e, f->message);
     mem_free(f);
 }
@@ -114,7 +116,7 @@ static void fanout_next(engine_t *e, fanout_t *f, size_t used)
         f->record = record;
     if (record > 0 && !f->is_live) {
         f->is_live = true;
-        live_add(&e->live, f->message->record, 1);
+        record_refer(e, f->message->record, 1);
     }
     for (size_t i = 0; i < used; i++)
         queue_release(f->queues[f->next++]);
