@@ -18,6 +18,7 @@ from ledger import body_of
 CHANNEL = topology.CHANNEL
 KINDS = ("fanout", "direct", "topic")
 WORDS = ("kuntur", "puma", "mayu", "inti")
+DEEP, DEEP_OCTETS_MOST = "deep", 2000  # the queue without a consumer, and its messages
 MESSAGES_MOST = 4000         # of one publisher in one load,
 BODY_OCTETS_MOST = 12000000  # and their octets
 
@@ -175,12 +176,12 @@ class Publisher(Actor):
         exchanges = self.ledger.names(self.ledger.exchanges, "m.")
         queues = self.ledger.names(self.ledger.queues, "m.")
         for _ in range(MESSAGES_MOST):
-            size = any_size(self.rng)
+            exchange = self.rng.choice([*exchanges, ""])
+            key = any_key(self.rng) if exchange else self.rng.choice([*queues, DEEP])
+            size = any_size(self.rng) if key != DEEP else self.rng.randint(0, DEEP_OCTETS_MOST)
             octets += size
             if octets > BODY_OCTETS_MOST:
                 break
-            exchange = self.rng.choice([*exchanges, ""])
-            key = any_key(self.rng) if exchange else self.rng.choice(queues)
             self.connection.publish(exchange, key, size, self.rng.random() < 0.9)
             while len(self.connection.unconfirmed) >= window or self.connection.has_input():
                 self.connection.read_event()

@@ -33,6 +33,7 @@ COUNTS = ("published", "confirmed", "delivered", "redelivered", "acked",
           "settled",  # acked, and for sure
           "first",    # deliveries not marked redelivered
           "falsely",  # deliveries marked redelivered of what no client ever had in its hands
+          "duplicates",  # deliveries of what had been acked, and not for sure
           "checked")  # looked at after a crash
 
 
@@ -170,6 +171,7 @@ class Ledger:
             self.fault("unmarked", f"queue {queue.name}: {message_id} was delivered before and is not marked")
         self.counts["redelivered" if redelivered else "first"] += 1
         self.counts["falsely"] += redelivered and not copy.delivered
+        self.counts["duplicates"] += copy.state == ACKED
         self.counts["delivered"] += 1
         copy.delivered = True
         return copy

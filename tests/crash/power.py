@@ -30,20 +30,23 @@ def read_journal(path):
 
 
 class Power:
-    """The power of one folder. `lies`: the disk answers syncs and does nothing."""
+    """The power of one folder, and what cuts took so far."""
 
     def __init__(self, library, data, state):
         self.library, self.data, self.state = pathlib.Path(library), pathlib.Path(data), pathlib.Path(state)
         self.cuts, self.lost_octets, self.lost_names = 0, 0, 0
+        self.lies = False
         self.state.mkdir()
 
-    def prefix(self):
-        """What a program is started with. Sanitizers want to be loaded first, and are told not to."""
+    def prefix(self, sync_us=0):
+        """What a program is started with. Sanitizers want to be loaded first, and are told that they need not be."""
         return ("env", f"LD_PRELOAD={self.library.resolve()}", f"POWERCUT_DATA={self.data.resolve()}",
-                f"POWERCUT_STATE={self.state.resolve()}",
+                f"POWERCUT_STATE={self.state.resolve()}", f"POWERCUT_SYNC_US={sync_us}",
                 f"ASAN_OPTIONS={os.environ.get('ASAN_OPTIONS', '')}:verify_asan_link_order=0")
 
     def lie(self):
+        """From now on syncs are answered and do nothing; a cut takes all of it."""
+        self.lies = True
         (self.state / "lies").touch()
 
     # ---- names ----
@@ -64,7 +67,7 @@ class Power:
                 names[old] = inode
         sure, lost = rng.randint(0, len(changes)), set()
         for number, (old, new, inode, _) in enumerate(changes):
-            if number >= sure and (lost & {old, new} or rng.random() < 0.5):
+            if self.lies or number >= sure and (lost & {old, new} or rng.random() < 0.5):
                 lost |= {old, new} - {""}
                 self.lost_names += 1
                 continue
@@ -126,7 +129,7 @@ class Power:
         self.set_names(names)
         for name, inode in names.items():
             entries, _ = read_journal(self.state / f"undo.{inode}")
-            self.tear(self.data / name, entries, rng, rng.choice(ways))
+            self.tear(self.data / name, entries, rng, "lose" if self.lies else rng.choice(ways))
         for path in self.state.iterdir():
             if path.name != "lies":
                 path.unlink()

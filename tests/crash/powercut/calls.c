@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -49,6 +50,9 @@ static int sync_file(int fd, long call)
 {
     off_t up_to = notes_begin_sync(fd);
     int rc = (int)syscall(call, fd);
+    const char *slow_us = getenv("POWERCUT_SYNC_US");
+    if (up_to >= 0 && slow_us)
+        usleep((unsigned)atoi(slow_us));
     if (rc == 0 && up_to >= 0)
         notes_end_sync(fd, up_to);
     return rc;
