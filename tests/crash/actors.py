@@ -13,7 +13,7 @@ from pika import spec
 
 import topology
 import wire
-from ledger import body_of
+from ledger import GONE, SENT, body_of
 
 CHANNEL = topology.CHANNEL
 KINDS = ("fanout", "direct", "topic")
@@ -53,10 +53,10 @@ class Connection:
         self.publisher, self.sequence, self.next_tag = self.ledger.new_publisher(), 0, 1
         self.unconfirmed = {}
 
-    def open(self):
+    def open(self, select, select_ok):
         self.client.handshake()
         self.client.open_channel(CHANNEL)
-        self.client.request(CHANNEL, spec.Confirm.Select(), spec.Confirm.SelectOk)
+        self.client.request(CHANNEL, select(), select_ok)
 
     def end(self):
         self.ended = True
@@ -75,11 +75,19 @@ class Connection:
         """`then()` is called when its confirm came."""
         message = self.ledger.publish(self.publisher, self.sequence, size, persistent, exchange, key)
         self.unconfirmed[self.next_tag] = message, then
-        self.sequence += 1
         self.next_tag += 1
-        properties = spec.BasicProperties(message_id=message.id, delivery_mode=2 if persistent else 1)
-        self.client.publish(CHANNEL, body_of(message.id, message.size), exchange, key, properties)
+        self.send(message, exchange, key)
+
+    def publish_in(self, group, exchange, key, size):
+        """In a transaction: nobody gets it before the commit is sent."""
+        message = self.ledger.publish(self.publisher, self.sequence, size, True, exchange, key, group)
+        self.send(message, exchange, key)
         return message
+
+    def send(self, message, exchange, key):
+        self.sequence += 1
+        properties = spec.BasicProperties(message_id=message.id, delivery_mode=2 if message.persistent else 1)
+        self.client.publish(CHANNEL, body_of(message.id, message.size), exchange, key, properties)
 
     def note_confirm(self, ack):
         up_to = itertools.takewhile(lambda tag: tag <= ack.delivery_tag, self.unconfirmed)
@@ -93,7 +101,7 @@ class Connection:
     def read_event(self):
         """The next delivery as (method, properties, body), or None if it was something else."""
         _, method = self.client.read_method()
-        if isinstance(method, (spec.Connection.Blocked, spec.Connection.Unblocked)):
+        if isinstance(method, (spec.Connection.Blocked, spec.Connection.Unblocked, spec.Basic.GetEmpty)):
             return None
         if isinstance(method, spec.Basic.Ack):
             self.note_confirm(method)
@@ -116,6 +124,8 @@ class ConnectedTooLate(ConnectionError):
 
 
 class Actor(threading.Thread):
+    select = spec.Confirm.Select, spec.Confirm.SelectOk
+
     def __init__(self, world, name):
         super().__init__(name=name, daemon=True)
         self.world, self.ledger = world, world.ledger
@@ -141,7 +151,7 @@ class Actor(threading.Thread):
         self.connection = Connection(self.world)
         if self.world.killed.is_set():
             raise ConnectedTooLate
-        self.connection.open()
+        self.connection.open(*self.select)
 
     def cut(self):
         """Ends its connection from outside of its thread."""
@@ -276,6 +286,64 @@ class Consumer(Actor):
     def make_sure(self):
         copies, taker, self.unsure = self.unsure, self.connection, []
         self.connection.publish("", self.queue.name, 10, then=lambda: self.ledger.settle(copies, taker))
+
+
+class Transactor(Actor):
+    """Gets messages from one queue and publishes others to many, acks and all in one transaction; commits, and now and
+    then rolls back and has its messages given back."""
+
+    select = spec.Tx.Select, spec.Tx.SelectOk
+
+    def __init__(self, world, name, queue):
+        super().__init__(world, name)
+        self.queue = queue
+
+    def work(self):
+        exchanges, queues = (self.ledger.names(table, "m.") for table in (self.ledger.exchanges, self.ledger.queues))
+        for number in itertools.count():
+            group = f"tx.{self.world.cycle}.{self.name}.{number}"
+            taken = [one for one in (self.get() for _ in range(self.rng.randrange(3))) if one]
+            messages = [self.publish(group, self.rng.choice([*exchanges, "", ""]), queues)
+                        for _ in range(self.rng.randint(1, 8))]
+            for tag, _ in taken:
+                self.connection.client.send_method(CHANNEL, spec.Basic.Ack(delivery_tag=tag))
+            copies = [copy for _, copy in taken]
+            if self.rng.random() < 0.2:
+                self.roll_back(messages, bool(taken))
+            else:
+                self.commit(group, messages, copies)
+
+    def get(self):
+        """One message as its tag and copy, or None."""
+        self.connection.client.send_method(CHANNEL, spec.Basic.Get(queue=self.queue.name))
+        event = self.connection.read_event()
+        copy = event and self.note_delivery(*event)
+        return copy and (event[0].delivery_tag, copy)
+
+    def note_delivery(self, method, properties, body):
+        return self.ledger.deliver(self.queue, properties.message_id, body, method.redelivered, {})
+
+    def publish(self, group, exchange, queues):
+        key = any_key(self.rng) if exchange else self.rng.choice(queues)
+        return self.connection.publish_in(group, exchange, key, any_size(self.rng))
+
+    def commit(self, group, messages, copies):
+        ledger, taker = self.ledger, self.connection
+        ledger.take(copies, taker, group)
+        ledger.release(messages, SENT)
+        self.connection.client.request(CHANNEL, spec.Tx.Commit(), spec.Tx.CommitOk)
+        for message in messages:
+            ledger.confirm(message)
+        ledger.settle(copies, taker)
+        ledger.count("committed")
+
+    def roll_back(self, messages, has_taken):
+        client = self.connection.client
+        client.request(CHANNEL, spec.Tx.Rollback(), spec.Tx.RollbackOk)
+        self.ledger.release(messages, GONE)
+        if has_taken:
+            client.request(CHANNEL, spec.Basic.Recover(requeue=True), spec.Basic.RecoverOk)
+        self.ledger.count("rolled_back")
 
 
 class Definer(Actor):
