@@ -314,7 +314,6 @@ void counts_add_rest(engine_counts_t *counts, const engine_t *e)
     counts->memory_bytes = e->memory_bytes;
     counts->memory_high_bytes = e->options.memory_high_bytes;
     counts->memory_alarm = e->alarm;
-    counts->bodies_bytes = e->bodies_bytes;
     counts->last_record = e->next_record - 1;
     counts->durable_record = e->durable;
 }

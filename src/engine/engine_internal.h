@@ -562,11 +562,11 @@ struct engine {
     hash_table_t large; /* messages in parts that are in the log (references.c) */
     statements_t stated;
     hash_table_t queues_by_id;
-    list_t settling;       /* queues */
-    list_t chilling;       /* queues */
-    uint64_t asked_bytes;  /* of those being read back, about */
-    uint64_t left_out;     /* messages that cannot be read, of all queues */
-    buffer_t places;       /* a list of the record being made */
+    list_t settling;      /* queues */
+    list_t chilling;      /* queues */
+    uint64_t asked_bytes; /* of those being read back, about */
+    uint64_t left_out;    /* messages that cannot be read, of all queues */
+    buffer_t places;      /* a list of the record being made */
     bool applying;
     bool wake_log, wake_helper;
     recovery_t *recovery; /* apply.c's, until engine_recovered */

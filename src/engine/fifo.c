@@ -144,7 +144,7 @@ bool fifo_place(fifo_t *f, uint64_t position, record_no record)
     if (position < f->tail)
         return false;
     uint64_t last = f->tail - 1;
-    if (f->slots_length > 0 && page_of(f, last) >= f->first_page && page_of(f, position) != page_of(f, last))
+    if (page_of(f, position) != page_of(f, last) && is_in_directory(f, last))
         (void)fifo_pack(f, last); /* its page is complete */
     fifo_skip(f, position);
     put_at_end(f, position, (entry_t){.record = record, .flags = ENTRY_STORED | ENTRY_COLD});
@@ -267,8 +267,7 @@ bool fifo_shift(fifo_t *f, fifo_item_t *item)
 
 entry_t *fifo_find(fifo_t *f, uint64_t position)
 {
-    if (f->slots_length == 0 || position >= f->tail || page_of(f, position) < f->first_page ||
-        page_of(f, position) - f->first_page >= f->slots_length)
+    if (position >= f->tail || !is_in_directory(f, position))
         return NULL;
     fifo_slot_t *slot = slot_of(f, position);
     return slot->page ? entry_at(f, slot, position) : NULL;

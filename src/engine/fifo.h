@@ -43,8 +43,8 @@ typedef struct fifo_slot {
         fifo_page_t *page; /* NULL: nothing left in it */
         packed_page_t *packed;
     };
-    uint32_t ready;             /* entries that can be taken */
-    uint32_t present : 31;      /* entries not gone: ready, out, or dead and not yet swept */
+    uint32_t ready;        /* entries that can be taken */
+    uint32_t present : 31; /* entries not gone: ready, out, or dead and not yet swept */
     uint32_t is_packed : 1;
 } fifo_slot_t;
 

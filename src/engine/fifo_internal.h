@@ -80,11 +80,15 @@ static inline fifo_slot_t *slot_at(const fifo_t *f, size_t index)
     return &f->slots[(f->slots_head + index) & (f->slots_capacity - 1)];
 }
 
+static inline bool is_in_directory(const fifo_t *f, uint64_t position)
+{
+    return page_of(f, position) >= f->first_page && page_of(f, position) - f->first_page < f->slots_length;
+}
+
 static inline fifo_slot_t *slot_of(const fifo_t *f, uint64_t position)
 {
-    uint64_t page = page_of(f, position);
-    assert(page >= f->first_page && page - f->first_page < f->slots_length);
-    return slot_at(f, (size_t)(page - f->first_page));
+    assert(is_in_directory(f, position));
+    return slot_at(f, (size_t)(page_of(f, position) - f->first_page));
 }
 
 static inline entry_t *entry_at(fifo_t *f, fifo_slot_t *slot, uint64_t position)

@@ -210,8 +210,7 @@ static void take_item(engine_t *e, const join_t *j, read_item_t *item, bool want
         return;
     }
     item->message = NULL;
-    message_adopt(e, m);
-    message_recorded(e, m, item->record);
+    message_adopt_read(e, m, item->record);
     q->keep->read_average = (q->keep->read_average * 7 + message_bytes(m)) / 8 + 1;
     if (wanted)
         offer(j, m);

@@ -7,8 +7,8 @@
  * already, and never more: what comes later is in later records. So a row only adds. */
 #include "engine/engine_internal.h"
 
-#define ROW_POSITIONS   1024
-#define ROW_COST        64 /* units of work */
+#define ROW_POSITIONS 1024
+#define ROW_COST      64 /* units of work */
 
 void contents_begin(engine_t *e, queue_t *q)
 {

