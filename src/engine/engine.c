@@ -14,12 +14,12 @@ void engine_options_default(engine_options_t *o)
         .output_bytes = 1 << 20,
         .parked_commands = 4096,
         .unacked_max = 8000000,
-        .page_entries = 128,
+        .page_entries = 64,
         .slice = 512,
         .memory_bodies = 64 << 20,
         .unwritten_bytes = 64 << 20,
         .batch_bytes = 4 << 20,
-        .restate_bytes = 64 << 20,
+        .restate_bytes = 256 << 20,
     };
 }
 

@@ -85,6 +85,13 @@ void message_unref(engine_t *e, message_t *m);
 /* One was read from the log, where it is by this record: the same. */
 void message_adopt_read(engine_t *e, message_t *m, record_no record);
 
+/* ---- copies of messages (message_copy.c) ---- */
+
+/* One without this header; references 0. */
+message_t *message_without_header(const message_t *m, const char *name);
+/* One with this header, a number, in place of any of that name; with one reference for the caller. */
+message_t *message_with_count(engine_t *e, const message_t *m, const char *name, int64_t count);
+
 /* ---- exchanges and bindings ---- */
 
 typedef enum exchange_type {

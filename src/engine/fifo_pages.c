@@ -176,6 +176,7 @@ bool fifo_restore(fifo_t *f, uint64_t first, bytes_t octets)
 {
     span_reader_t r = {.in = bytes_reader(octets)};
     uint64_t at = first;
+    fifo_extend(f, f->tail);
     for (span_t s; spans_next(&r, &s);) {
         if (s.count > f->tail || at > f->tail - s.count)
             return false;

@@ -209,20 +209,7 @@ static message_t *without_bcc(message_t *m, bytes_t headers)
     field_t bcc;
     if (headers.len == 0 || !table_find(headers, BYTES("BCC"), &bcc))
         return m;
-    buffer_t kept = {0}, sorted = {0}, properties = {0};
-    table_iterator_t it = table_iterate(headers);
-    bytes_t key;
-    field_t value;
-    while (table_next(&it, &key, &value))
-        if (!bytes_equal(key, BYTES("BCC")))
-            table_put_field(&kept, key, &value);
-    table_write_sorted(&sorted, buffer_bytes(&kept));
-    properties_write_headers(&properties, message_properties(m), buffer_bytes(&sorted));
-    message_t *copy = message_with_properties(m, buffer_bytes(&properties));
-    buffer_free(&kept);
-    buffer_free(&sorted);
-    buffer_free(&properties);
-    return copy;
+    return message_without_header(m, "BCC");
 }
 
 message_t *publish_take(channel_t *ch, command_t *cmd, bytes_t headers)
