@@ -137,7 +137,7 @@ class Actor(threading.Thread):
             self.connect()
             self.work()
         except (AssertionError, OSError) as error:
-            if not self.world.killed.is_set():
+            if not self.world.is_dead():
                 self.ledger.fault("broker", f"cycle {self.world.cycle}: {self.name} failed: {error}")
             elif self.connection and not isinstance(error, ConnectedTooLate):
                 self.read_rest()

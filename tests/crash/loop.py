@@ -37,7 +37,7 @@ import topology  # noqa: E402
 import wire  # noqa: E402
 from actors import CHANNEL, DEEP, KINDS, Consumer, Definer, Publisher, any_pattern  # noqa: E402
 from ledger import GONE, PROMISES, Ledger  # noqa: E402
-from lib.broker import REPORT, Broker, environment  # noqa: E402
+from lib.broker import REPORT, Broker, environment, wait_until  # noqa: E402
 from lib.passes import TINY_SETTINGS  # noqa: E402
 from power import Power  # noqa: E402
 from report import write_report  # noqa: E402
@@ -46,15 +46,19 @@ LIMIT_S = 30
 QUEUES_MOST, EXCHANGES_MOST = 12, 6
 COPIES_MOST, OCTETS_MOST = 3000, 20000000  # a queue with more is emptied at the next look,
 DEEP_FACTOR = 4                            # and so is the deep one, with so many times as much
+EVENTS_MOST = {"names": 5, "syncs": 40}    # after so many at most one is ended
+DOOMED_S = 2
 SYNC_US = (0, 2000, 20000)                 # of a disk whose power goes
 
 # One of these at each start: what one size of segments wrote, a broker with another one has to read.
 SETTINGS = (
     {},
     {},
-    {"store.segment_bytes": "1MiB", "store.first_segment_bytes": "64KiB", "store.segments_ahead": 2},
+    {"store.segment_bytes": "1MiB", "store.first_segment_bytes": "64KiB", "store.segments_ahead": 2,
+     "store.checkpoint_bytes": "1MiB"},
     {"store.segment_bytes": "64KiB", "store.first_segment_bytes": "4KiB", "store.frame_bytes": "4KiB",
-     "store.part_bytes": "4KiB", "store.read_bytes": "4KiB", "memory.bodies": 0},
+     "store.part_bytes": "4KiB", "store.read_bytes": "4KiB", "memory.bodies": 0,
+     "store.checkpoint_bytes": "64KiB"},
     TINY_SETTINGS,
     {"memory.bodies": "64KiB", "store.part_bytes": "16KiB", "store.ring_items": 8, "store.unwritten_bytes": "64KiB"},
 )
@@ -70,6 +74,7 @@ class World:
         self.limit_s = LIMIT_S
         self.cycle, self.port, self.broker = 0, 0, None
         self.barriers = 0
+        self.doomed = False
         self.what = "powercut" if options.power else "crash"
         self.power = Power(options.power, work / "data", work / "power") if options.power else None
 
@@ -81,8 +86,29 @@ class World:
         self.port = self.broker.port
         self.killed.clear()
 
+    def doom(self, rng):
+        """The broker will end itself, at the very moment that names or syncs are at stake."""
+        event = rng.choice(sorted(EVENTS_MOST))
+        self.power.end(event, rng.randint(1, EVENTS_MOST[event]))
+        self.doomed = True
+
+    def is_dead(self):
+        """True if it was killed, or ended itself as it was told to."""
+        try:
+            if not self.killed.is_set() and self.doomed:
+                wait_until(lambda: not self.broker.is_running(), "its end", 2)
+        except AssertionError:
+            return False
+        return self.killed.is_set() or self.doomed
+
+    def load(self, seconds):
+        try:
+            wait_until(lambda: not self.broker.is_running(), "its end", seconds)
+        except AssertionError:
+            pass  # killed then
+
     def kill(self, actors, rng):
-        if not self.broker.is_running() or REPORT.search(self.broker.stderr()):
+        if not (self.broker.is_running() or self.doomed) or REPORT.search(self.broker.stderr()):
             self.ledger.fault("broker", f"cycle {self.cycle}: it ended by itself\n{self.broker.log_tail()}")
         self.killed.set()
         if self.options.cut:
@@ -97,6 +123,7 @@ class World:
 
     def end_power(self, rng):
         """The process is dead. Mostly the power went with it."""
+        self.doomed = False
         if self.power and rng.random() < 0.8:
             self.power.cut(rng)
         elif self.power:
@@ -104,11 +131,17 @@ class World:
 
     def kill_while_starting(self, seconds, rng):
         """A crash in the middle of recovery."""
+        if self.power and rng.random() < 0.5:
+            self.doom(rng)
         process = subprocess.Popen(self.broker.command, env=environment(), stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(seconds)
-        process.kill()
-        process.wait()
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.returncode != -signal.SIGKILL:
+            self.ledger.fault("broker", f"cycle {self.cycle}: it ended with {process.returncode} while it started")
         self.end_power(rng)
 
     def connect(self):
@@ -214,9 +247,14 @@ def run_cycle(world):
     client = world.connect()
     change_topology(world, client, rng)
     client.close()
-    actors = start_actors(world, rng)
     load_s = rng.choice((0.02, 0.3, 1.5)) * rng.random()
-    time.sleep(load_s)
+    if world.power and rng.random() < 0.5:
+        world.doom(rng)
+        load_s = DOOMED_S
+    actors = start_actors(world, rng)
+    begin = time.monotonic()
+    world.load(load_s)
+    load_s = time.monotonic() - begin
     world.kill(actors, rng)
     for actor in actors:
         actor.join(LIMIT_S)

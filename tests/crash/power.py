@@ -49,6 +49,12 @@ class Power:
         self.lies = True
         (self.state / "lies").touch()
 
+    def end(self, event, count):
+        """The program ends with the so manieth change of names ("names") or before such a sync ("syncs") from now on."""
+        temporary = self.state / "end.new"
+        temporary.write_text(f"{event} {count}")
+        temporary.rename(self.state / "end")
+
     # ---- names ----
 
     def names(self):
@@ -67,7 +73,7 @@ class Power:
                 names[old] = inode
         sure, lost = rng.randint(0, len(changes)), set()
         for number, (old, new, inode, _) in enumerate(changes):
-            if self.lies or number >= sure and (lost & {old, new} or rng.random() < 0.5):
+            if self.lies or number >= sure and (lost & {old, new} or rng.random() < 0.75):
                 lost |= {old, new} - {""}
                 self.lost_names += 1
                 continue
@@ -136,7 +142,8 @@ class Power:
 
     def keep(self):
         """The process was killed and the machine lives: what was not synced is there, and may be lost later."""
-        entries, end = read_journal(self.state / "names")
+        (self.state / "end").unlink(missing_ok=True)
+        entries, _ = read_journal(self.state / "names")
         wanted = set(self.names().values()) | {inode for _, a, b, _, _ in entries for inode in (a, b)}
         for path in self.state.iterdir():
             kind, _, inode = path.name.partition(".")

@@ -10,6 +10,8 @@
  *     $POWERCUT_STATE    a folder that is there, on the same file system:
  *         undo.INODE     the journal of a file        names          that of the folder
  *         file.INODE     a file that has lost a name  lies           while it is there, syncs succeed and count as nothing
+ *         end            "names N": it ends with the Nth change of names; "syncs N": before the Nth sync; both counted
+ *                        while the file is there
  *     $POWERCUT_SYNC_US  so many microseconds each sync takes longer, so that there is more to lose
  *
  * A journal has entries, of numbers of 8 octets as the machine writes them, then octets:
