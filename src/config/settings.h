@@ -95,6 +95,8 @@
       "one read of the disk when messages are read back")                                                            \
     X(checkpoint_bytes, "store.checkpoint_bytes", SIZE, "256MiB", 4096, GIB(1024), RESTART,                          \
       "octets of log after which all that is there is said again, so that a start reads no more than that")          \
+    X(rewrite_rate, "store.rewrite_rate", SIZE, "32MiB", 0, GIB(64), RESTART,                                        \
+      "octets a second that are read and written to make sparse segments small; 0: they stay as they are")           \
     X(unwritten_bytes, "store.unwritten_bytes", SIZE, "16MiB", 1, GIB(64), RESTART,                                  \
       "octets on their way to the log at which no more commands are taken")                                          \
     X(store_ring_items, "store.ring_items", POWER, "1024", 2, 1048576, RESTART,                                      \
