@@ -257,7 +257,7 @@ class Ledger:
                     self.fault("lost", f"queue {queue.name}: {message_id} was confirmed and is lost")
                 if copy.state == SENT and copy.message.persistent:
                     verdicts.setdefault(copy.message.group, {})[queue.name, message_id] = message_id in present
-                if copy.state == ACKED and copy.group:
+                if copy.state == ACKED and copy.group and copy.sure:
                     verdicts.setdefault(copy.group, {})[queue.name, "the ack of", message_id] = message_id not in present
                 copy.sure = copy.message.persistent
                 copy.state = GONE if message_id not in present else THERE if copy.sure else SENT

@@ -40,7 +40,8 @@ def results(tmp_path):
         "e2e-tiny/e2e-tiny.xml": report(*e2e),
         "e2e-tsan/e2e-tsan.xml": report(e2e[3]),
         "fuzz/amqp_codec.xml": report(("", "amqp_codec", "passed")),
-        "crash/loop.xml": report(("loop", "nothing_is_lost", "passed")),
+        "crash/crash.xml": report(("crash", "nothing_is_lost", "passed")),
+        "powercut/powercut.xml": report(("powercut", "nothing_is_lost", "passed")),
         "crash-lines/lines.xml": report(("lines", "lines_in_order", "passed")),
         "conformance-pika/pika.xml": report(("a", "b", "passed")),
         "check-house/house.xml": report(("test_harness", "test_a[1]", "passed")),
@@ -87,7 +88,8 @@ FAULTS = [
     ("e2e-release/e2e-release.xml", "test_it", "gone", "S1: e2e:", "did not run in e2e-release"),
     ("check-house/house.xml", "test_a[", "test_ab[", "2: house:", "did not run in check-house"),
     ("fuzz/amqp_codec.xml", "</testcase>", "<failure/></testcase>", "2: fuzz:", "failed in fuzz"),
-    ("crash/loop.xml", "></testcase>", "><failure/></testcase>", "2.1: crash:", "failed in crash"),
+    ("crash/crash.xml", "></testcase>", "><failure/></testcase>", "2.1: crash:", "failed in crash"),
+    ("powercut/powercut.xml", "></testcase>", "><failure/></testcase>", "2.1: crash:", "failed in powercut"),
     ("crash-lines/lines.xml", "lines_in_order", "other", "2.1: crash:", "did not run in crash"),
 ]
 
