@@ -144,7 +144,7 @@ def test_no_rows_and_no_results_fail(results, tmp_path_factory):
 
 def test_results_are_summed_and_steps_without_tests_count_as_one(results):
     code, output = run("check-results", results)
-    assert code == 0 and output.splitlines()[-1] == "17 passed, 0 failed", output
+    assert code == 0 and output.splitlines()[-1] == "18 passed, 0 failed", output
 
 
 def test_a_failed_test_and_a_failed_step_are_counted_and_named(results):
@@ -153,7 +153,7 @@ def test_a_failed_test_and_a_failed_step_are_counted_and_named(results):
     set_step(results, "check-includes", 2)
     set_step(results, "e2e-tsan", 124)
     code, output = run("check-results", results)
-    assert code == 1 and output.splitlines()[-1] == "15 passed, 3 failed", output
+    assert code == 1 and output.splitlines()[-1] == "16 passed, 3 failed", output
     assert "failed: amqp_codec" in output and "the step itself ended with 124" in output, output
 
 
