@@ -13,7 +13,7 @@ from pika import spec
 
 import topology
 import wire
-from ledger import GONE, SENT, body_of
+from ledger import body_of
 
 CHANNEL = topology.CHANNEL
 KINDS = ("fanout", "direct", "topic")
@@ -74,9 +74,13 @@ class Connection:
     def publish(self, exchange, key, size, persistent=True, then=None):
         """`then()` is called when its confirm came."""
         message = self.ledger.publish(self.publisher, self.sequence, size, persistent, exchange, key)
+        self.publish_message(message, exchange, key, then=then)
+        return message
+
+    def publish_message(self, message, exchange, key, headers=None, then=None):
         self.unconfirmed[self.next_tag] = message, then
         self.next_tag += 1
-        self.send(message, exchange, key)
+        self.send(message, exchange, key, headers)
 
     def publish_in(self, group, exchange, key, size):
         """In a transaction: nobody gets it before the commit is sent."""
@@ -84,9 +88,10 @@ class Connection:
         self.send(message, exchange, key)
         return message
 
-    def send(self, message, exchange, key):
+    def send(self, message, exchange, key, headers=None):
         self.sequence += 1
-        properties = spec.BasicProperties(message_id=message.id, delivery_mode=2 if message.persistent else 1)
+        properties = spec.BasicProperties(message_id=message.id, delivery_mode=2 if message.persistent else 1,
+                                          headers=headers)
         self.client.publish(CHANNEL, body_of(message.id, message.size), exchange, key, properties)
 
     def note_confirm(self, ack):
@@ -286,64 +291,6 @@ class Consumer(Actor):
     def make_sure(self):
         copies, taker, self.unsure = self.unsure, self.connection, []
         self.connection.publish("", self.queue.name, 10, then=lambda: self.ledger.settle(copies, taker))
-
-
-class Transactor(Actor):
-    """Gets messages from one queue and publishes others to many, acks and all in one transaction; commits, and now and
-    then rolls back and has its messages given back."""
-
-    select = spec.Tx.Select, spec.Tx.SelectOk
-
-    def __init__(self, world, name, queue):
-        super().__init__(world, name)
-        self.queue = queue
-
-    def work(self):
-        exchanges, queues = (self.ledger.names(table, "m.") for table in (self.ledger.exchanges, self.ledger.queues))
-        for number in itertools.count():
-            group = f"tx.{self.world.cycle}.{self.name}.{number}"
-            taken = [one for one in (self.get() for _ in range(self.rng.randrange(3))) if one]
-            messages = [self.publish(group, self.rng.choice([*exchanges, "", ""]), queues)
-                        for _ in range(self.rng.randint(1, 8))]
-            for tag, _ in taken:
-                self.connection.client.send_method(CHANNEL, spec.Basic.Ack(delivery_tag=tag))
-            copies = [copy for _, copy in taken]
-            if self.rng.random() < 0.2:
-                self.roll_back(messages, bool(taken))
-            else:
-                self.commit(group, messages, copies)
-
-    def get(self):
-        """One message as its tag and copy, or None."""
-        self.connection.client.send_method(CHANNEL, spec.Basic.Get(queue=self.queue.name))
-        event = self.connection.read_event()
-        copy = event and self.note_delivery(*event)
-        return copy and (event[0].delivery_tag, copy)
-
-    def note_delivery(self, method, properties, body):
-        return self.ledger.deliver(self.queue, properties.message_id, body, method.redelivered, {})
-
-    def publish(self, group, exchange, queues):
-        key = any_key(self.rng) if exchange else self.rng.choice(queues)
-        return self.connection.publish_in(group, exchange, key, any_size(self.rng))
-
-    def commit(self, group, messages, copies):
-        ledger, taker = self.ledger, self.connection
-        ledger.take(copies, taker, group)
-        ledger.release(messages, SENT)
-        self.connection.client.request(CHANNEL, spec.Tx.Commit(), spec.Tx.CommitOk)
-        for message in messages:
-            ledger.confirm(message)
-        ledger.settle(copies, taker)
-        ledger.count("committed")
-
-    def roll_back(self, messages, has_taken):
-        client = self.connection.client
-        client.request(CHANNEL, spec.Tx.Rollback(), spec.Tx.RollbackOk)
-        self.ledger.release(messages, GONE)
-        if has_taken:
-            client.request(CHANNEL, spec.Basic.Recover(requeue=True), spec.Basic.RecoverOk)
-        self.ledger.count("rolled_back")
 
 
 class Definer(Actor):

@@ -31,8 +31,8 @@ PROMISES = {
     "broker": "the_broker_starts_again_and_answers",
 }
 
-
-COUNTS = ("published", "confirmed", "delivered", "redelivered", "acked",
+SPACE = "segments_dropped", "rewritten_bytes"  # of the log
+COUNTS = (*SPACE, "published", "repeated", "confirmed", "delivered", "redelivered", "acked",
           "settled",  # acked, and for sure
           "first",    # deliveries not marked redelivered
           "falsely",  # deliveries marked redelivered of what no client ever had in its hands
@@ -64,12 +64,13 @@ class Copy:
 
 
 class Message:
-    __slots__ = ("id", "publisher", "sequence", "size", "persistent", "copies", "group")
+    __slots__ = ("id", "publisher", "sequence", "size", "persistent", "copies", "group", "confirmed")
 
     def __init__(self, publisher, sequence, size, persistent, group):
         self.id = make_id(publisher, sequence, size)
         self.publisher, self.sequence, self.size, self.persistent = publisher, sequence, size, persistent
         self.copies = {}
+        self.confirmed = False
         self.group = group or self.id  # what is there all together
 
 
@@ -107,6 +108,7 @@ class Ledger:
         self.lock = threading.RLock()
         self.queues, self.exchanges, self.bindings = {}, {}, {}
         self.publisher_count = 0
+        self.repeaters = {}  # by name: all that one of them published, by its number
         self.faults = []
         self.counts = dict.fromkeys(COUNTS, 0)
 
@@ -155,9 +157,18 @@ class Ledger:
             self.counts["published"] += 1
         return message
 
+    def repeat(self, message):
+        """Before it is published again: what got lost may come now, and only that."""
+        with self.lock:
+            self.counts["repeated"] += 1
+            for copy in message.copies.values():
+                if copy.state == GONE and not copy.delivered:
+                    copy.state = SENT
+
     def confirm(self, message):
         with self.lock:
             self.counts["confirmed"] += 1
+            message.confirmed = True
             for copy in message.copies.values() if message.persistent else ():
                 copy.sure = True
                 if copy.state == SENT:

@@ -36,7 +36,9 @@ from pika import spec  # noqa: E402
 import topology  # noqa: E402
 import wire  # noqa: E402
 from actors import CHANNEL, DEEP, KINDS, Consumer, Definer, Publisher, any_pattern  # noqa: E402
-from ledger import GONE, PROMISES, Ledger  # noqa: E402
+from exactly import Repeater, Transactor  # noqa: E402
+from ledger import GONE, PROMISES, SPACE, Ledger  # noqa: E402
+from lib import http  # noqa: E402
 from lib.broker import REPORT, Broker, environment, wait_until  # noqa: E402
 from lib.passes import TINY_SETTINGS  # noqa: E402
 from power import Power  # noqa: E402
@@ -45,7 +47,9 @@ from report import write_report  # noqa: E402
 LIMIT_S = 30
 QUEUES_MOST, EXCHANGES_MOST = 12, 6
 COPIES_MOST, OCTETS_MOST = 3000, 20000000  # a queue with more is emptied at the next look,
-DEEP_FACTOR = 4                            # and so is the deep one, with so many times as much
+REPEATERS = {"repeater0": "r.q0", "repeater1": "r.q1"}  # and their queues
+LOOKS = {DEEP: (4, 0.1, 0),  # a queue's own: how many times as much it may have, how often it is looked into, and emptied;
+         "r.q0": (1, 1, 0.25), "r.q1": (1, 1, 0.25)}  # what is to be published again depends on what is there
 EVENTS_MOST = {"names": 5, "syncs": 40}    # after so many at most one is ended
 DOOMED_S = 2
 SYNC_US = (0, 2000, 20000)                 # of a disk whose power goes
@@ -144,6 +148,12 @@ class World:
             self.ledger.fault("broker", f"cycle {self.cycle}: it ended with {process.returncode} while it started")
         self.end_power(rng)
 
+    def count_space(self):
+        """What the log did for its space since the broker is up again."""
+        store = http.api(self.broker, "/overview")["chaski"]["store"]
+        for what in SPACE:
+            self.ledger.count(what, store[what])
+
     def connect(self):
         client = wire.connect(("127.0.0.1", self.port), LIMIT_S)
         client.handshake()
@@ -160,7 +170,8 @@ def change_topology(world, client, rng):
         rng.choice((topology.delete_queue, topology.purge_queue))(ledger, client, name)
     for name in [name for name in exchanges if rng.random() < 0.1]:
         topology.delete_exchange(ledger, client, name)
-    topology.declare_queue(ledger, client, DEEP)
+    for name in (DEEP, *REPEATERS.values()):
+        topology.declare_queue(ledger, client, name)
     for _ in range(rng.randint(1, 4)):
         topology.declare_queue(ledger, client, f"m.q{rng.randrange(QUEUES_MOST)}")
         topology.declare_exchange(ledger, client, f"m.e{rng.randrange(EXCHANGES_MOST)}",
@@ -179,6 +190,9 @@ def start_actors(world, rng):
     actors = [Publisher(world, f"publisher{number}") for number in range(rng.randint(1, 4))]
     for number in range(rng.randint(0, 6)):
         actors.append(Consumer(world, f"consumer{number}", ledger.queues[rng.choice(queues)], rng.random() < 0.2))
+    actors += [Transactor(world, f"transactor{number}", ledger.queues[rng.choice(queues)])
+               for number in range(rng.randint(0, 2))]
+    actors += [Repeater(world, name, ledger.queues[queue]) for name, queue in REPEATERS.items()]
     actors += [Definer(world, f"d{number}") for number in range(rng.randint(1, 2))]
     for actor in actors:
         actor.start()
@@ -233,11 +247,12 @@ def check_world(world, rng, all_empty=False):
         queue = world.ledger.queues[name]
         dice = rng.random()
         copies, octets = world.ledger.live(queue)
-        factor, looks, empties = (DEEP_FACTOR, 0.1, 0) if name == DEEP else (1, 0.75, 0.25)
+        factor, looks, empties = LOOKS.get(name, (1, 0.75, 0.25))
         full = copies > COPIES_MOST * factor or octets > OCTETS_MOST * factor
         if all_empty or full or dice < looks:
             look_into(world, queue, all_empty or full or dice < empties, verdicts)
     world.ledger.check_verdicts(verdicts)
+    world.count_space()
 
 
 # ---- the loop ----
@@ -349,7 +364,10 @@ def main():
     print(f"{world.what}: {counts['published']} published, {counts['confirmed']} confirmed, {counts['acked']} acked, "
           f"{counts['settled']} of them for sure, {counts['delivered']} deliveries, {counts['redelivered']} of them marked "
           f"redelivered, {counts['falsely']} of these though new to clients, {counts['duplicates']} duplicates of what was "
-          f"acked, {counts['checked']} looked at after a crash")
+          f"acked, {counts['repeated']} published again, {counts['committed']} transactions committed, {counts['rolled_back']} rolled back, "
+          f"{counts['checked']} looked at after a crash")
+    print(f"{world.what}: when it was up again, {counts['segments_dropped']} segments were dropped, {counts['rewritten_bytes']} "
+          "octets of others rewritten")
     if world.power:
         print(f"{world.what}: {world.power.cuts} power cuts took {world.power.lost_octets} octets, {world.power.lost_names} "
               "changes of names")
