@@ -63,6 +63,8 @@ typedef struct engine_options {
     uint64_t restate_bytes;         /* of log before the next checkpoint */
     uint64_t deduplication_ids_max; /* that an exchange or a queue may remember */
     uint64_t publishers_max;        /* whose sequence is remembered, of a vhost */
+    uint64_t transaction_bytes;     /* per channel: of messages published in a transaction */
+    uint32_t transaction_actions;   /* and of places they go to and acks: all of it is applied in one step */
     const engine_topic_t *topics;   /* must outlive the engine */
     size_t topic_count;
     const log_t *log;
