@@ -361,16 +361,17 @@ def main():
     if options.results:
         write_report(options.results, world.what, {name: [text for one, text in ledger.faults if one == kind]
                                                for kind, name in PROMISES.items()})
-    print(f"{world.what}: {counts['published']} published, {counts['confirmed']} confirmed, {counts['acked']} acked, "
-          f"{counts['settled']} of them for sure, {counts['delivered']} deliveries, {counts['redelivered']} of them marked "
-          f"redelivered, {counts['falsely']} of these though new to clients, {counts['duplicates']} duplicates of what was "
-          f"acked, {counts['repeated']} published again, {counts['committed']} transactions committed, {counts['rolled_back']} rolled back, "
+    print(f"{world.what}: {counts['published']} published, {counts['confirmed']} confirmed, {counts['repeated']} published again, "
+          f"{counts['acked']} acked, {counts['settled']} of them for sure, {counts['committed']} transactions committed, "
+          f"{counts['rolled_back']} rolled back")
+    print(f"{world.what}: {counts['delivered']} deliveries, {counts['redelivered']} of them marked redelivered, "
+          f"{counts['falsely']} of these though new to clients, {counts['duplicates']} duplicates of what was acked, "
           f"{counts['checked']} looked at after a crash")
-    print(f"{world.what}: when it was up again, {counts['segments_dropped']} segments were dropped, {counts['rewritten_bytes']} "
-          "octets of others rewritten")
+    print(f"{world.what}: when it was up again, {counts['segments_dropped']} segments were dropped, "
+          f"{counts['rewritten_bytes']} octets of others rewritten")
     if world.power:
-        print(f"{world.what}: {world.power.cuts} power cuts took {world.power.lost_octets} octets, {world.power.lost_names} "
-              "changes of names")
+        print(f"{world.what}: {world.power.cuts} power cuts took {world.power.lost_octets} octets, "
+              f"{world.power.lost_names} changes of names")
     print(f"{world.what}: {world.cycle} cycles, {len(ledger.faults)} faults, SEED={options.seed}")
     return 1 if ledger.faults else 0
 

@@ -101,7 +101,8 @@ class Power:
         if way == "keep" or not entries:
             return
         count, torn = len(entries), rng.randrange(len(entries))
-        kept = {"writes": {number for number in range(count) if rng.random() < 0.5}, "torn": set(range(torn))}.get(way, set())
+        kept = {"writes": {number for number in range(count) if rng.random() < 0.5},
+                "torn": set(range(torn))}.get(way, set())
         with path.open("r+b") as file:
             sizes = [size for _, _, size, _, _ in entries] + [file.seek(0, os.SEEK_END)]
             for sector, touching in sectors(entries).items():
