@@ -74,7 +74,7 @@ static void print_listeners(const json_t *overview)
 
 static void print_store(const json_t *overview)
 {
-    char size[32];
+    char size[32], rewritten[32];
     const json_t *s = below(overview, "chaski.store");
     if (!s) {
         printf("store:        none: messages are in memory only\n");
@@ -86,6 +86,9 @@ static void print_store(const json_t *overview)
            number(s, "segments"), number(s, "segments_free"),
            print_size(number(s, "bytes"), size, sizeof size), number(s, "record"),
            number(s, "durable_record"), number(s, "sync_ms_most"));
+    printf("space:        since the start %.0f segments dropped, %s rewritten\n",
+           number(s, "segments_dropped"),
+           print_size(number(s, "rewritten_bytes"), rewritten, sizeof rewritten));
 }
 
 static void print_memory(const json_t *overview)
