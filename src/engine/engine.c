@@ -106,6 +106,7 @@ void engine_free(engine_t **ep)
     e->freeing = true;
     recovery_abandon(e);
     records_free(e);
+    contents_end(e);
     LIST_EACH (node, &e->connections)
         connection_close(LIST_OF(node, connection_t, link), NULL, true);
     finish_jobs(e);
