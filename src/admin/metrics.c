@@ -71,6 +71,13 @@
       "Messages left out because what the disk gave back is not what was written")                           \
     X(chaski_messages_dropped_total, COUNTER, NONE, true, c->dropped,                                        \
       "Messages dropped for subscribers that were too slow for them")                                        \
+    X(chaski_messages_duplicate_total, COUNTER, NONE, true, c->duplicates,                                   \
+      "Messages kept out by windows of exchanges, queues and publishers that had seen them")                 \
+    X(chaski_deduplication_ids, GAUGE, NONE, true, c->deduplication_ids, "Entries of these windows")         \
+    X(chaski_deduplication_publishers, GAUGE, NONE, true, c->publishers,                                     \
+      "Publishers whose sequence is remembered")                                                             \
+    X(chaski_deduplication_publishers_forgotten_total, COUNTER, NONE, true, c->publishers_forgotten,         \
+      "Publishers forgotten as there were more than limits.publishers")                                      \
     X(chaski_engine_longest_step_seconds, GAUGE, NONE, true, (double)v->longest_step_us / 1000000,           \
       "CPU time of the engine's longest step since the start")                                               \
     X(chaski_io_connections_least, GAUGE, NONE, true, v->machine.io_connections_least,                       \
@@ -81,6 +88,11 @@
       "Number of the last record of the log")                                                                \
     X(chaski_log_durable_record, COUNTER, NONE, v->has_store, c->durable_record,                             \
       "Number of the last record that is on disk and synced")                                                \
+    X(chaski_log_live_records, GAUGE, NONE, v->has_store, c->live_records, "Records that messages need")     \
+    X(chaski_log_segments_complete, GAUGE, NONE, v->has_store, c->segments_complete,                         \
+      "Segments of the log that nothing is written to any more")                                             \
+    X(chaski_log_segments_sparse, GAUGE, NONE, v->has_store, c->segments_sparse,                             \
+      "Segments of these that are to be rewritten, as few of their records are needed")                      \
     X(chaski_store_segments, GAUGE, NONE, v->has_store, s->segments,                                         \
       "Segments of the log that hold records")                                                               \
     X(chaski_store_segments_free, GAUGE, NONE, v->has_store, s->segments_free, "Segments that lie ready")    \

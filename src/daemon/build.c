@@ -54,6 +54,8 @@ static engine_options_t engine_settings(const settings_t *s, const bus_t *bus, c
         .restate_bytes = s->checkpoint_bytes,
         .transaction_bytes = s->transaction_bytes,
         .transaction_actions = (uint32_t)s->transaction_actions,
+        .deduplication_ids_max = s->deduplication_ids,
+        .publishers_max = s->publishers,
         .topics = bus->topics,
         .topic_count = bus->topic_count,
         .log = log,

@@ -42,7 +42,7 @@ static record_no record_places(engine_t *e, message_t *m, queue_t *const *queues
     if (r.list.count == 0)
         return 0;
     r.list.octets = buffer_bytes(&e->places);
-    bool is_there = m->record > 0 && live_in(&e->live, m->record, m->record + 1) > 0;
+    bool is_there = live_has(&e->live, m->record);
     record_no record = is_there ? records_add(e, &r, NULL) : publish_record(e, m, &r.list);
     if (record > 0)
         record_refer(e, m->record, r.list.count);
@@ -241,13 +241,19 @@ void publish_enqueue(channel_t *ch, const command_t *cmd, message_t *m)
 {
     engine_t *e = ch->connection->engine;
     const route_t *r = &e->route;
-    if (r->count > e->options.slice && m->part_count == 0 && m->seq == 0) {
+    dedup_verdict_t verdict;
+    dedup_decide(ch, m, &verdict);
+    if (r->count > e->options.slice && m->part_count == 0 && m->seq == 0 && !verdict.is_new &&
+        verdict.repeats == 0) {
         fan_out(ch, m, r);
         return;
     }
     record_no record = publish_place(e, m, r->queues, r->count);
-    if (r->count == 0)
+    dedup_remember(e, &verdict, record > 0);
+    if (r->count == 0 && verdict.repeats == 0)
         publish_return(ch, cmd, m);
+    if (verdict.after > record)
+        record = verdict.after;
     confirm_done(ch, publish_safe_with(e, m, record));
     message_unref(e, m);
 }

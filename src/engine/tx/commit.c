@@ -95,46 +95,57 @@ static void number_publishes(tx_t *tx)
     }
 }
 
-static bool anybody_is_there(const tx_t *tx, size_t at, uint32_t places)
-{
-    for (size_t i = at; i < at + places; i++)
-        if (!tx->places[i]->deleted)
-            return true;
-    return false;
-}
-
-/* Into its places, which begin there. Returns the record that must be durable for it. */
-static record_no place(engine_t *e, const tx_t *tx, size_t at, const tx_publish_t *p)
-{
-    record_no record = p->places > 0 ? publish_place(e, p->message, &tx->places[at], p->places) : 0;
-    return publish_safe_with(e, p->message, record);
-}
-
 static void must_be_stored(tx_t *tx, record_no record)
 {
     if (record > tx->stored)
         tx->stored = record;
 }
 
-/* What nobody gets, but wants back, stays. */
-static void place_publishes(channel_t *ch)
+/* Into those of its places, which begin there, that are there and have not seen it before. True if there is no place for it. */
+static bool place(channel_t *ch, size_t at, const tx_publish_t *p)
 {
     engine_t *e = ch->connection->engine;
+    tx_t *tx = ch->tx;
+    route_t *r = &e->route;
+    dedup_verdict_t verdict;
+    exchange_t *window = p->window && !p->window->deleted ? p->window : NULL;
+    route_again(e, window, p->places > 0 ? &tx->places[at] : NULL, p->places);
+    dedup_decide(ch, p->message, &verdict);
+    if (window && dedup_knows(window->dedup, verdict.headers))
+        r->count = 0;
+    record_no record = publish_place(e, p->message, r->queues, r->count);
+    dedup_remember(e, &verdict, record > 0);
+    must_be_stored(tx, verdict.after);
+    must_be_stored(tx, publish_safe_with(e, p->message, record));
+    return r->count == 0 && verdict.repeats == 0 && !p->is_repeat;
+}
+
+/* What a handler says in its answer counts by its ack. True if there is no place for the publish. */
+static bool apply_publish(channel_t *ch, size_t at, const tx_publish_t *p)
+{
+    ch->connection->engine->counts.published++;
+    if (!p->answers)
+        return place(ch, at, p);
+    sync_says(ch, p->message);
+    return false;
+}
+
+/* What nobody gets, but wants back, stays. */
+static void apply_publishes(channel_t *ch)
+{
     tx_t *tx = ch->tx;
     size_t at = 0, kept = 0;
     for (size_t i = 0; i < tx->publish_count; i++) {
         tx_publish_t p = tx->publishes[i];
-        bool returns = p.mandatory && !p.answers && !anybody_is_there(tx, at, p.places);
-        e->counts.published++;
-        if (p.answers)
-            sync_says(ch, p.message);
-        else
-            must_be_stored(tx, place(e, tx, at, &p));
+        bool returns = apply_publish(ch, at, &p) && p.mandatory;
         at += p.places;
+        if (p.window)
+            exchange_release(p.window);
+        p.window = NULL;
         if (returns)
             tx->publishes[kept++] = p;
         else
-            message_unref(e, p.message);
+            message_unref(ch->connection->engine, p.message);
     }
     tx->publish_count = kept;
     while (tx->place_count > 0)
@@ -158,7 +169,7 @@ static void apply(channel_t *ch)
     e->work_left = 0;
     records_group_begin(e);
     number_publishes(tx);
-    place_publishes(ch);
+    apply_publishes(ch);
     settle_claimed(ch);
     must_be_stored(tx, records_group_end(e));
     tx->applied = true;

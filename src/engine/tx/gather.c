@@ -61,10 +61,15 @@ static void add_place(tx_t *tx, queue_t *q)
 }
 
 /* It goes where the route, which was just found, leads. */
-static void add_routed(channel_t *ch, command_t *cmd, bytes_t headers)
+static void add_routed(channel_t *ch, command_t *cmd, exchange_t *x, bytes_t headers)
 {
     const route_t *r = &ch->connection->engine->route;
+    bool is_repeat = x->dedup && dedup_knows(x->dedup, headers);
     tx_publish_t *p = add_publish(ch, cmd, headers);
+    p->is_repeat = is_repeat;
+    p->window = x->dedup ? x : NULL;
+    if (p->window)
+        x->holds++;
     p->places = (uint32_t)r->count;
     p->numbers = r->synchronous;
     if (p->numbers)
@@ -85,9 +90,14 @@ void tx_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, bytes_
         work_spend(e, 1 + e->route.count);
     else
         publish_route(ch, x, cmd->message, headers);
+    why = again ? NULL : dedup_check_in_tx(cmd, &e->route);
+    if (why) {
+        channel_refuse_with(ch, why);
+        return;
+    }
     size_t places = e->route.count;
     if (has_room(ch, cmd, message_bytes(cmd->message), places > 0 ? places : 1))
-        add_routed(ch, cmd, headers);
+        add_routed(ch, cmd, x, headers);
 }
 
 bool tx_answer(channel_t *ch, command_t *cmd)

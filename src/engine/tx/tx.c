@@ -19,6 +19,8 @@ static void release_publish(engine_t *e, tx_publish_t *p)
     message_unref(e, p->message);
     if (p->numbers)
         exchange_release(p->numbers);
+    if (p->window)
+        exchange_release(p->window);
 }
 
 bool tx_drop_one(channel_t *ch)

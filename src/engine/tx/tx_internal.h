@@ -9,9 +9,11 @@
 typedef struct tx_publish {
     message_t *message;  /* one reference */
     exchange_t *numbers; /* synchronous, and numbers it when it is applied; held; NULL: none does */
+    exchange_t *window;  /* knows repeats, and was published to; held; NULL: it does not */
     uint32_t places;     /* of tx.places, behind those of the publishes before it */
     bool mandatory;
-    bool answers; /* it is a handler's answer */
+    bool answers;   /* it is a handler's answer */
+    bool is_repeat; /* `window` knew it when it was published: it has no place */
 } tx_publish_t;
 
 typedef struct tx_ack {
