@@ -20,10 +20,10 @@ void engine_options_default(engine_options_t *o)
         .unwritten_bytes = 64 << 20,
         .batch_bytes = 4 << 20,
         .restate_bytes = 256 << 20,
-        .transaction_bytes = 64 << 20,
-        .transaction_actions = 16384,
         .deduplication_ids_max = 1000000,
         .publishers_max = 100000,
+        .transaction_bytes = 64 << 20,
+        .transaction_actions = 16384,
     };
 }
 

@@ -232,6 +232,7 @@ void route_again(engine_t *e, exchange_t *x, queue_t *const *queues, size_t coun
     route_t *r = &e->route;
     r->count = r->exchange_count = 0;
     r->subscribers = r->windows = r->kept = 0;
+    r->depends = false;
     r->work = 1;
     r->synchronous = NULL;
     r->serial++;
