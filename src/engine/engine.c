@@ -111,6 +111,7 @@ void engine_free(engine_t **ep)
     finish_jobs(e);
     LIST_EACH (node, &e->connections)
         connection_release(LIST_OF(node, connection_t, link));
+    contents_end(e);
     remove_queues(e);
     remove_exchanges(e);
     finish_jobs(e);

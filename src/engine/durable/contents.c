@@ -50,15 +50,22 @@ static size_t state_some(queue_t *q, statements_t *s, uint32_t *cost)
     return s->left_out_from < q->left_out_count ? state_left_out(q, &q->left_out[s->left_out_from++]) : 0;
 }
 
+void contents_end(engine_t *e)
+{
+    queue_t *q = e->stated.contents;
+    e->stated.contents = NULL;
+    if (q)
+        queue_release(q);
+}
+
 size_t contents_state(engine_t *e, uint32_t *cost)
 {
     statements_t *s = &e->stated;
     queue_t *q = s->contents;
     size_t octets = q->deleted ? 0 : state_some(q, s, cost);
     if (octets == 0) {
-        s->contents = NULL;
         *cost = 1;
-        queue_release(q);
+        contents_end(e);
     }
     return octets;
 }
