@@ -277,12 +277,11 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
     confirms_run(e);
     flow_check(e);
     more |= cold_run(e);
-    statements_run(e);
+    more |= statements_run(e);
     more |= space_run(e);
     records_give(e);
     more |= !list_empty(&e->joining) || !list_empty(&e->sync_freed) || !list_empty(&e->slow_over) ||
-            !list_empty(&e->ending) || !list_empty(&e->jobs) || !list_empty(&e->dirty_queues) ||
-            e->stated.running;
+            !list_empty(&e->ending) || !list_empty(&e->jobs) || !list_empty(&e->dirty_queues);
     for (size_t i = 0; i < e->port_count; i++)
         more |= port_finish(e, &e->ports[i]);
     return more;

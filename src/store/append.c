@@ -149,17 +149,21 @@ static int append_one(store_t *s, unsigned *wake, error_t *err)
     return rc;
 }
 
-/* The helper's wish: segments can go when an opening would not read them, which the first frame of a segment says. */
+/* The helper's wish: segments can go when an opening would not read them, which the first frame of a segment says. The
+ * wish stays until a segment lies ready. */
 static int begin_early(store_t *s, error_t *err)
 {
     log_side_t *l = &s->log_side;
     if (!atomic_load(&s->begins_early))
         return 0;
-    int rc = l->known.replay_from > l->anchor ? switch_segment(s, err) : 0;
-    if (rc > 0) {
+    bool is_of_use = l->known.replay_from > l->anchor && atomic_load(&s->journal.disk_short);
+    bool is_begun = l->writer.at == SEGMENT_HEADER_BYTES;
+    int rc = is_of_use && !is_begun ? switch_segment(s, err) : 0;
+    if (rc > 0 || (is_of_use && is_begun)) {
         writer_put_mark(&l->writer, FRAME_MARK, l->last + 1, &l->known);
         l->first_claim = l->known.replay_from;
-    }
+    } else if (is_of_use)
+        return rc;
     atomic_store(&s->begins_early, false);
     return rc;
 }

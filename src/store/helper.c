@@ -11,6 +11,8 @@
 #include "store/store_internal.h"
 
 #define FILL_BYTES (4 * 1024 * 1024) /* of zeros, written and synced in one turn */
+#define COPY_SHARE                                                                                           \
+    8 /* of a segment so much is left free: where few live records are, they are copied into that */
 
 static size_t ready_count(const helper_side_t *h)
 {
@@ -135,18 +137,33 @@ static void abandon(store_t *s)
     *making = (segment_t){0};
 }
 
+/* False: the disk says that there is no room for one more. One that does not say is tried. */
+static bool fits_on_disk(store_t *s, error_t *err)
+{
+    uint64_t free_bytes, segment_bytes = s->options.segment_bytes, kept_bytes = room_kept_bytes(&s->options);
+    if (disk_free_bytes(s->disk, &free_bytes, NULL) != 0 || free_bytes >= segment_bytes + kept_bytes)
+        return true;
+    error_set(
+        err,
+        "a segment of %llu octets, and %llu to rewrite others, do not fit on the disk, which has %llu left",
+        (unsigned long long)segment_bytes, (unsigned long long)kept_bytes, (unsigned long long)free_bytes);
+    return false;
+}
+
+/* The log has nowhere to put the mark that would free others. */
+static bool needs_small(const store_t *s)
+{
+    return ready_count(&s->helper) == 0 && atomic_load(&s->begins_early);
+}
+
 static bool begin_making(store_t *s)
 {
     error_t err;
-    uint64_t free_bytes;
     helper_side_t *h = &s->helper;
-    if (disk_free_bytes(s->disk, &free_bytes, &err) != 0)
+    bool fits = fits_on_disk(s, &err);
+    if (!fits && !needs_small(s))
         return complain(s, &err);
-    if (free_bytes < s->options.segment_bytes) {
-        error_set(&err, "a segment of %llu octets does not fit on the disk, which has %llu left",
-                  (unsigned long long)s->options.segment_bytes, (unsigned long long)free_bytes);
-        return complain(s, &err);
-    }
+    h->making_bytes = fits ? s->options.segment_bytes : room_kept_bytes(&s->options);
     if (segment_create(&h->making, s->disk, h->next_number++, &err) == 0)
         return true;
     h->making = (segment_t){0};
@@ -157,10 +174,10 @@ static bool go_on_making(store_t *s)
 {
     error_t err;
     segment_t *making = &s->helper.making;
-    uint64_t begin = making->bytes, left = s->options.segment_bytes - begin;
+    uint64_t begin = making->bytes, left = s->helper.making_bytes - begin;
     int rc = segment_fill(making, begin + (left < FILL_BYTES ? left : FILL_BYTES), &err);
     count_add(&s->counters.bytes, making->bytes - begin);
-    if (rc == 0 && making->bytes == s->options.segment_bytes) {
+    if (rc == 0 && making->bytes == s->helper.making_bytes) {
         /* one that was recycled meanwhile is before it */
         uint64_t number =
             making->number + 1 < s->helper.next_number ? s->helper.next_number++ : making->number;

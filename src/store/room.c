@@ -49,12 +49,13 @@ size_t room_segments_wanted(const helper_side_t *h, const store_options_t *o)
     return h->in_use > 1 ? o->segments_ahead : 1;
 }
 
-/* The log needs a segment, or a larger one than there are, and cannot have it. */
-static bool is_stuck(const store_t *s)
+/* The log needs a segment, or a larger one than there are, and cannot have it: until the reserve is whole again. */
+static bool is_stuck(store_t *s)
 {
-    const helper_side_t *h = &s->helper;
+    helper_side_t *h = &s->helper;
     bool lacks = h->segments.count - h->in_use < room_segments_wanted(h, &s->options);
-    return (h->has_complained && lacks) || atomic_load(&s->log_lacks_bytes) > 0;
+    h->room.is_stuck = lacks && (h->has_complained || h->room.is_stuck);
+    return h->room.is_stuck || atomic_load(&s->log_lacks_bytes) > 0;
 }
 
 static void change(store_t *s, bool is_short)
@@ -80,7 +81,7 @@ bool room_look(store_t *s)
         look(s);
         r->look_at_ms = s->options.clock.now_ms ? now + r->sleep_ms : 0;
     }
-    bool is_short = r->is_low || is_stuck(s);
+    bool is_short = is_stuck(s) || r->is_low;
     if (is_short == atomic_load(&s->journal.disk_short))
         return false;
     change(s, is_short);
@@ -91,13 +92,18 @@ bool room_look(store_t *s)
 
 bool room_begin_early(store_t *s)
 {
-    const helper_side_t *h = &s->helper;
-    bool is_asked = atomic_load(&s->begins_early), is_ready = h->segments.count > h->in_use;
-    if (is_asked || !is_ready || !atomic_load(&s->journal.disk_short) ||
+    if (atomic_load(&s->begins_early) || !atomic_load(&s->journal.disk_short) ||
         helper_bytes_to_win(s) < s->options.segment_bytes)
         return false;
     atomic_store(&s->begins_early, true);
     return true;
+}
+
+uint64_t room_kept_bytes(const store_options_t *o)
+{
+    enum { SHARE = 8, LEAST_BYTES = 4096 };
+    uint64_t bytes = o->segment_bytes / SHARE;
+    return bytes > LEAST_BYTES ? bytes : LEAST_BYTES;
 }
 
 /* ---- a group that is larger than a segment ---- */

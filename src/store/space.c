@@ -58,19 +58,34 @@ bool helper_take_orders(store_t *s)
     return lane_release(s->journal.orders);
 }
 
-/* Half a segment, if it is to be rewritten: of its records fewer than half are needed. */
+static const segment_order_t *order_of(const helper_side_t *h, uint64_t segment)
+{
+    for (size_t i = 0; i < h->order_count; i++)
+        if (h->orders[i]->segment == segment)
+            return h->orders[i];
+    return NULL;
+}
+
+/* Segments are ordered to be rewritten one after the other. So if one is, the others that could be then are taken for
+ * sparse as well: half of them. */
 uint64_t helper_bytes_to_win(const store_t *s)
 {
     const helper_side_t *h = &s->helper;
     record_no anchor = atomic_load(&s->anchor), next = atomic_load(&s->replay_from);
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < h->order_count; i++) {
-        size_t index = segment_list_find(&h->segments, h->orders[i]->segment);
-        const listed_segment_t *l = index != SIZE_MAX ? &h->segments.segments[index] : NULL;
-        if (l && l->end > anchor && l->end <= next)
-            bytes += h->orders[i]->keep_count > 0 ? l->bytes / 2 : l->bytes;
+    uint64_t dead_bytes = 0, other_bytes = 0;
+    bool is_rewriting = false;
+    for (size_t i = 0; i + 1 < h->in_use; i++) {
+        const listed_segment_t *l = &h->segments.segments[i];
+        if (l->end <= anchor || l->end > next)
+            continue;
+        const segment_order_t *order = order_of(h, l->number);
+        is_rewriting |= order && order->keep_count > 0;
+        if (order && order->keep_count == 0)
+            dead_bytes += l->bytes;
+        else
+            other_bytes += l->bytes;
     }
-    return bytes;
+    return dead_bytes + (is_rewriting ? other_bytes / 2 : 0);
 }
 
 /* The oldest that may be carried out, out of the list; or NULL. *index is SIZE_MAX if its segment is gone. */

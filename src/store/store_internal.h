@@ -40,6 +40,7 @@ typedef struct room {
     uint32_t sleep_ms;
     bool is_low;     /* less than free_limit_bytes */
     bool is_unknown; /* the disk did not say */
+    bool is_stuck;   /* the log cannot have the segments that it should */
 } room_t;
 
 /* The helper's party (helper.c). */
@@ -48,7 +49,8 @@ typedef struct helper_side {
     size_t in_use;           /* how many of them the log has begun, as far as it has said so */
     spare_t *spares;
     size_t spare_count, spare_capacity;
-    segment_t making; /* with a file: being filled */
+    segment_t making;      /* with a file: being filled */
+    uint64_t making_bytes; /* until it has so many */
     uint64_t next_number;
     bool has_complained; /* the last try to make a segment failed */
     bool reads_later;    /* the last try to read did, for want of a descriptor; likewise said once */
@@ -147,6 +149,10 @@ bool room_for_growth(store_t *s, uint64_t more_bytes);
 /* The helper's: has the log begin its next segment early, if that gives back at least as much as it costs while the disk
  * is short. True if the log must be woken. */
 bool room_begin_early(store_t *s);
+
+/* The helper's: so much of the disk no segment is made of. In it go copies of segments with few live records, and, when
+ * none lies ready any more, the small segment that the log begins for its mark. */
+uint64_t room_kept_bytes(const store_options_t *o);
 
 /* The helper's: true if the log waits for that, and there is room now. */
 bool room_log_may_go_on(const store_t *s);

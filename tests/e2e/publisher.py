@@ -22,9 +22,9 @@ class Publisher:
         connection._impl.add_on_connection_blocked_callback(lambda _c, frame: self.heard.append(frame.method.reason))
         connection._impl.add_on_connection_unblocked_callback(lambda *_: self.heard.append("unblocked"))
 
-    def publish(self, count=1):
+    def publish(self, count=1, body=BODY):
         for _ in range(count):
-            send(self.channel, "", self.q, b"%06d" % self.count + BODY, **self.properties)
+            send(self.channel, "", self.q, b"%06d" % self.count + body, **self.properties)
             self.count += 1
 
     def publish_until_blocked(self):

@@ -4,6 +4,7 @@ deliveries, deletes and definitions go on, and it ends by itself."""
 import contextlib
 import os
 import re
+import time
 
 import peers
 import pika
@@ -243,6 +244,60 @@ def test_draining_alone_gets_out_of_a_full_disk(start):
             inbox.channel.basic_cancel(tag)
         assert numbers(inbox) == list(range(count))
     assert not any("the log waits" in line for line in broker.lines)
+
+
+@with_shim
+def test_small_messages_that_are_acked_one_by_one_get_out_too(start):
+    """Their acks, each alone, would take more of the log than they themselves do."""
+    broker = start({**FULL, "store.segment_bytes": "256KiB"}, shim=True)
+    order(broker, "folder 2500000 holds")
+    with connected(broker) as connect:
+        q = durable_queue(connect(), "q")
+        publisher = Publisher(connect(), q, **PERSISTENT)
+        while publisher.heard != [LOW]:
+            assert publisher.count < 30000
+            publisher.publish(50, body=b"small" * 20)
+            publisher.connection.process_data_events(0)
+        taken, taking = [], connect()
+        channel = taking.channel()
+        channel.basic_qos(prefetch_count=1)
+
+        def take(_channel, method, _properties, body):
+            taken.append(int(body[:6]))
+            channel.basic_ack(method.delivery_tag)
+
+        channel.basic_consume(q, take)
+        deadline = time.monotonic() + 30
+        while len(taken) < publisher.count:
+            assert time.monotonic() < deadline, f"{len(taken)} of {publisher.count} messages came; {own(broker)}"
+            taking.process_data_events(time_limit=0.5)
+        publisher.wait_to_hear(LOW, "unblocked")
+        assert taken == list(range(publisher.count)) and publisher.count > 2000
+
+
+@with_shim
+def test_a_few_that_nobody_acks_do_not_keep_it_full(start):
+    """One in fifty stays in each segment: these are rewritten, for which a little room was kept."""
+    broker = start(FULL, shim=True)
+    order(broker, "folder 8468608 holds")
+    with connected(broker) as connect:
+        q = durable_queue(connect(), "q")
+        publisher = Publisher(connect(), q, **PERSISTENT)
+        publisher.publish_until_blocked()
+        inbox = Inbox(connect().channel())
+        inbox.consume(q)
+        inbox.wait(publisher.count - 1)  # one is held
+        for number, tag in enumerate(inbox.tags()):
+            if number % 50:
+                inbox.channel.basic_ack(tag)
+        publisher.wait_to_hear(LOW, "unblocked")
+        assert own(broker)["store"]["rewritten_bytes"] > 0
+        inbox.wait(publisher.count)
+    broker.kill()
+    broker = start(FULL, shim=True)
+    with connected(broker) as connect:
+        kept = [int(body[:6]) for body in drain(connect().channel(), "q")]
+        assert kept[:-1] == [n for n in range(publisher.count - 1) if n % 50 == 0] and kept[-1] == publisher.count - 1
 
 
 @with_shim

@@ -175,7 +175,8 @@ def test_a_full_log_makes_who_needs_it_wait_and_nothing_is_lost(start):
         assert count > 10  # some of the reserve is for what makes the log shorter
         other.request(1, spec.Queue.Declare(queue="transient"), spec.Queue.DeclareOk)  # needs no disk
         line = broker.wait_for_log(r"\[error\] store: cannot make room for the log: (.*)").group(1)
-        assert line == "a segment of 1048576 octets does not fit on the disk, which has 0 left"
+        assert line == ("a segment of 1048576 octets, and 131072 to rewrite others, do not fit on the disk, which has 0 "
+                        "left")
         _, said = chaski("status", "--url", f"http://guest:guest@127.0.0.1:{broker.http_port}")
         assert "and 0 ready" in said
         take_order(broker)

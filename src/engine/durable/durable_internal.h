@@ -136,7 +136,7 @@ typedef struct statements {
 
 void statements_init(statements_t *s);
 void stated_now(engine_t *e, stated_t *s, statement_kind_t kind, record_no record);
-void statements_run(engine_t *e);
+bool statements_run(engine_t *e);
 /* Begins with the contents of a queue, which was just said … */
 void contents_begin(engine_t *e, queue_t *q);
 /* … says some more of them: returns the octets, about; *cost: units of work. They end when `contents` is NULL again. */

@@ -146,11 +146,19 @@ static void end_round(engine_t *e)
     (void)records_add(e, &(record_t){.type = RECORD_STATED, .message = s->low}, NULL);
 }
 
-void statements_run(engine_t *e)
+/* A checkpoint does not go ahead of a log that stands still: it would gather in memory, and leave no place for what
+ * clients ask. */
+static bool log_is_behind(const engine_t *e)
+{
+    bool is_half_full = e->unwritten_bytes >= e->options.unwritten_bytes / 2;
+    return records_full(e) || ((e->alarms & ALARM_DISK) && is_half_full);
+}
+
+bool statements_run(engine_t *e)
 {
     statements_t *s = &e->stated;
-    if (!records_wanted(e))
-        return;
+    if (!records_wanted(e) || log_is_behind(e))
+        return false;
     if (!s->running && round_is_due(e))
         begin_round(e);
     for (uint32_t left = e->options.slice, cost; s->running && left > 0; left -= cost < left ? cost : left) {
@@ -164,4 +172,5 @@ void statements_run(engine_t *e)
         if (s->kind == STATED_KINDS)
             end_round(e);
     }
+    return s->running;
 }

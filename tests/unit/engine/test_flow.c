@@ -505,6 +505,25 @@ static void without_room_the_log_is_made_short_sooner(void **state)
     durable_free(f);
 }
 
+static void a_log_that_stands_still_is_not_filled_with_what_is_said_again(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){.unwritten_bytes = 4000, .batch_bytes = 100, .slice = 4});
+    chan_t ch = new_channel(f);
+    char name[16];
+    for (unsigned i = 0; i < 400; i++)
+        new_durable_queue(ch, numbered(name, i));
+    run(f);
+    hold(f);
+    say_disk(f, true); /* a round begins */
+    record_no held = paper_of(f)->count;
+    assert_in_range(held - paper_of(f)->synced, 10, 200);
+    declare(ch, "transient", 0), expect_declared(ch, "transient", 0, 0);
+    hold_no_more(f);
+    assert_true(paper_of(f)->count > held + 200);
+    durable_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -530,6 +549,7 @@ int main(void)
         cmocka_unit_test(without_room_nothing_is_put_into_the_log_to_free_memory),
         cmocka_unit_test(without_room_acks_go_to_the_log_together),
         cmocka_unit_test(without_room_the_log_is_made_short_sooner),
+        cmocka_unit_test(a_log_that_stands_still_is_not_filled_with_what_is_said_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
