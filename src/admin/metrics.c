@@ -45,6 +45,8 @@
       "Memory high watermark in bytes: of messages, for chaski")                                             \
     X(rabbitmq_disk_space_available_bytes, GAUGE, NONE, KNOWN(v->machine.disk_free_bytes),                   \
       v->machine.disk_free_bytes, "Disk space available in bytes")                                           \
+    X(rabbitmq_disk_space_available_limit_bytes, GAUGE, NONE, v->has_store, s->free_limit_bytes,             \
+      "Free disk space low watermark in bytes")                                                              \
     X(rabbitmq_process_open_fds, GAUGE, NONE, KNOWN(v->machine.open_files), v->machine.open_files,           \
       "Open file descriptors")                                                                               \
     X(rabbitmq_process_max_fds, GAUGE, NONE, KNOWN(v->machine.open_files_max), v->machine.open_files_max,    \
@@ -53,8 +55,13 @@
       "Node uptime; of chaski, which has no Erlang")                                                         \
     X(rabbitmq_alarms_memory_used_watermark, GAUGE, NONE, true, c->memory_alarm,                             \
       "1 if the node's memory alarm is in effect: publishers are held back")                                 \
+    X(rabbitmq_alarms_free_disk_space_watermark, GAUGE, NONE, true, c->disk_alarm,                           \
+      "1 if the node's disk alarm is in effect: publishers are held back")                                   \
     X(chaski_exchanges, GAUGE, NONE, true, c->exchanges, "Exchanges")                                        \
     X(chaski_bindings, GAUGE, NONE, true, c->bindings, "Bindings")                                           \
+    X(chaski_transactions_committed_total, COUNTER, NONE, true, c->committed, "Transactions committed")      \
+    X(chaski_transactions_rolled_back_total, COUNTER, NONE, true, c->rolled_back,                            \
+      "Transactions rolled back by their clients")                                                           \
     X(chaski_events_open, GAUGE, NONE, true, c->events_open, "Synchronous events whose publishers wait")     \
     X(chaski_events_ok_total, COUNTER, NONE, true, c->events_ok, "Synchronous events handled as asked for")  \
     X(chaski_events_failed_total, COUNTER, NONE, true, c->events_failed,                                     \
@@ -68,6 +75,13 @@
       "Messages left out because what the disk gave back is not what was written")                           \
     X(chaski_messages_dropped_total, COUNTER, NONE, true, c->dropped,                                        \
       "Messages dropped for subscribers that were too slow for them")                                        \
+    X(chaski_messages_duplicate_total, COUNTER, NONE, true, c->duplicates,                                   \
+      "Messages kept out by windows of exchanges, queues and publishers that had seen them")                 \
+    X(chaski_deduplication_ids, GAUGE, NONE, true, c->deduplication_ids, "Entries of these windows")         \
+    X(chaski_deduplication_publishers, GAUGE, NONE, true, c->publishers,                                     \
+      "Publishers whose sequence is remembered")                                                             \
+    X(chaski_deduplication_publishers_forgotten_total, COUNTER, NONE, true, c->publishers_forgotten,         \
+      "Publishers forgotten as there were more than limits.publishers")                                      \
     X(chaski_engine_longest_step_seconds, GAUGE, NONE, true, (double)v->longest_step_us / 1000000,           \
       "CPU time of the engine's longest step since the start")                                               \
     X(chaski_io_connections_least, GAUGE, NONE, true, v->machine.io_connections_least,                       \
@@ -78,6 +92,11 @@
       "Number of the last record of the log")                                                                \
     X(chaski_log_durable_record, COUNTER, NONE, v->has_store, c->durable_record,                             \
       "Number of the last record that is on disk and synced")                                                \
+    X(chaski_log_live_records, GAUGE, NONE, v->has_store, c->live_records, "Records that messages need")     \
+    X(chaski_log_segments_complete, GAUGE, NONE, v->has_store, c->segments_complete,                         \
+      "Segments of the log that nothing is written to any more")                                             \
+    X(chaski_log_segments_sparse, GAUGE, NONE, v->has_store, c->segments_sparse,                             \
+      "Segments of these that are to be rewritten, as few of their records are needed")                      \
     X(chaski_store_segments, GAUGE, NONE, v->has_store, s->segments,                                         \
       "Segments of the log that hold records")                                                               \
     X(chaski_store_segments_free, GAUGE, NONE, v->has_store, s->segments_free, "Segments that lie ready")    \

@@ -86,6 +86,9 @@ static json_t *store(const view_t *v)
     json_object_set_new(out, "segments_dropped", number(s->segments_dropped));
     json_object_set_new(out, "record", number(v->query->counts.last_record));
     json_object_set_new(out, "durable_record", number(v->query->counts.durable_record));
+    json_object_set_new(out, "live_records", number(v->query->counts.live_records));
+    json_object_set_new(out, "segments_complete", number(v->query->counts.segments_complete));
+    json_object_set_new(out, "segments_sparse", number(v->query->counts.segments_sparse));
     return out;
 }
 
@@ -94,6 +97,8 @@ static json_t *alarms(const engine_counts_t *c)
     json_t *out = json_array();
     if (c->memory_alarm)
         json_array_append_new(out, json_string("memory"));
+    if (c->disk_alarm)
+        json_array_append_new(out, json_string("disk"));
     return out;
 }
 
@@ -115,14 +120,18 @@ static json_t *own(const view_t *v)
     json_object_set_new(out, "events", events(c));
     json_object_set_new(out, "damaged", number(c->messages_damaged));
     json_object_set_new(out, "dropped", number(c->dropped));
+    json_object_set_new(out, "duplicates", number(c->duplicates));
+    json_object_set_new(out, "deduplication_ids", number(c->deduplication_ids));
     json_object_set_new(out, "message_bytes", number(c->memory_bytes));
     json_object_set_new(out, "message_bytes_high", number(c->memory_high_bytes));
     if (v->machine.resident_bytes != UINT64_MAX)
         json_object_set_new(out, "resident_bytes", number(v->machine.resident_bytes));
     if (v->machine.disk_free_bytes != UINT64_MAX)
         json_object_set_new(out, "disk_free_bytes", number(v->machine.disk_free_bytes));
-    if (v->has_store)
+    if (v->has_store) {
+        json_object_set_new(out, "disk_free_limit_bytes", number(v->store.free_limit_bytes));
         json_object_set_new(out, "store", store(v));
+    }
     return out;
 }
 

@@ -93,14 +93,15 @@ static void print_store(const json_t *overview)
 
 static void print_memory(const json_t *overview)
 {
-    char resident[32], messages[32], high[32], disk[32];
+    char resident[32], messages[32], high[32], disk[32], limit[32];
     printf("memory:       %s; messages %s of %s\n",
            print_size(number(overview, "chaski.resident_bytes"), resident, sizeof resident),
            print_size(number(overview, "chaski.message_bytes"), messages, sizeof messages),
            print_size(number(overview, "chaski.message_bytes_high"), high, sizeof high));
     if (below(overview, "chaski.disk_free_bytes"))
-        printf("disk:         %s free\n",
-               print_size(number(overview, "chaski.disk_free_bytes"), disk, sizeof disk));
+        printf("disk:         %s free; publishers are held back below %s\n",
+               print_size(number(overview, "chaski.disk_free_bytes"), disk, sizeof disk),
+               print_size(number(overview, "chaski.disk_free_limit_bytes"), limit, sizeof limit));
 }
 
 static void print_alarms(const json_t *overview)
@@ -154,6 +155,8 @@ static void print_people(const json_t *o, const json_t *damaged)
     print_alarms(o);
     printf("longest step: %.3f ms\n", number(o, "chaski.longest_step_us") / 1000);
     printf("dropped:      %.0f messages, for slow subscribers\n", number(o, "chaski.dropped"));
+    printf("repeats:      %.0f kept out; %.0f ids remembered\n", number(o, "chaski.duplicates"),
+           number(o, "chaski.deduplication_ids"));
     print_damaged(o, damaged);
 }
 

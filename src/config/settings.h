@@ -47,6 +47,10 @@
       "share of the memory of the machine or cgroup at which publishers are held back")                              \
     X(memory_absolute, "vm_memory_high_watermark.absolute", BUDGET, "none", 1, GIB(1048576), RESTART,                \
       "the same as a size; has precedence over the relative one")                                                    \
+    X(disk_relative, "disk_free_limit.relative", FRACTION, "0", 0, 10, RESTART,                                      \
+      "free space on the disk of data_dir at which publishers are held back, as a share of memory; 0: not set")      \
+    X(disk_absolute, "disk_free_limit.absolute", BUDGET, "none", 0, GIB(1048576), RESTART,                           \
+      "the same as a size; has precedence over the relative one; 50MB if neither is set")                            \
     X(default_user, "default_user", TEXT, "guest", 1, 255, RESTART,                                                  \
       "name of the user")                                                                                            \
     X(default_pass, "default_pass", TEXT, "guest", 0, 255, RESTART,                                                  \
@@ -85,14 +89,16 @@
       "size of a segment of the log")                                                                                \
     X(first_segment_bytes, "store.first_segment_bytes", SIZE, "1MiB", 4096, GIB(1), RESTART,                         \
       "size of the first segment of a new log")                                                                      \
-    X(segments_ahead, "store.segments_ahead", NUMBER, "1", 1, 64, RESTART,                                           \
-      "segments that lie ready, written once, before they are needed")                                               \
+    X(segments_ahead, "store.segments_ahead", NUMBER, "2", 1, 64, RESTART,                                           \
+      "segments that lie ready, written once, before they are needed; the reserve of a full disk")                   \
     X(frame_bytes, "store.frame_bytes", SIZE, "1MiB", 512, MIB(16), RESTART,                                         \
       "a frame of the log is closed when it has this size")                                                          \
     X(part_bytes, "store.part_bytes", SIZE, "256KiB", 64, MIB(64), RESTART,                                          \
       "persistent bodies above this travel, and are written, in parts of this size")                                 \
     X(store_read_bytes, "store.read_bytes", SIZE, "1MiB", 512, MIB(64), RESTART,                                     \
       "one read of the disk when messages are read back")                                                            \
+    X(checkpoint_bytes, "store.checkpoint_bytes", SIZE, "256MiB", 4096, GIB(1024), RESTART,                          \
+      "octets of log after which all that is there is said again, so that a start reads no more than that")          \
     X(rewrite_rate, "store.rewrite_rate", SIZE, "32MiB", 0, GIB(64), RESTART,                                        \
       "octets a second that are read and written to make sparse segments small; 0: they stay as they are")           \
     X(unwritten_bytes, "store.unwritten_bytes", SIZE, "16MiB", 1, GIB(64), RESTART,                                  \
@@ -102,7 +108,7 @@
     X(busy_wait_us, "store.busy_wait_us", NUMBER, "150", 0, 10000, RESTART,                                          \
       "microseconds that engine and log look for each other's answer before they sleep; 0: none")                    \
     X(memory_bodies, "memory.bodies", SIZE, "64MiB", 0, GIB(1048576), RESTART,                                       \
-      "bodies of durable messages kept in memory; what is above is read back when it is needed")                     \
+      "bodies of messages kept in memory; what is above is read back when it is needed")                     \
     X(lend_bytes, "amqp.lend_bytes", SIZE, "4k", 0, GIB(1), RESTART,                                                 \
       "bodies from this size on are sent from where they are, smaller ones copied")                                  \
     X(close_timeout_ms, "close_timeout", DURATION, "30s", 1, 3600000, RESTART,                                       \
@@ -121,6 +127,14 @@
       "per connection: requests waiting behind an unfinished one before it is no longer read")                       \
     X(unacked_per_channel, "limits.unacked_per_channel", NUMBER, "8000000", 1, 100000000, RESTART,                   \
       "per channel: unacknowledged deliveries at which deliveries to it stop")                                       \
+    X(deduplication_ids, "limits.deduplication_ids", NUMBER, "1000000", 1, 100000000, RESTART,                       \
+      "per exchange, and per queue: ids of messages it may remember to know repeats")                                \
+    X(publishers, "limits.publishers", NUMBER, "100000", 1, 100000000, RESTART,                                      \
+      "publishers whose sequence is remembered; more make the longest silent one be forgotten")                      \
+    X(transaction_bytes, "limits.transaction_bytes", SIZE, "64MiB", 1, GIB(4), RESTART,                              \
+      "per channel: octets of the messages published in a transaction")                                              \
+    X(transaction_actions, "limits.transaction_actions", NUMBER, "16384", 1, 1000000, RESTART,                       \
+      "per channel: publishes, for each queue they go to, and acks in a transaction")                                \
     X(bus_allow_anonymous, "bus.allow_anonymous", FLAG, "false", 0, 0, RESTART,                                      \
       "take ZMTP peers without security from beyond this machine, too")                                              \
     X(bus_heartbeat_ms, "bus.heartbeat", DURATION, "30s", 100, 3600000, RESTART,                                     \
@@ -135,7 +149,7 @@
       "prefixes that a ZMTP connection may subscribe to")                                                            \
     X(bus_handshakes, "bus.handshakes", NUMBER, "1000", 1, 1000000, RESTART,                                         \
       "per I/O thread: unfinished ZMTP handshakes at a time; more are dropped")                                      \
-    X(page_entries, "engine.page_entries", POWER, "128", 2, 65536, RESTART,                                          \
+    X(page_entries, "engine.page_entries", POWER, "64", 2, 65536, RESTART,                                          \
       "entries in one page of a queue")                                                                              \
     X(slice, "engine.slice", NUMBER, "512", 1, 1000000, RESTART,                                                     \
       "units of work that a long job does before others get their turn")                                             \

@@ -15,8 +15,17 @@ static void note_taken(queue_t *q, const fifo_item_t *item)
 static void leave_memory(queue_t *q, const fifo_item_t *item)
 {
     engine_t *e = q->vhost->engine;
-    if (item->record > 0 && item->record <= e->durable && cold_wanted(e) && item->message->part_count == 0)
+    if (item->record > 0 && item->record <= e->durable && cold_wanted(e))
         message_unref(e, fifo_chill(&q->fifo, item->position));
+}
+
+/* What a client gets of it, with a reference for the loan: of a quorum queue, as RabbitMQ's do, how often it was given back. */
+static message_t *shown(const queue_t *q, const fifo_item_t *item)
+{
+    if (item->returns > 0 && q->type == QUEUE_QUORUM)
+        return message_with_count(q->vhost->engine, item->message, "x-delivery-count", item->returns);
+    message_ref(item->message);
+    return item->message;
 }
 
 message_t *deliver_take(channel_t *ch, queue_t *q, consumer_t *consumer, bool no_ack, event_t *ev)
@@ -24,25 +33,24 @@ message_t *deliver_take(channel_t *ch, queue_t *q, consumer_t *consumer, bool no
     fifo_item_t item;
     if (!(no_ack ? fifo_shift(&q->fifo, &item) : fifo_take(&q->fifo, &item)))
         return NULL;
-    message_t *m = item.message;
-    assert(m); /* queue_can_deliver said so */
+    assert(item.message); /* queue_can_deliver said so */
+    message_t *m = shown(q, &item);
     uint64_t position = item.position;
     q->vhost->engine->counts.delivered++;
     ev->message = m;
     ev->delivery_tag = ++ch->last_tag;
     ev->flags = item.redelivered || position < q->redelivered_below ? EVENT_REDELIVERED : 0;
-    message_ref(m); /* the loan's */
     note_taken(q, &item);
     if (!list_empty(&q->owed))
         sync_delivered(q, position, ch, no_ack, ev);
     if (no_ack) {
-        if (item.record > 0)
+        if (item.stored)
             settled_note(q, position, RECORD_AUTO_ACKED);
         queue_let_go(q, &item);
         return m;
     }
     leave_memory(q, &item);
-    unacked_push(&ch->unacked, &(unacked_t){ev->delivery_tag, position, q, consumer});
+    unacked_push(&ch->unacked, &(unacked_t){ev->delivery_tag, position, q, consumer, false});
     q->holds++;
     if (consumer) {
         consumer->unacked++;
@@ -113,6 +121,8 @@ static uint32_t dispatch_queue(queue_t *q, uint32_t budget)
             list_remove(&c->waiting); /* it is about to go */
             continue;
         }
+        if (c->channel->executing && first_has_parts(q))
+            break; /* the channel is amid a command: later in the step */
         if (!queue_can_deliver(q))
             break;
         list_t *wait = what_it_waits_for(c);
@@ -131,6 +141,7 @@ void dispatch_now(queue_t *q)
 {
     engine_t *e = q->vhost->engine;
     work_spend(e, dispatch_queue(q, e->options.slice));
+    queue_mark(q);
 }
 
 void dispatch_run(engine_t *e)

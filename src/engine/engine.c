@@ -14,12 +14,16 @@ void engine_options_default(engine_options_t *o)
         .output_bytes = 1 << 20,
         .parked_commands = 4096,
         .unacked_max = 8000000,
-        .page_entries = 128,
+        .page_entries = 64,
         .slice = 512,
         .memory_bodies = 64 << 20,
         .unwritten_bytes = 64 << 20,
         .batch_bytes = 4 << 20,
-        .restate_bytes = 64 << 20,
+        .restate_bytes = 256 << 20,
+        .deduplication_ids_max = 1000000,
+        .publishers_max = 100000,
+        .transaction_bytes = 64 << 20,
+        .transaction_actions = 16384,
     };
 }
 
@@ -40,6 +44,7 @@ engine_t *engine_new(const engine_options_t *options)
     list_init(&e->confirming);
     list_init(&e->blocked);
     list_init(&e->held);
+    list_init(&e->ending);
     heap_init(&e->timers);
     list_init(&e->sync_freed);
     list_init(&e->slow);
@@ -51,8 +56,10 @@ engine_t *engine_new(const engine_options_t *options)
     list_init(&e->readers);
     list_init(&e->settling);
     list_init(&e->chilling);
+    space_init(e);
     statements_init(&e->stated);
     hash_init(&e->queues_by_id, id_of_queue);
+    hash_init(&e->large, large_record);
     hash_init(&e->identities, connection_identity);
     e->lent_end = &e->lent;
     e->next_record = 1;
@@ -99,6 +106,7 @@ void engine_free(engine_t **ep)
     e->freeing = true;
     recovery_abandon(e);
     records_free(e);
+    contents_end(e);
     LIST_EACH (node, &e->connections)
         connection_close(LIST_OF(node, connection_t, link), NULL, true);
     finish_jobs(e);
@@ -117,7 +125,10 @@ void engine_free(engine_t **ep)
     mem_free(e->ports);
     heap_deinit(&e->timers);
     heap_deinit(&e->waits);
+    large_free_all(e);
+    hash_deinit(&e->large);
     live_deinit(&e->live);
+    space_deinit(e);
     hash_deinit(&e->queues_by_id);
     hash_deinit(&e->identities);
     buffer_free(&e->places);
@@ -253,6 +264,7 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
         sync_recovered(e);
     if (!e->keeps_started)
         keeps_start(e);
+    tx_run(e);
     for (size_t i = 0; i < e->port_count; i++)
         take_commands(e, &e->ports[(e->next_port + i) % e->port_count]);
     e->next_port = e->port_count > 0 ? (e->next_port + 1) % e->port_count : 0;
@@ -266,10 +278,11 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
     flow_check(e);
     more |= cold_run(e);
     statements_run(e);
-    more |= keeps_renew(e);
+    more |= space_run(e);
     records_give(e);
     more |= !list_empty(&e->joining) || !list_empty(&e->sync_freed) || !list_empty(&e->slow_over) ||
-            !list_empty(&e->jobs) || !list_empty(&e->dirty_queues) || e->stated.running;
+            !list_empty(&e->ending) || !list_empty(&e->jobs) || !list_empty(&e->dirty_queues) ||
+            e->stated.running;
     for (size_t i = 0; i < e->port_count; i++)
         more |= port_finish(e, &e->ports[i]);
     return more;
@@ -308,12 +321,16 @@ void counts_add_rest(engine_counts_t *counts, const engine_t *e)
     counts->messages_unacked = queues.messages_unacked;
     counts->messages_stored = queues.messages_stored;
     counts->messages_damaged = e->left_out;
+    counts->publishers = dedup_count(e->vhost->publishers);
     counts->memory_bytes = e->memory_bytes;
     counts->memory_high_bytes = e->options.memory_high_bytes;
-    counts->memory_alarm = e->alarm;
-    counts->bodies_bytes = e->bodies_bytes;
+    counts->memory_alarm = e->alarms & ALARM_MEMORY;
+    counts->disk_alarm = e->alarms & ALARM_DISK;
     counts->last_record = e->next_record - 1;
     counts->durable_record = e->durable;
+    counts->live_records = e->live.records;
+    counts->segments_complete = e->space.count;
+    counts->segments_sparse = e->space.sparse_count;
 }
 
 void engine_count(const engine_t *e, engine_counts_t *counts)

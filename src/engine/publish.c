@@ -4,19 +4,9 @@
 #include "engine/engine_internal.h"
 #include "model/frames.h"
 
-void on_tx(channel_t *ch, command_t *cmd)
-{
-    if (cmd->type != COMMAND_TX_SELECT)
-        channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED, "channel is not transactional");
-    else if (ch->confirms)
-        channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED, "cannot switch from confirm to tx mode");
-    else
-        channel_refuse(ch, cmd->cause, REFUSAL_NOT_IMPLEMENTED, "transactions (tx.select) are not supported");
-}
-
 /* ---- where a message goes ---- */
 
-static record_no record_message(engine_t *e, message_t *m, const record_list_t *places)
+record_no publish_record(engine_t *e, message_t *m, const record_list_t *places)
 {
     buffer_t parts = {0};
     record_t r = {
@@ -34,9 +24,10 @@ static record_no record_message(engine_t *e, message_t *m, const record_list_t *
         record_list_put(&parts, &r.parts.count, m->parts[i].record, m->parts[i].bytes);
     r.parts.octets = buffer_bytes(&parts);
     record_no record = records_add(e, &r, m);
-    buffer_free(&parts);
+    m->record = record;
     if (record > 0)
-        message_recorded(e, m, record);
+        large_note(e, record, record, &r.parts);
+    buffer_free(&parts);
     return record;
 }
 
@@ -51,9 +42,10 @@ static record_no record_places(engine_t *e, message_t *m, queue_t *const *queues
     if (r.list.count == 0)
         return 0;
     r.list.octets = buffer_bytes(&e->places);
-    record_no record = m->record > 0 ? records_add(e, &r, NULL) : record_message(e, m, &r.list);
+    bool is_there = live_has(&e->live, m->record);
+    record_no record = is_there ? records_add(e, &r, NULL) : publish_record(e, m, &r.list);
     if (record > 0)
-        live_add(&e->live, m->record, r.list.count);
+        record_refer(e, m->record, r.list.count);
     return record;
 }
 
@@ -102,7 +94,7 @@ static void fanout_end(engine_t *e, fanout_t *f, channel_t *waiter)
     if (waiter)
         confirm_done(waiter, publish_safe_with(e, f->message, f->record));
     if (f->is_live)
-        live_drop(&e->live, f->message->record);
+        record_release(e, f->message->record);
     message_unref(e, f->message);
     mem_free(f);
 }
@@ -114,7 +106,7 @@ static void fanout_next(engine_t *e, fanout_t *f, size_t used)
         f->record = record;
     if (record > 0 && !f->is_live) {
         f->is_live = true;
-        live_add(&e->live, f->message->record, 1);
+        record_refer(e, f->message->record, 1);
     }
     for (size_t i = 0; i < used; i++)
         queue_release(f->queues[f->next++]);
@@ -207,20 +199,7 @@ static message_t *without_bcc(message_t *m, bytes_t headers)
     field_t bcc;
     if (headers.len == 0 || !table_find(headers, BYTES("BCC"), &bcc))
         return m;
-    buffer_t kept = {0}, sorted = {0}, properties = {0};
-    table_iterator_t it = table_iterate(headers);
-    bytes_t key;
-    field_t value;
-    while (table_next(&it, &key, &value))
-        if (!bytes_equal(key, BYTES("BCC")))
-            table_put_field(&kept, key, &value);
-    table_write_sorted(&sorted, buffer_bytes(&kept));
-    properties_write_headers(&properties, message_properties(m), buffer_bytes(&sorted));
-    message_t *copy = message_with_properties(m, buffer_bytes(&properties));
-    buffer_free(&kept);
-    buffer_free(&sorted);
-    buffer_free(&properties);
-    return copy;
+    return message_without_header(m, "BCC");
 }
 
 message_t *publish_take(channel_t *ch, command_t *cmd, bytes_t headers)
@@ -228,7 +207,6 @@ message_t *publish_take(channel_t *ch, command_t *cmd, bytes_t headers)
     message_t *m = without_bcc(cmd->message, headers);
     if (m == cmd->message)
         cmd->message = NULL; /* else what it was copied from goes with the command */
-    ch->connection->engine->counts.published++;
     incoming_join(ch, m);
     message_adopt(ch->connection->engine, m);
     return m;
@@ -263,13 +241,19 @@ void publish_enqueue(channel_t *ch, const command_t *cmd, message_t *m)
 {
     engine_t *e = ch->connection->engine;
     const route_t *r = &e->route;
-    if (r->count > e->options.slice && m->part_count == 0 && m->seq == 0) {
+    dedup_verdict_t verdict;
+    dedup_decide(ch, m, &verdict);
+    if (r->count > e->options.slice && m->part_count == 0 && m->seq == 0 && !verdict.is_new &&
+        verdict.repeats == 0) {
         fan_out(ch, m, r);
         return;
     }
     record_no record = publish_place(e, m, r->queues, r->count);
-    if (r->count == 0)
+    dedup_remember(e, &verdict, record > 0);
+    if (r->count == 0 && verdict.repeats == 0)
         publish_return(ch, cmd, m);
+    if (verdict.after > record)
+        record = verdict.after;
     confirm_done(ch, publish_safe_with(e, m, record));
     message_unref(e, m);
 }
@@ -280,12 +264,14 @@ void on_publish(channel_t *ch, command_t *cmd)
     bytes_t properties = message_properties(cmd->message);
     exchange_t *known = route_recall(ch, cmd->message);
     exchange_t *x = known ? known : exchange_for_publish(ch, cmd);
-    if (x == NULL || sync_answer(ch, cmd))
+    if (x == NULL || (ch->tx ? tx_answer(ch, cmd) : sync_answer(ch, cmd)))
         return;
     refusal_t *why = publication_check(ch, cmd, x, properties);
     bytes_t headers = known ? BYTES("") : properties_headers(properties);
     if (why) {
         channel_refuse_with(ch, why);
+    } else if (ch->tx) {
+        tx_publish(ch, cmd, x, known, headers);
     } else if (x->sequencer) {
         sync_publish(ch, cmd, x, known, headers);
     } else {
@@ -294,8 +280,9 @@ void on_publish(channel_t *ch, command_t *cmd)
         else
             publish_route(ch, x, cmd->message, headers);
         exchange_t *on_the_way = e->route.synchronous;
-        if (subscribers_hold(ch, cmd) || (on_the_way && !sync_ready(on_the_way, ch, cmd)))
+        if (subscribers_hold(ch, cmd) || (on_the_way && !sync_ready(on_the_way, 1, ch, cmd)))
             return;
+        e->counts.published++;
         message_t *m = publish_take(ch, cmd, headers);
         if (on_the_way)
             sync_number(on_the_way, m);

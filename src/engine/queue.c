@@ -58,6 +58,7 @@ void queue_define(queue_t *q, const record_t *r)
     if (table_find(r->arguments, BYTES("x-expires"), &expires))
         q->expires_ms = (uint64_t)field_integer(&expires);
     keep_defined(q);
+    dedup_start_queue(q);
     hash_insert(&q->vhost->queues, &q->node);
     q->vhost->engine->topology++;
     list_append(&q->vhost->in_order, &q->place.node);
@@ -96,6 +97,7 @@ static void queue_free(queue_t *q)
     list_remove(&q->owned);
     subscriber_free(&q->subscriber);
     keep_keys_free(&q->keys);
+    dedup_free(&q->dedup);
     fifo_deinit(&q->fifo);
     mem_free((void *)q->name.data);
     mem_free((void *)q->arguments.data);
@@ -121,20 +123,18 @@ void queue_append(queue_t *q, message_t *m, bool stored)
     if (q->subscriber)
         q->subscriber->bytes += message_bytes(m);
     uint64_t position = fifo_append(&q->fifo, m, stored);
-    if (stored) {
-        q->stored++;
-        cold_note(q, position);
-    }
+    q->stored += stored;
+    cold_note(q, position);
     queue_mark(q);
 }
 
 void queue_let_go(queue_t *q, const fifo_item_t *item)
 {
     engine_t *e = q->vhost->engine;
-    if (item->record > 0) {
-        q->stored--;
-        live_drop(&e->live, item->record);
-    }
+    q->stored -= item->stored;
+    q->spilled -= item->record > 0 && !item->stored;
+    if (item->record > 0)
+        record_release(e, item->record);
     if (q->subscriber) {
         q->subscriber->bytes -= message_bytes(item->message);
         joins_have_room(q->subscriber);
@@ -222,6 +222,8 @@ static uint32_t drain_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
     (void)e;
     for (fifo_item_t item; left > 0 && fifo_drain(&q->fifo, &left, &item); left--)
         queue_let_go(q, &item);
+    while (left > 0 && dedup_drop_one(q->dedup))
+        left--;
     *done = left > 0;
     if (*done)
         queue_release(q); /* the name's */

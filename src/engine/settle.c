@@ -15,7 +15,9 @@ static bool is_left(const queue_t *q)
 static void flush_queue(queue_t *q)
 {
     engine_t *e = q->vhost->engine;
-    record_t r = {.type = RECORD_SETTLE, .queue = q->id, .kind = (uint8_t)q->settled_reason};
+    record_t r = {.type = RECORD_SETTLE, .queue = q->id, .kind = q->settled_reason};
+    if (q->settled_returns > 0)
+        r = (record_t){.type = RECORD_RETURNED, .queue = q->id, .need = q->settled_returns};
     uint8_t octets[20]; /* e->places may be in use: a batch closes while a record is made */
     buffer_t range = buffer_over(octets, sizeof octets);
     record_list_put(&range, &r.list.count, q->settled_first, q->settled_count);
@@ -24,12 +26,14 @@ static void flush_queue(queue_t *q)
     (void)records_append(e, &r, NULL);
 }
 
-void settled_note(queue_t *q, uint64_t position, record_reason_t reason)
+/* The position is done with for this reason or, if it is 0, was given back so often. */
+static void note(queue_t *q, uint64_t position, uint8_t reason, uint16_t returns)
 {
     if (list_linked(&q->settling)) {
         bool next = position == q->settled_first + q->settled_count,
              before = position + 1 == q->settled_first;
-        if (reason == q->settled_reason && (next || before)) {
+        bool is_like = reason == q->settled_reason && returns == q->settled_returns;
+        if (is_like && (next || before)) {
             q->settled_first -= before;
             q->settled_count++;
             return;
@@ -39,7 +43,13 @@ void settled_note(queue_t *q, uint64_t position, record_reason_t reason)
     q->settled_first = position;
     q->settled_count = 1;
     q->settled_reason = reason;
+    q->settled_returns = returns;
     list_append(&q->vhost->engine->settling, &q->settling);
+}
+
+void settled_note(queue_t *q, uint64_t position, record_reason_t reason)
+{
+    note(q, position, (uint8_t)reason, 0);
 }
 
 void settled_flush(engine_t *e)
@@ -64,11 +74,13 @@ void settle_one(channel_t *ch, unacked_t *u, settle_how_t how)
     unacked_remove(&ch->unacked, u);
     q->vhost->engine->counts.acked += how == SETTLE_ACK;
     if (!q->deleted && requeue) {
-        fifo_return(&q->fifo, position);
+        fifo_item_t item = fifo_return(&q->fifo, position);
+        if (item.stored)
+            note(q, position, 0, item.returns);
         queue_mark(q);
     } else if (!q->deleted) {
         fifo_item_t item = fifo_remove(&q->fifo, position);
-        if (item.record > 0)
+        if (item.stored)
             settled_note(q, position, reason);
         queue_let_go(q, &item);
     }
@@ -94,7 +106,9 @@ static uint32_t settle_step(engine_t *e, job_t *job, uint32_t budget, bool *done
     channel_t *ch = LIST_OF(job, channel_t, settling);
     uint32_t used = 0;
     unacked_t *u;
-    while ((u = unacked_first(&ch->unacked)) && u->tag <= ch->settle_through && used < budget) {
+    while ((u = unacked_next(&ch->unacked, ch->settle_from)) && u->tag <= ch->settle_through &&
+           used < budget) {
+        ch->settle_from = u->tag + 1;
         settle_one(ch, u, ch->settle_how);
         used++;
     }
@@ -105,6 +119,7 @@ static uint32_t settle_step(engine_t *e, job_t *job, uint32_t budget, bool *done
 /* Settles all up to a tag, in slices; the channel is parked meanwhile, then gets `reply` (may be NULL). */
 static void settle_through(channel_t *ch, uint64_t tag, settle_how_t how, const event_t *reply)
 {
+    ch->settle_from = 0;
     ch->settle_through = tag;
     ch->settle_how = how;
     job_start(ch->connection->engine, &ch->settling, settle_step, ch, reply);
@@ -119,7 +134,10 @@ static void refuse_tag(channel_t *ch, const command_t *cmd)
 /* With MULTIPLE, tag 0 means all and is never wrong; any other must be outstanding itself. */
 bool settle_is_valid(channel_t *ch, const command_t *cmd)
 {
-    return ((cmd->flags & COMMAND_MULTIPLE) && cmd->number == 0) || unacked_find(&ch->unacked, cmd->number);
+    if ((cmd->flags & COMMAND_MULTIPLE) && cmd->number == 0)
+        return true;
+    const unacked_t *u = unacked_find(&ch->unacked, cmd->number);
+    return u && !u->claimed;
 }
 
 static void settle(channel_t *ch, const command_t *cmd, settle_how_t how)
@@ -127,6 +145,8 @@ static void settle(channel_t *ch, const command_t *cmd, settle_how_t how)
     bool multiple = cmd->flags & COMMAND_MULTIPLE;
     if (!settle_is_valid(ch, cmd))
         refuse_tag(ch, cmd);
+    else if (ch->tx)
+        tx_settle(ch, cmd, how);
     else if (multiple)
         settle_through(ch, cmd->number ? cmd->number : unacked_last_tag(&ch->unacked), how, NULL);
     else
@@ -143,6 +163,7 @@ void on_nack(channel_t *ch, command_t *cmd)
     settle(ch, cmd, cmd->flags & COMMAND_REQUEUE ? SETTLE_REQUEUE : SETTLE_REJECT);
 }
 
+/* What a transaction has claimed is not outstanding until it is rolled back. */
 void on_recover(channel_t *ch, command_t *cmd)
 {
     event_t ok = {.type = EVENT_OK, .cause = cmd->cause};

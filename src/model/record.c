@@ -53,7 +53,13 @@ static const struct {
                       false,
                       {FLAGS, VHOST, MESSAGE, SEQ, NEED, TIME, NAME, KEY, ARGUMENTS, PARTS, LIST}},
     [RECORD_RESULT] = {"result", false, {VHOST, NAME, SEQ, QUEUE, KIND, NEED, TIME, ARGUMENTS}},
+    [RECORD_PAGE] = {"page", false, {QUEUE, POSITION, ARGUMENTS}},
+    [RECORD_LARGE] = {"large", false, {MESSAGE, PARTS}},
+    [RECORD_RETURNED] = {"returned", false, {QUEUE, NEED, LIST}},
+    [RECORD_KEPT] = {"kept", false, {QUEUE, POSITION, KEY}},
     [RECORD_REPORT] = {"report", true, {VHOST, NAME, SEQ, KIND, PROPERTIES, ARGUMENTS}},
+    [RECORD_SEEN] = {"seen", false, {VHOST, QUEUE, MESSAGE, TIME, NAME, KEY}},
+    [RECORD_PUBLISHER] = {"publisher", false, {VHOST, MESSAGE, SEQ, KEY}},
 };
 
 static bool is_type(uint8_t type)

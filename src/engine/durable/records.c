@@ -7,6 +7,8 @@
  * Without a log records have no numbers, and nothing waits. */
 #include "engine/engine_internal.h"
 
+#define GATHER_MS 100
+
 bool records_wanted(const engine_t *e)
 {
     return e->journal && !e->applying && !e->freeing;
@@ -23,6 +25,7 @@ void wait_for(engine_t *e, wait_t *w, record_no record, wait_over_t *over)
 {
     w->over = over;
     heap_set(&e->waits, &w->timer, record);
+    e->waited_for = record > e->waited_for ? record : e->waited_for;
 }
 
 void wait_cancel(engine_t *e, wait_t *w)
@@ -40,22 +43,16 @@ static void run_waits(engine_t *e)
 
 /* ---- to the log ---- */
 
-/* No record below it is needed any more once all that was decided so far is durable. */
-static record_no replay_from(const engine_t *e)
-{
-    record_no live = live_lowest(&e->live, e->next_record);
-    return live < e->stated.low ? live : e->stated.low;
-}
-
 /* With all that was settled before it ends: records are durable in the order in which things were decided. */
 static void close_batch(engine_t *e)
 {
+    assert(!e->grouping);
     settled_flush(e);
     batch_t *b = e->batch;
     e->batch = NULL;
     if (b == NULL)
         return;
-    b->replay_from = replay_from(e);
+    b->replay_from = e->stated.low;
     e->unwritten_bytes += batch_bytes(b);
     e->log_bytes += batch_bytes(b);
     e->stated.bytes_since += batch_bytes(b);
@@ -81,11 +78,40 @@ record_no records_append(engine_t *e, const record_t *r, message_t *content)
     return e->next_record++;
 }
 
-record_no records_add(engine_t *e, const record_t *r, message_t *content)
+static void close_if_full(engine_t *e)
 {
     if (e->batch && batch_bytes(e->batch) >= e->options.batch_bytes)
         close_batch(e);
+}
+
+record_no records_add(engine_t *e, const record_t *r, message_t *content)
+{
+    if (!e->grouping)
+        close_if_full(e);
     return records_append(e, r, content);
+}
+
+/* What was settled before is not the group's. */
+void records_group_begin(engine_t *e)
+{
+    assert(!e->grouping);
+    settled_flush(e);
+    close_if_full(e);
+    e->grouping = true;
+    e->group_first = e->next_record;
+}
+
+record_no records_group_end(engine_t *e)
+{
+    assert(e->grouping);
+    settled_flush(e);
+    e->grouping = false;
+    return e->next_record > e->group_first ? e->next_record - 1 : 0;
+}
+
+record_no records_last(const engine_t *e)
+{
+    return e->applying ? recovery_at(e) : e->next_record - 1;
 }
 
 record_no records_define(engine_t *e, const record_t *r)
@@ -96,14 +122,44 @@ record_no records_define(engine_t *e, const record_t *r)
     return number;
 }
 
+/* ---- while the disk is short ---- */
+
+static void has_gathered(engine_t *e, wait_t *w)
+{
+    (void)w;
+    e->gather_no_more = true;
+}
+
+/* What nobody waits for may come together over some steps. Acks above all: each in a group of its own they would use up
+ * the reserve, and the runs that they are take a few octets. */
+static bool may_gather(engine_t *e)
+{
+    bool is_awaited = e->batch && e->waited_for >= e->batch->first;
+    if ((e->alarms & ALARM_DISK) == 0 || is_awaited || e->gather_no_more || e->shutting_down)
+        return false;
+    if (e->gathering.timer.place == 0 && (e->batch || !list_empty(&e->settling)))
+        timer_set(e, &e->gathering, e->now_ms + GATHER_MS, has_gathered);
+    return true;
+}
+
+static void give(engine_t *e)
+{
+    close_batch(e);
+    timer_cancel(e, &e->gathering);
+    e->gather_no_more = false;
+}
+
 void records_give(engine_t *e)
 {
     if (e->journal == NULL)
         return;
-    close_batch(e);
+    if (!may_gather(e))
+        give(e);
     if (lane_flush(e->journal->batches))
         e->wake_log = true;
     if (lane_flush(e->journal->reads))
+        e->wake_helper = true;
+    if (lane_flush(e->journal->orders))
         e->wake_helper = true;
 }
 
@@ -141,6 +197,8 @@ static void take_done(engine_t *e, uint32_t *budget)
         assert(b == e->lent);
         lane_pop(e->journal->done);
         e->durable = batch_last(b);
+        if (b->replay_from > e->space.replay_from)
+            space_checkpointed(e, b->replay_from);
         size_t cost = 1 + b->content_count;
         *budget -= cost < *budget ? (uint32_t)cost : *budget;
         forget_batch(e, b);
@@ -169,6 +227,19 @@ static void take_read(engine_t *e, uint32_t *budget)
         e->wake_helper = true;
 }
 
+#define NEWS_COST 64 /* the live records of a segment are counted */
+
+static void take_segments(engine_t *e, uint32_t *budget)
+{
+    for (const segment_news_t *news; *budget > 0 && (news = lane_peek(e->journal->segments)) != NULL;) {
+        space_told(e, news);
+        lane_pop(e->journal->segments);
+        *budget -= NEWS_COST < *budget ? NEWS_COST : *budget;
+    }
+    if (lane_release(e->journal->segments)) /* it may have more to tell */
+        e->wake_helper = true;
+}
+
 bool records_take(engine_t *e)
 {
     if (e->journal == NULL)
@@ -177,6 +248,7 @@ bool records_take(engine_t *e)
     take_done(e, &budget);
     run_waits(e);
     take_read(e, &budget);
+    take_segments(e, &budget);
     return budget == 0;
 }
 
@@ -216,7 +288,9 @@ void engine_attach_journal(engine_t *e, journal_t *journal)
 
 bool engine_has_news(const engine_t *e)
 {
-    return e->journal && (!lane_empty(e->journal->done) || !lane_empty(e->journal->read));
+    const journal_t *j = e->journal;
+    return j &&
+           (!lane_empty(j->done) || !lane_empty(j->read) || !lane_empty(j->segments) || flow_has_news(e));
 }
 
 bool engine_wants_log(engine_t *e)
@@ -239,6 +313,7 @@ void engine_finish(engine_t *e)
         mark_exactly(HASH_OF(n, queue_t, by_id));
     for (hash_node_t *n = hash_next(&e->vhost->exchanges, NULL); n; n = hash_next(&e->vhost->exchanges, n))
         sequencer_finish(HASH_OF(n, exchange_t, node));
+    e->gather_no_more = true;
     records_give(e);
 }
 

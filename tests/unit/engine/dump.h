@@ -4,6 +4,7 @@
  * decided it and one that got it back, or two that got it back from different parts of a log. */
 #pragma once
 
+#include "engine/dedup/dedup_internal.h"
 #include "engine/durable.h"
 #include "engine/engine_internal.h"
 
@@ -61,25 +62,10 @@ static inline void dump_entries(dump_t *d, const queue_t *q)
 {
     uint64_t from = 0;
     fifo_item_t item;
-    for (uint32_t budget = UINT32_MAX; fifo_next(&q->fifo, &from, q->fifo.tail, &budget, &item);)
-        if (item.record > 0)
-            dump_line(d, "entry %.*s %llu: record %llu", TEXT_ARG(q->name), (unsigned long long)item.position,
-                      (unsigned long long)item.record);
-}
-
-/* The lowest record that an entry of a queue speaks of, or `none`. */
-static inline record_no lowest_needed(const queue_t *q, record_no none)
-{
-    uint64_t from = 0;
-    fifo_item_t item;
-    for (uint32_t budget = UINT32_MAX; fifo_next(&q->fifo, &from, q->fifo.tail, &budget, &item);) {
-        if (item.record > 0 && item.record < none)
-            none = item.record;
-        for (uint32_t i = 0; item.message && i < item.message->part_count; i++)
-            if (item.message->parts[i].record < none)
-                none = item.message->parts[i].record;
-    }
-    return none;
+    for (uint32_t budget = UINT32_MAX; fifo_next((fifo_t *)&q->fifo, &from, q->fifo.tail, &budget, &item);)
+        if (item.stored)
+            dump_line(d, "entry %.*s %llu: record %llu, given back %u", TEXT_ARG(q->name),
+                      (unsigned long long)item.position, (unsigned long long)item.record, item.returns);
 }
 
 static inline void dump_queue(dump_t *d, const queue_t *q)
@@ -91,6 +77,19 @@ static inline void dump_queue(dump_t *d, const queue_t *q)
               q->auto_delete ? "auto-delete" : "", (unsigned long long)dump_hash(q->arguments),
               (unsigned long long)q->expires_ms, (unsigned long long)q->mark, (unsigned long long)q->stored);
     dump_entries(d, q);
+}
+
+/* What it remembers that is in the log, the oldest first. */
+static inline void dump_window(dump_t *d, const char *whose, bytes_t name, const dedup_t *w)
+{
+    unsigned at = 0;
+    for (const list_t *node = w ? w->order.next : NULL; w && node != &w->order; node = node->next) {
+        const remembered_t *r = LIST_OF(node, const remembered_t, in_window);
+        if (list_linked(&r->stated.link))
+            dump_line(d, "seen by %s %.*s %05u: %016llx %llu since %llu", whose, TEXT_ARG(name), at++,
+                      (unsigned long long)dump_hash(bytes_make(r->id, sizeof r->id)),
+                      (unsigned long long)r->value, (unsigned long long)r->since);
+    }
 }
 
 static inline int dump_compare(const void *a, const void *b)
@@ -105,11 +104,16 @@ static inline dump_t dump_of(const engine_t *e)
     for (hash_node_t *n = hash_next(&v->exchanges, NULL); n; n = hash_next(&v->exchanges, n)) {
         const exchange_t *x = HASH_OF(n, const exchange_t, node);
         dump_exchange(&d, x);
+        dump_window(&d, "exchange", x->name, x->dedup);
         for (const list_t *out = x->out.next; out != &x->out; out = out->next)
             dump_binding(&d, LIST_OF(out, const binding_t, in_source));
     }
     for (hash_node_t *n = hash_next(&v->queues, NULL); n; n = hash_next(&v->queues, n))
         dump_queue(&d, HASH_OF(n, const queue_t, node));
+    for (hash_node_t *n = hash_next(&v->queues, NULL); n; n = hash_next(&v->queues, n))
+        dump_window(&d, "queue", HASH_OF(n, const queue_t, node)->name,
+                    HASH_OF(n, const queue_t, node)->dedup);
+    dump_window(&d, "publishers of", v->name, v->publishers);
     if (d.count > 0)
         qsort(d.lines, d.count, sizeof *d.lines, dump_compare);
     return d;

@@ -55,13 +55,17 @@ typedef struct seen {
     bool taken;
     char text[400]; /* a refusal's text, a queue's name, a consumer's tag, a report */
     char body[40];
+    uint8_t properties[64]; /* the beginning */
+    size_t properties_len;
 } seen_t;
 
 /* Zero means the fixture's default. */
 typedef struct fixture_options {
     uint64_t memory_high_bytes, held_bytes, output_bytes;
     uint32_t parked_commands, unacked_max, page_entries, slice, consumers_max;
-    uint64_t unwritten_bytes, batch_bytes, restate_bytes;
+    uint64_t unwritten_bytes, batch_bytes, restate_bytes, transaction_bytes;
+    uint64_t deduplication_ids, publishers;
+    uint32_t transaction_actions;
     bool cold; /* no body that is in the log stays in memory */
     size_t ring_items;
     const engine_topic_t *topics;
@@ -110,6 +114,10 @@ static inline engine_options_t fixture_engine_options(const fixture_t *f, const 
         .unwritten_bytes = o->unwritten_bytes ? o->unwritten_bytes : 1 << 20,
         .batch_bytes = o->batch_bytes ? o->batch_bytes : 1 << 16,
         .restate_bytes = o->restate_bytes ? o->restate_bytes : 1 << 20,
+        .deduplication_ids_max = o->deduplication_ids ? o->deduplication_ids : 1000,
+        .publishers_max = o->publishers ? o->publishers : 1000,
+        .transaction_bytes = o->transaction_bytes ? o->transaction_bytes : 1 << 20,
+        .transaction_actions = o->transaction_actions ? o->transaction_actions : 1000,
         .topics = o->topics,
         .topic_count = o->topic_count,
         .log = &f->log,
@@ -194,6 +202,10 @@ static inline void seen_copy(seen_t *s, const event_t *e)
         seen_copy_message(s, e->message);
         if (e->type == EVENT_REPORT)
             seen_copy_text(s, message_body(e->message));
+        bytes_t properties = message_properties(e->message);
+        s->properties_len = properties.len < sizeof s->properties ? properties.len : sizeof s->properties;
+        if (s->properties_len > 0)
+            memcpy(s->properties, properties.data, s->properties_len);
         s->seq = e->message->seq;
         s->view = e->message->view;
     } else if (e->type == EVENT_QUEUE_DECLARED) {
