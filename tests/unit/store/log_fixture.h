@@ -269,8 +269,8 @@ static inline int settle(fixture_t *f)
     do {
         done = turn(f);
         helped = false;
-        while (store_helper_turn(f->store, &wake))
-            helped = true;
+        for (bool more = true; more; helped |= more || (wake & STORE_WAKE_LOG) != 0)
+            more = store_helper_turn(f->store, &wake);
         heard = mind_space(f);
         assert_true(rounds++ < 10000);
     } while (done > 0 || (done == 0 && (helped || heard)));
