@@ -15,9 +15,12 @@ static channel_t *channel_of(client_t *c, unsigned number)
 static uint32_t push(client_t *c, unsigned number, command_t cmd)
 {
     cmd.channel = (uint16_t)number;
-    cmd.cause = ++c->world->causes;
-    port_push(c->port, &c->port_client, &cmd);
-    return cmd.cause;
+    uint32_t cause = cmd.cause = ++c->world->causes;
+    if (c->wire.is_used)
+        wire_say(c, &cmd);
+    else
+        port_push(c->port, &c->port_client, &cmd);
+    return cause;
 }
 
 /* Notes what is asked for; the command follows it with the next cause. */
@@ -52,6 +55,15 @@ static void say(client_t *c, unsigned number, const char *what, const char *whic
 
 /* ---- connections ---- */
 
+static void enter_by_commands(client_t *c)
+{
+    opening_t view = {
+        .name = BYTES("sim"), .vhost = BYTES("/"), .user = BYTES("guest"), .wants_cancel_notify = true};
+    c->port_client.on_event = client_on_event;
+    port_register(c->port, &c->port_client);
+    push(c, 0, (command_t){.type = COMMAND_CONNECTION_OPEN, .opening = opening_new(&view)});
+}
+
 void client_enter(world_t *w, unsigned index)
 {
     client_t *c = &w->clients[index];
@@ -66,12 +78,14 @@ void client_enter(world_t *w, unsigned index)
     c->paused = false;
     c->consumer_count = 0;
     c->lent = c->returned = 0;
-    c->port_client.on_event = client_on_event;
-    port_register(c->port, &c->port_client);
-    opening_t view = {
-        .name = BYTES("sim"), .vhost = BYTES("/"), .user = BYTES("guest"), .wants_cancel_notify = true};
+    for (unsigned q = 0; q < QUEUES; q++)
+        c->took[q] = (took_t){.settled_since = NEVER};
     say(c, 0, "enters", "");
-    push(c, 0, (command_t){.type = COMMAND_CONNECTION_OPEN, .opening = opening_new(&view)});
+    c->wire.is_used = false;
+    if (dice(w, 2))
+        wire_enter(c);
+    else
+        enter_by_commands(c);
 }
 
 void client_leave(client_t *c, bool gone)
@@ -80,7 +94,10 @@ void client_leave(client_t *c, bool gone)
     c->stage = STAGE_ENDING;
     for (unsigned n = 1; n <= CHANNELS; n++)
         channel_lets_go(c, channel_of(c, n));
-    push(c, 0, (command_t){.type = COMMAND_CONNECTION_CLOSE, .flags = gone ? COMMAND_GONE : 0});
+    if (c->wire.is_used && gone)
+        wire_cut(c);
+    else
+        push(c, 0, (command_t){.type = COMMAND_CONNECTION_CLOSE, .flags = gone ? COMMAND_GONE : 0});
 }
 
 void client_return_loans(client_t *c)
@@ -166,6 +183,7 @@ void ask_binding(client_t *c, unsigned number, unsigned x, unsigned to, unsigned
 {
     buffer_t arguments = {0};
     bool queue = object_is_queue(to);
+    nowait &= create || !queue || !c->wire.is_used; /* AMQP has no such unbind of queues */
     binding_arguments(x, key, &arguments);
     report_line("%u.%u #%u (at %llu) %s %s to %s by key %u%s", c->index, number, c->world->causes + 1,
                 (unsigned long long)c->world->last, create ? "binds" : "unbinds",
@@ -219,6 +237,8 @@ void ask_publish(client_t *c, unsigned number, const content_spec_t *spec, bool 
     world_t *w = c->world;
     content_spec_t s = *spec;
     s.id = model_publish(w->model, &s, ch->index, mandatory, w->last);
+    if (c->wire.is_used)
+        parts = 0; /* the session makes them */
     uint32_t from = push_parts(c, number, &s, parts);
     report_line("%u.%u #%u (at %llu) publishes %u%s%s to '%s' key '%.*s' headers %u, %u octets, %u parts",
                 c->index, number, w->causes + 1, (unsigned long long)w->last, s.id,
@@ -238,21 +258,42 @@ void ask_publish(client_t *c, unsigned number, const content_spec_t *spec, bool 
                      .message = content_message(&s, from, s.body_bytes - from)});
 }
 
-/* Of a message that never comes. */
+/* Of a message that never comes, as its channel or its connection ends. */
 void ask_parts_only(client_t *c, unsigned number)
 {
     content_spec_t s = {.id = UINT32_MAX, .body_bytes = 3000};
     say(c, number, "begins a message", "");
-    (void)push_parts(c, number, &s, 2);
+    if (!c->wire.is_used) {
+        (void)push_parts(c, number, &s, 2);
+        ask_close(c, number);
+        return;
+    }
+    wire_say_half(c, number, &s);
+    client_leave(c, true);
 }
 
 /* ---- taking ---- */
+
+static void note_settled(client_t *c, unsigned queue)
+{
+    took_t *t = &c->took[queue];
+    if (t->anything && t->settled_since == NEVER)
+        t->settled_since = c->world->last;
+}
+
+static void note_taking(client_t *c, unsigned queue, bool no_ack)
+{
+    c->took[queue].anything = true;
+    if (no_ack)
+        note_settled(c, queue);
+}
 
 void ask_get(client_t *c, unsigned number, unsigned queue, bool no_ack)
 {
     say(c, number, no_ack ? "gets without ack from" : "gets from", object_specs[queue].name);
     op_t *op = note_use(c, number, OP_GET, queue);
     op->no_ack = no_ack;
+    note_taking(c, queue, no_ack);
     push_request(c, number, COMMAND_GET, no_ack ? COMMAND_NO_ACK : 0,
                  (request_t){.name = object_name(queue)});
 }
@@ -271,6 +312,7 @@ void ask_consume(client_t *c, unsigned number, unsigned queue, bool no_ack)
         return;
     say(c, number, no_ack ? "consumes without ack from" : "consumes from", object_specs[queue].name);
     op_t *op = note_use(c, number, OP_CONSUME, queue);
+    note_taking(c, queue, no_ack);
     op->consumer = ++c->consumer_count;
     c->consumers[op->consumer] = (consumer_t){(uint8_t)number, (uint8_t)queue, no_ack, false};
     request_t view = {.name = object_name(queue), .tag = tag_of(op->consumer, tag)};
@@ -310,6 +352,8 @@ static void begin_sweep(client_t *c, unsigned number, bool settles)
     ch->sweeps++;
     ch->sweep_settles |= settles;
     ch->sweep_issued = c->world->last;
+    for (unsigned q = 0; settles && q < QUEUES; q++)
+        note_settled(c, q);
 }
 
 static void settle_held(client_t *c, unsigned number, held_t *h, bool requeue)

@@ -16,6 +16,7 @@ mood_t mood_of(world_t *w)
         .events = 4 + dice(w, 30),
         .loans = 2 + dice(w, 10),
         .time = dice(w, 3),
+        .network = 10 + dice(w, 60),
         .publish = 8 + weights[dice(w, 5)],
         .take = 4 + weights[dice(w, 5)],
         .settle = weights[dice(w, 5)],
@@ -178,7 +179,7 @@ static void act_manage(client_t *c, unsigned n)
     else if (what < 14)
         ask_echo(c, n);
     else if (what == 14)
-        ask_parts_only(c, n), ask_close(c, n);
+        ask_parts_only(c, n);
     else if (what < 18)
         ask_close(c, n);
     else if (what == 18)
@@ -202,6 +203,12 @@ static void open_channel_act(client_t *c, unsigned n)
         act_manage(c, n);
 }
 
+static bool is_congested(const client_t *c)
+{
+    enum { UNSENT_MOST = 50000 };
+    return c->wire.is_used && c->wire.link && link_unsent(c->wire.link) + c->wire.unsent.len > UNSENT_MOST;
+}
+
 void client_act(world_t *w)
 {
     enum { OPS_MOST = 100 };
@@ -210,6 +217,8 @@ void client_act(world_t *w)
     channel_t *ch = &c->channels[n];
     if (c->stage == STAGE_NONE) {
         client_enter(w, (unsigned)(c - w->clients));
+    } else if (c->wire.is_used && dice(w, 100) == 0) {
+        c->wire.is_slow = !c->wire.is_slow;
     } else if (c->stage == STAGE_ENDING) {
         if (dice(w, 50) == 0)
             client_leave(c, true); /* the socket dies while the goodbye waits */
@@ -219,7 +228,8 @@ void client_act(world_t *w)
             ask_confirms(c, n);
     } else if (ch->stage == STAGE_REFUSED) {
         channel_release(c, n);
-    } else if (ch->stage == STAGE_OPEN && !c->paused && ch->ops.end - ch->ops.begin < OPS_MOST) {
+    } else if (ch->stage == STAGE_OPEN && !c->paused && !is_congested(c) &&
+               ch->ops.end - ch->ops.begin < OPS_MOST) {
         open_channel_act(c, n);
     }
 }

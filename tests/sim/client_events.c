@@ -101,6 +101,17 @@ static void on_deliver(const hearing_t *h)
     on_delivery(h, h->client->consumers[number].queue, h->client->consumers[number].no_ack);
 }
 
+uint32_t client_cause_of(client_t *c, unsigned number, const message_t *m)
+{
+    uint32_t id;
+    const ops_t *l = &c->channels[number].ops;
+    if (content_id(m, &id))
+        for (size_t i = l->begin; i < l->end; i++)
+            if (l->items[i].kind == OP_PUBLISH && l->items[i].message == id)
+                return l->items[i].cause;
+    report_failure("client %u, channel %u: a message is returned that was not published", c->index, number);
+}
+
 static void on_return(const hearing_t *h)
 {
     uint32_t id = check_message(h);
@@ -188,7 +199,7 @@ static void check_refusal(const hearing_t *h, const op_t *op)
         fail(h, "a refusal of nothing that was asked: %u %s", why->code, why->text);
     if (why->code != REFUSAL_NOT_FOUND)
         fail(h, "#%u is refused: %u %s", why->cause, why->code, why->text);
-    if (op->was_there && w->model->objects[op->object].removals == op->removals)
+    if (op->was_there && !h->channel->is_vague && w->model->objects[op->object].removals == op->removals)
         fail(h, "%s is not there any more: %s", object_specs[op->object].name, why->text);
 }
 
@@ -199,7 +210,7 @@ static void on_channel_refused(const hearing_t *h)
     check_refusal(h, ops_first(&h->channel->ops));
     h->channel->crossed = h->channel->stage == STAGE_ENDING; /* its close is answered all the same */
     channel_lets_go(c, h->channel);
-    ops_drop(c, h->channel, false);
+    ops_drop(c, h->channel, h->channel->is_vague, false);
     consumers_end(c, h->number);
     if (!h->channel->crossed)
         h->channel->stage = STAGE_REFUSED;
@@ -216,8 +227,13 @@ static void on_connection_closed(client_t *c, const event_t *e)
                        e->refusal->text);
     if (c->stage != STAGE_ENDING)
         report_failure("client %u: the connection is closed, and nobody asked for it", c->index);
+    client_is_over(c);
+}
+
+void client_is_over(client_t *c)
+{
     for (unsigned n = 1; n <= CHANNELS; n++) {
-        ops_drop(c, &c->channels[n], true);
+        ops_drop(c, &c->channels[n], true, true);
         c->channels[n].stage = STAGE_NONE;
     }
     c->stage = STAGE_NONE;
@@ -235,8 +251,9 @@ static void check_cause(const hearing_t *h)
     h->channel->last_cause = cause;
 }
 
-static void on_channel_event(const hearing_t *h)
+void client_hears(client_t *c, const event_t *e)
 {
+    const hearing_t *h = &(hearing_t){c, &c->channels[e->channel], e->channel, e};
     uint8_t type = h->event->type;
     if (h->channel->streaming && type != EVENT_CONTENT)
         fail(h, "event %u within message %u", type, h->channel->streaming);
@@ -290,7 +307,7 @@ void client_on_event(port_client_t *port_client, event_t *e)
     if (is_over)
         on_connection_closed(c, e);
     else if (e->channel > 0)
-        on_channel_event(&(hearing_t){c, &c->channels[e->channel], e->channel, e});
+        client_hears(c, e);
     event_discard(e);
     if (is_over)
         port_unregister(c->port, &c->port_client);

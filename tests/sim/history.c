@@ -52,6 +52,16 @@ static void choose_options(world_t *w)
     };
 }
 
+static void choose_amqp_options(world_t *w)
+{
+    amqp_options_default(&w->amqp_options);
+    w->amqp_options.part_bytes = dice(w, 3) ? some_power(w, 7, 12) : 0;
+    w->amqp_options.lend_bytes = some_power(w, 3, 12);
+    w->amqp_options.auth = w->auth;
+    w->amqp_options.log = report_log();
+    w->amqp_options.random = (random_source_t){fill_random, w};
+}
+
 /* ---- an opening ---- */
 
 /* A record that is held back until the next one comes: so the last one of all can be lost, when that is asked for. */
@@ -97,6 +107,7 @@ static bool try_to_open(world_t *w, store_found_t *found)
     w->engine = engine_new(&w->engine_options);
     for (size_t i = 0; i < PORTS; i++) {
         port_init(&w->ports[i], w->ring_items);
+        w->io[i] = amqp_io_new(&w->amqp_options, &w->ports[i]);
         engine_attach(w->engine, &w->ports[i]);
     }
     bug_note_opening(true);
@@ -112,6 +123,7 @@ static bool try_to_open(world_t *w, store_found_t *found)
 
 static void close_life(world_t *w)
 {
+    wires_close(w);
     engine_free(&w->engine);
     store_close(&w->store);
     for (size_t i = 0; i < PORTS; i++)
@@ -162,6 +174,8 @@ static void hear_everything(world_t *w, bool is_clean)
             more |= port_dispatch(&w->ports[i], SIZE_MAX) > 0;
         }
     }
+    for (size_t i = 0; i < CLIENTS; i++)
+        wire_dies(&w->clients[i]);
     for (size_t i = 0; i < CLIENTS; i++) /* some may have been refused, and not been told yet */
         for (size_t n = 1; n <= CHANNELS; n++)
             channel_lets_go(&w->clients[i], &w->clients[i].channels[n]);
@@ -259,6 +273,8 @@ static void forget_clients(world_t *w)
             mem_free(ch->held);
             *ch = (channel_t){0};
         }
+    for (size_t i = 0; i < CLIENTS; i++)
+        wire_forget(&w->clients[i].wire);
 }
 
 void world_run(world_t *w, uint64_t seed)
@@ -268,11 +284,13 @@ void world_run(world_t *w, uint64_t seed)
     sim_disk_skip_syncs(w->disk, bug_is(BUG_SKIPPED_SYNC));
     sim_disk_skip_directory_syncs(w->disk, bug_is(BUG_SKIPPED_DIRECTORY_SYNC));
     w->model = model_new();
+    w->auth = auth_new(&(auth_options_t){.user = "guest", .password = "guest", .loopback_users = "guest"});
     w->causes = 0;
     w->now_ms = 1000;
     w->last = w->durable = 0;
     w->is_over = false;
     choose_options(w);
+    choose_amqp_options(w);
     bool clean = true;
     unsigned lives = 2 + dice(w, 5);
     for (unsigned i = 1; i <= lives; i++) {
@@ -284,6 +302,7 @@ void world_run(world_t *w, uint64_t seed)
     open_life(w, clean);
     take_everything(w);
     forget_clients(w);
+    auth_free(&w->auth);
     model_free(&w->model);
     sim_disk_free(&w->disk);
 }

@@ -126,6 +126,8 @@ void model_settle_done(model_t *m, uint32_t id, unsigned queue, unsigned channel
 void model_given_back(model_t *m, uint32_t id, unsigned queue, unsigned channel, bool earlier);
 void model_purge_asked(model_t *m, unsigned queue, uint32_t cause, uint64_t last);
 void model_purge_done(model_t *m, unsigned queue, uint32_t cause, bool answered);
+/* Somebody who may have been sent messages of the queue did not hear it; settled nevertheless, perhaps, since then. */
+void model_unheard(model_t *m, unsigned queue, uint64_t settled_since);
 /* The queue is gone, or may have been another one since. */
 void model_queue_emptied(model_t *m, unsigned queue);
 void model_queue_doubtful(model_t *m, unsigned queue);

@@ -302,3 +302,21 @@ void model_queue_doubtful(model_t *m, unsigned queue)
     for (uint32_t id = m->first_alive; id <= m->count; id++)
         model_message(m, id)->entries[queue].sure = false;
 }
+
+/* ---- what nobody heard ---- */
+
+/* What was out with him was not purged, and comes back as redelivered; or he did not have to ack it, or did so unseen. */
+void model_unheard(model_t *m, unsigned queue, uint64_t settled_since)
+{
+    for (uint32_t id = m->first_alive; id <= m->count; id++) {
+        entry_t *t = &model_message(m, id)->entries[queue];
+        if (!t->possible && !t->was_possible)
+            continue;
+        t->inexact = true;
+        if (t->purge) {
+            t->purge = 0;
+            t->settle_done = NEVER;
+        }
+        may_be_settled(t, settled_since);
+    }
+}

@@ -125,11 +125,11 @@ static void is_dropped(client_t *c, const channel_t *ch, const op_t *op, bool ma
     }
 }
 
-void ops_drop(client_t *c, channel_t *ch, bool maybe)
+void ops_drop(client_t *c, channel_t *ch, bool maybe, bool closes)
 {
     for (op_t *op; (op = ops_first(&ch->ops)) != NULL;) {
         op_t dropped = *op;
-        if (dropped.kind == OP_CLOSE && !maybe)
+        if (dropped.kind == OP_CLOSE && !closes)
             return;
         ops_pop(&ch->ops);
         is_dropped(c, ch, &dropped, maybe);

@@ -9,6 +9,7 @@
 #include "sim/model.h"
 #include "sim/sim_disk.h"
 #include "sim/sim_random.h"
+#include "sim/wire.h"
 #include "store/store.h"
 
 enum {
@@ -17,6 +18,7 @@ enum {
     CHECKER = CLIENTS - 1,
     CHANNELS = 3,
     CONSUMERS = 64,
+    WIRE_SLACK_BYTES = 40000, /* loans go back some octets late, and a message may be long */
 };
 
 typedef struct world world_t;
@@ -80,12 +82,21 @@ typedef struct channel {
     ops_t unconfirmed;
     uint32_t streaming; /* the message whose body is coming in parts; 0: none */
     uint64_t streamed;
+    bool is_vague; /* the refusal that is heard may be of that request, or of a later one */
 } channel_t;
 
 typedef struct consumer {
     uint8_t channel, queue; /* channel 0: there is none */
     bool no_ack, cancelling;
 } consumer_t;
+
+/* What may come, or may have come, out of a queue to this connection. */
+typedef struct took {
+    bool anything;
+    uint64_t
+        settled_since; /* the engine's last record when the client first wanted it without acks, or acked all
+                               that there is, heard or not; NEVER: it did not */
+} took_t;
 
 typedef struct client {
     port_client_t port_client; /* first */
@@ -98,13 +109,15 @@ typedef struct client {
     uint32_t consumer_count;
     consumer_t consumers[CONSUMERS];
     uint64_t lent, returned;
+    took_t took[QUEUES];
+    wire_t wire;
 } client_t;
 
 /* ---- the rest ---- */
 
 /* How often what is done in this life. */
 typedef struct mood {
-    uint32_t client, step, log, idle, helper, events, loans, time;
+    uint32_t client, step, log, idle, helper, events, loans, time, network;
     uint32_t publish, take, settle, define, manage; /* of what clients do */
     uint32_t persistent_of_8;
 } mood_t;
@@ -120,6 +133,9 @@ struct world {
     store_t *store;
     engine_t *engine;
     port_t ports[PORTS];
+    auth_t *auth;
+    amqp_options_t amqp_options;
+    amqp_io_t *io[PORTS];
     client_t clients[CLIENTS];
     uint32_t causes;
     uint64_t now_ms;
@@ -194,8 +210,8 @@ void ops_pop(ops_t *l);
 void ops_done(client_t *c, channel_t *ch, uint32_t cause, bool except);
 /* An answer came: takes the op out and gives it back. */
 op_t ops_answered(client_t *c, channel_t *ch, uint32_t cause);
-/* Those that are left were not carried out, but for a close; or (`maybe`) nobody knows. */
-void ops_drop(client_t *c, channel_t *ch, bool maybe);
+/* Those that are left were not carried out, or (`maybe`) nobody knows; a close still is, unless it `closes` anyway. */
+void ops_drop(client_t *c, channel_t *ch, bool maybe, bool closes);
 /* Everything that the channel holds goes back; if it was refused already, without having heard of it, some time ago. */
 void channel_lets_go(client_t *c, channel_t *ch);
 bool channel_may_be_refused(const channel_t *ch);
@@ -204,6 +220,42 @@ void channel_reset(channel_t *ch);
 /* ---- client_events.c: what is heard ---- */
 
 void client_on_event(port_client_t *port_client, event_t *e);
+/* The same, of whatever wire; it does not take the event. */
+void client_hears(client_t *c, const event_t *e);
+/* The publish of this message, which is not known to have been carried out. */
+uint32_t client_cause_of(client_t *c, unsigned number, const message_t *m);
+/* Its connection is, and nothing of it is left in the engine. */
+void client_is_over(client_t *c);
+
+/* ---- wire.c: clients that speak AMQP ---- */
+
+void wire_enter(client_t *c);
+/* Without a goodbye. */
+void wire_cut(client_t *c);
+/* At most so many octets go to the session, from the session, and to the client. */
+void wire_turn(client_t *c, size_t in, size_t out, size_t read);
+bool wire_is_due(const client_t *c);
+/* Sends a heartbeat, if it is time for one. */
+void wire_look_at_clock(client_t *c);
+/* Clients whose connection the engine has let go may come back. */
+void wires_let_go(world_t *w);
+/* A life is over, all events are with their sessions: the client hears what they said, or does not. */
+void wire_dies(client_t *c);
+/* Behind that, sessions and connections go. */
+void wires_close(world_t *w);
+void wire_forget(wire_t *w);
+void wire_hear_connection(client_t *c, amqp_method_id id, const amqp_method_t *m);
+
+/* ---- wire_say.c, wire_hear.c ---- */
+
+/* Says the command, and takes it. */
+void wire_say(client_t *c, command_t *cmd);
+/* Begins to publish, and stops somewhere. */
+void wire_say_half(client_t *c, unsigned channel, const content_spec_t *s);
+/* Sends what was said, if the connection is open. */
+void wire_flush(client_t *c);
+/* Looks at what was received. */
+void wire_hear(client_t *c);
 
 /* ---- client_acts.c: what somebody does next ---- */
 
