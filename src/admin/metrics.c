@@ -55,6 +55,9 @@
       "1 if the node's memory alarm is in effect: publishers are held back")                                 \
     X(chaski_exchanges, GAUGE, NONE, true, c->exchanges, "Exchanges")                                        \
     X(chaski_bindings, GAUGE, NONE, true, c->bindings, "Bindings")                                           \
+    X(chaski_transactions_committed_total, COUNTER, NONE, true, c->committed, "Transactions committed")      \
+    X(chaski_transactions_rolled_back_total, COUNTER, NONE, true, c->rolled_back,                            \
+      "Transactions rolled back by their clients")                                                           \
     X(chaski_events_open, GAUGE, NONE, true, c->events_open, "Synchronous events whose publishers wait")     \
     X(chaski_events_ok_total, COUNTER, NONE, true, c->events_ok, "Synchronous events handled as asked for")  \
     X(chaski_events_failed_total, COUNTER, NONE, true, c->events_failed,                                     \

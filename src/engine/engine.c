@@ -20,6 +20,8 @@ void engine_options_default(engine_options_t *o)
         .unwritten_bytes = 64 << 20,
         .batch_bytes = 4 << 20,
         .restate_bytes = 64 << 20,
+        .transaction_bytes = 64 << 20,
+        .transaction_actions = 16384,
     };
 }
 
@@ -40,6 +42,7 @@ engine_t *engine_new(const engine_options_t *options)
     list_init(&e->confirming);
     list_init(&e->blocked);
     list_init(&e->held);
+    list_init(&e->ending);
     heap_init(&e->timers);
     list_init(&e->sync_freed);
     list_init(&e->slow);
@@ -253,6 +256,7 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
         sync_recovered(e);
     if (!e->keeps_started)
         keeps_start(e);
+    tx_run(e);
     for (size_t i = 0; i < e->port_count; i++)
         take_commands(e, &e->ports[(e->next_port + i) % e->port_count]);
     e->next_port = e->port_count > 0 ? (e->next_port + 1) % e->port_count : 0;
@@ -269,7 +273,8 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
     more |= keeps_renew(e);
     records_give(e);
     more |= !list_empty(&e->joining) || !list_empty(&e->sync_freed) || !list_empty(&e->slow_over) ||
-            !list_empty(&e->jobs) || !list_empty(&e->dirty_queues) || e->stated.running;
+            !list_empty(&e->ending) || !list_empty(&e->jobs) || !list_empty(&e->dirty_queues) ||
+            e->stated.running;
     for (size_t i = 0; i < e->port_count; i++)
         more |= port_finish(e, &e->ports[i]);
     return more;

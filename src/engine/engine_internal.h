@@ -34,6 +34,7 @@
 #include "engine/fifo.h"
 #include "engine/sync/sync.h"
 #include "engine/trie.h"
+#include "engine/tx/tx.h"
 
 typedef struct vhost vhost_t;
 typedef struct consumer consumer_t;
@@ -367,6 +368,7 @@ typedef struct unacked {
     uint64_t position;
     queue_t *queue;       /* NULL: settled, a hole */
     consumer_t *consumer; /* NULL: basic.get */
+    bool claimed;         /* the channel's transaction settles it, if it is committed */
 } unacked_t;
 
 /* Deliveries by rising tag, with holes; the ends are never holes. */
@@ -380,8 +382,11 @@ typedef struct unacked_list {
 void unacked_push(unacked_list_t *l, const unacked_t *u);
 /* The delivery with this tag, or NULL. */
 unacked_t *unacked_find(unacked_list_t *l, uint64_t tag);
-/* The oldest and the newest, or NULL. */
+/* The oldest, or NULL. */
 unacked_t *unacked_first(unacked_list_t *l);
+/* The oldest from this tag on that no transaction has claimed, or NULL. */
+unacked_t *unacked_next(unacked_list_t *l, uint64_t from);
+/* The newest; 0: none. */
 uint64_t unacked_last_tag(const unacked_list_t *l);
 void unacked_remove(unacked_list_t *l, unacked_t *u);
 void unacked_deinit(unacked_list_t *l);
@@ -425,6 +430,7 @@ struct channel {
     unacked_list_t unacked;
 
     route_memo_t *route; /* NULL: it never published */
+    tx_t *tx;            /* NULL: not transactional; owned */
     bool confirms;
     uint64_t publishes_done; /* since confirm.select: routed and in their queues */
     uint64_t publishes_safe; /* and as durable as they should be */
@@ -459,7 +465,7 @@ struct channel {
 
     /* The settling that runs (settle.c), or the channel's end (channel.c). */
     job_t settling;
-    uint64_t settle_through;
+    uint64_t settle_from, settle_through;
     settle_how_t settle_how;
 };
 
@@ -529,6 +535,7 @@ struct engine {
     list_t confirming;
     list_t blocked;      /* connections told of the alarm */
     list_t held;         /* channels whose publishes are held back */
+    list_t ending;       /* channels whose transaction is to end, when there is time for it */
     timer_heap_t timers; /* wait_t, by time: queue.expiry, sync_event_t.due */
     list_t sync_freed;   /* sync_window_t that have room for who waits */
     bool sync_recovered; /* events of the log have been looked at */
@@ -547,6 +554,8 @@ struct engine {
     /* the log */
     journal_t *journal; /* NULL: nothing is kept */
     batch_t *batch;     /* of this step; NULL: empty */
+    bool grouping;      /* what is recorded goes into that batch, whatever its size: records_group_begin */
+    record_no group_first;
     batch_t *lent, **lent_end;
     size_t lent_count, asked_count; /* batches and read requests that are not back */
     uint64_t unwritten_bytes;       /* of the batches that are lent */
@@ -604,6 +613,8 @@ void channel_free(channel_t *ch);
 void channel_unpark(channel_t *ch);
 bool channel_is_parked(const channel_t *ch);
 void channel_drop_parked(channel_t *ch);
+/* Its publishes are not held back any more; nothing goes on yet. */
+void channel_hold_no_more(channel_t *ch);
 /* Part of its end: consumers go, unacked messages return; at most `budget` of them. True when nothing is
  * left. */
 bool channel_wind_up(channel_t *ch, uint32_t budget, uint32_t *used);
@@ -623,7 +634,9 @@ void reply_ok_after(channel_t *ch, const command_t *cmd, record_no after);
 void channel_stop_waiting(channel_t *ch);
 /* `awaited` is over: parked commands, and consumers that waited for it, go on. */
 void channel_resume(channel_t *ch);
-/* The command waits, in front of all others, in a list of those that wait for the same. */
+/* The command is carried out again, before all others, when what the channel waits for is over. */
+void channel_do_again(channel_t *ch, command_t *cmd);
+/* The same; it waits in a list of those that wait for the same. */
 void channel_wait_in(channel_t *ch, list_t *waiting, command_t *cmd);
 /* It waits there no more. */
 void channel_goes_on(channel_t *ch);
@@ -679,7 +692,8 @@ typedef void command_handler_t(channel_t *ch, command_t *cmd);
 command_handler_t on_exchange_declare, on_exchange_delete, on_exchange_bind, on_exchange_unbind;
 command_handler_t on_queue_declare, on_queue_bind, on_queue_unbind, on_queue_purge, on_queue_delete;
 command_handler_t on_qos, on_consume, on_cancel, on_publish, on_part, on_get;
-command_handler_t on_ack, on_nack, on_recover, on_confirm_select, on_tx;
+command_handler_t on_ack, on_nack, on_recover, on_confirm_select;
+command_handler_t on_tx_select, on_tx_commit, on_tx_rollback;
 command_handler_t on_subscriber, on_subscribe, on_unsubscribe;
 
 /* arguments.c: NULL, or a refusal (cause set) for a new queue's arguments. Fills type. */

@@ -4,16 +4,6 @@
 #include "engine/engine_internal.h"
 #include "model/frames.h"
 
-void on_tx(channel_t *ch, command_t *cmd)
-{
-    if (cmd->type != COMMAND_TX_SELECT)
-        channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED, "channel is not transactional");
-    else if (ch->confirms)
-        channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED, "cannot switch from confirm to tx mode");
-    else
-        channel_refuse(ch, cmd->cause, REFUSAL_NOT_IMPLEMENTED, "transactions (tx.select) are not supported");
-}
-
 /* ---- where a message goes ---- */
 
 static record_no record_message(engine_t *e, message_t *m, const record_list_t *places)
@@ -228,7 +218,6 @@ message_t *publish_take(channel_t *ch, command_t *cmd, bytes_t headers)
     message_t *m = without_bcc(cmd->message, headers);
     if (m == cmd->message)
         cmd->message = NULL; /* else what it was copied from goes with the command */
-    ch->connection->engine->counts.published++;
     incoming_join(ch, m);
     message_adopt(ch->connection->engine, m);
     return m;
@@ -280,12 +269,14 @@ void on_publish(channel_t *ch, command_t *cmd)
     bytes_t properties = message_properties(cmd->message);
     exchange_t *known = route_recall(ch, cmd->message);
     exchange_t *x = known ? known : exchange_for_publish(ch, cmd);
-    if (x == NULL || sync_answer(ch, cmd))
+    if (x == NULL || (ch->tx ? tx_answer(ch, cmd) : sync_answer(ch, cmd)))
         return;
     refusal_t *why = publication_check(ch, cmd, x, properties);
     bytes_t headers = known ? BYTES("") : properties_headers(properties);
     if (why) {
         channel_refuse_with(ch, why);
+    } else if (ch->tx) {
+        tx_publish(ch, cmd, x, known, headers);
     } else if (x->sequencer) {
         sync_publish(ch, cmd, x, known, headers);
     } else {
@@ -294,8 +285,9 @@ void on_publish(channel_t *ch, command_t *cmd)
         else
             publish_route(ch, x, cmd->message, headers);
         exchange_t *on_the_way = e->route.synchronous;
-        if (subscribers_hold(ch, cmd) || (on_the_way && !sync_ready(on_the_way, ch, cmd)))
+        if (subscribers_hold(ch, cmd) || (on_the_way && !sync_ready(on_the_way, 1, ch, cmd)))
             return;
+        e->counts.published++;
         message_t *m = publish_take(ch, cmd, headers);
         if (on_the_way)
             sync_number(on_the_way, m);

@@ -54,6 +54,7 @@ typedef struct engine_counts {
     uint64_t durable_record;                                   /* and synced */
     uint64_t published, confirmed, delivered, acked, returned; /* messages */
     uint64_t dropped;                                          /* for slow subscribers, of all queues */
+    uint64_t committed, rolled_back;                           /* transactions */
     uint64_t events_open;                                      /* whose publishers wait */
     uint64_t events_ok, events_failed, events_timeout, events_none;
 } engine_counts_t;

@@ -571,6 +571,8 @@ static void world_init(world_t *w, bytes_t input)
         .unacked_max = 4u + choice(w, 64),
         .page_entries = choice(w, 2) ? 2 : 4,
         .slice = 1u + choice(w, 6),
+        .transaction_bytes = 2000,
+        .transaction_actions = 20,
         .log = &w->log,
     };
     for (size_t i = 0; i < PORTS; i++)

@@ -38,6 +38,8 @@ static void choose_options(world_t *w)
         .unwritten_bytes = some_power(w, 9, 16),
         .batch_bytes = some_power(w, 6, 13),
         .restate_bytes = some_power(w, 8, 15),
+        .transaction_bytes = 1 << 20,
+        .transaction_actions = 1000,
         .log = report_log(),
     };
     w->store_options = (store_options_t){

@@ -44,6 +44,13 @@ record_no records_add(engine_t *e, const record_t *r, message_t *content);
 /* The same, to the batch that is there, however large: what was settled before it ends goes with it. */
 record_no records_append(engine_t *e, const record_t *r, message_t *content);
 
+/* From here to the end all records are in one batch, however many: after a crash all of them are there, or none. Nothing
+ * that closes a batch may happen between (the end of a step does). */
+void records_group_begin(engine_t *e);
+
+/* With all that was settled in between. Returns the last record of the group; 0: it has none. */
+record_no records_group_end(engine_t *e);
+
 /* Adds one that changes what is defined: later replies about definitions wait for it. */
 record_no records_define(engine_t *e, const record_t *r);
 

@@ -61,7 +61,8 @@ typedef struct seen {
 typedef struct fixture_options {
     uint64_t memory_high_bytes, held_bytes, output_bytes;
     uint32_t parked_commands, unacked_max, page_entries, slice, consumers_max;
-    uint64_t unwritten_bytes, batch_bytes, restate_bytes;
+    uint64_t unwritten_bytes, batch_bytes, restate_bytes, transaction_bytes;
+    uint32_t transaction_actions;
     bool cold; /* no body that is in the log stays in memory */
     size_t ring_items;
     const engine_topic_t *topics;
@@ -110,6 +111,8 @@ static inline engine_options_t fixture_engine_options(const fixture_t *f, const 
         .unwritten_bytes = o->unwritten_bytes ? o->unwritten_bytes : 1 << 20,
         .batch_bytes = o->batch_bytes ? o->batch_bytes : 1 << 16,
         .restate_bytes = o->restate_bytes ? o->restate_bytes : 1 << 20,
+        .transaction_bytes = o->transaction_bytes ? o->transaction_bytes : 1 << 20,
+        .transaction_actions = o->transaction_actions ? o->transaction_actions : 1000,
         .topics = o->topics,
         .topic_count = o->topic_count,
         .log = &f->log,
