@@ -12,7 +12,7 @@ static channel_t *channel_of(client_t *c, unsigned number)
 
 /* ---- commands ---- */
 
-static uint32_t push(client_t *c, unsigned number, command_t cmd)
+uint32_t client_push(client_t *c, unsigned number, command_t cmd)
 {
     cmd.channel = (uint16_t)number;
     uint32_t cause = cmd.cause = ++c->world->causes;
@@ -24,7 +24,7 @@ static uint32_t push(client_t *c, unsigned number, command_t cmd)
 }
 
 /* Notes what is asked for; the command follows it with the next cause. */
-static op_t *note(client_t *c, unsigned number, op_kind_t kind)
+op_t *client_note(client_t *c, unsigned number, op_kind_t kind)
 {
     op_t *op = ops_push(&channel_of(c, number)->ops);
     *op = (op_t){.kind = (uint8_t)kind, .cause = c->world->causes + 1};
@@ -35,7 +35,7 @@ static op_t *note(client_t *c, unsigned number, op_kind_t kind)
 static op_t *note_use(client_t *c, unsigned number, op_kind_t kind, unsigned object)
 {
     const definition_t *d = &c->world->model->objects[object];
-    op_t *op = note(c, number, kind);
+    op_t *op = client_note(c, number, kind);
     op->object = (uint8_t)object;
     op->was_there = d->now == YES;
     op->removals = d->removals;
@@ -44,7 +44,8 @@ static op_t *note_use(client_t *c, unsigned number, op_kind_t kind, unsigned obj
 
 static void push_request(client_t *c, unsigned number, uint8_t type, unsigned flags, request_t view)
 {
-    push(c, number, (command_t){.type = type, .flags = (uint16_t)flags, .request = request_new(&view)});
+    client_push(c, number,
+                (command_t){.type = type, .flags = (uint16_t)flags, .request = request_new(&view)});
 }
 
 static void say(client_t *c, unsigned number, const char *what, const char *which)
@@ -61,7 +62,7 @@ static void enter_by_commands(client_t *c)
         .name = BYTES("sim"), .vhost = BYTES("/"), .user = BYTES("guest"), .wants_cancel_notify = true};
     c->port_client.on_event = client_on_event;
     port_register(c->port, &c->port_client);
-    push(c, 0, (command_t){.type = COMMAND_CONNECTION_OPEN, .opening = opening_new(&view)});
+    client_push(c, 0, (command_t){.type = COMMAND_CONNECTION_OPEN, .opening = opening_new(&view)});
 }
 
 void client_enter(world_t *w, unsigned index)
@@ -97,7 +98,7 @@ void client_leave(client_t *c, bool gone)
     if (c->wire.is_used && gone)
         wire_cut(c);
     else
-        push(c, 0, (command_t){.type = COMMAND_CONNECTION_CLOSE, .flags = gone ? COMMAND_GONE : 0});
+        client_push(c, 0, (command_t){.type = COMMAND_CONNECTION_CLOSE, .flags = gone ? COMMAND_GONE : 0});
 }
 
 void client_return_loans(client_t *c)
@@ -105,7 +106,7 @@ void client_return_loans(client_t *c)
     if (c->port_client.number == 0 || c->returned == c->lent)
         return;
     c->returned = c->lent;
-    push(c, 0, (command_t){.type = COMMAND_SENT, .number = c->returned});
+    client_push(c, 0, (command_t){.type = COMMAND_SENT, .number = c->returned});
 }
 
 /* ---- channels ---- */
@@ -115,13 +116,13 @@ void channel_open(client_t *c, unsigned number)
     say(c, number, "opens the channel", "");
     channel_reset(channel_of(c, number));
     channel_of(c, number)->stage = STAGE_OPEN;
-    push(c, number, (command_t){.type = COMMAND_CHANNEL_OPEN});
+    client_push(c, number, (command_t){.type = COMMAND_CHANNEL_OPEN});
 }
 
 void channel_release(client_t *c, unsigned number)
 {
     channel_of(c, number)->stage = STAGE_NONE;
-    push(c, number, (command_t){.type = COMMAND_CHANNEL_RELEASE});
+    client_push(c, number, (command_t){.type = COMMAND_CHANNEL_RELEASE});
 }
 
 void ask_close(client_t *c, unsigned number)
@@ -130,15 +131,15 @@ void ask_close(client_t *c, unsigned number)
     say(c, number, "closes the channel", "");
     ch->stage = STAGE_ENDING;
     channel_lets_go(c, ch);
-    note(c, number, OP_CLOSE);
-    push(c, number, (command_t){.type = COMMAND_CHANNEL_CLOSE});
+    client_note(c, number, OP_CLOSE);
+    client_push(c, number, (command_t){.type = COMMAND_CHANNEL_CLOSE});
 }
 
 void ask_echo(client_t *c, unsigned number)
 {
     say(c, number, "echo", "");
-    note(c, number, OP_OTHER);
-    push(c, number, (command_t){.type = COMMAND_ECHO});
+    client_note(c, number, OP_OTHER);
+    client_push(c, number, (command_t){.type = COMMAND_ECHO});
 }
 
 /* ---- definitions ---- */
@@ -163,7 +164,7 @@ static void push_object(client_t *c, unsigned number, unsigned object, bool crea
 void ask_object(client_t *c, unsigned number, unsigned object, bool create, bool nowait)
 {
     say(c, number, create ? "declares" : "deletes", object_specs[object].name);
-    op_t *op = note(c, number, OP_OBJECT);
+    op_t *op = client_note(c, number, OP_OBJECT);
     op->object = (uint8_t)object;
     op->creates = create;
     op->nowait = nowait;
@@ -188,7 +189,7 @@ void ask_binding(client_t *c, unsigned number, unsigned x, unsigned to, unsigned
     report_line("%u.%u #%u (at %llu) %s %s to %s by key %u%s", c->index, number, c->world->causes + 1,
                 (unsigned long long)c->world->last, create ? "binds" : "unbinds",
                 object_specs[exchange_object(x)].name, object_specs[to].name, key, nowait ? ", no wait" : "");
-    op_t *op = note(c, number, OP_BINDING);
+    op_t *op = client_note(c, number, OP_BINDING);
     op->exchange = (uint8_t)x;
     op->object = (uint8_t)to;
     op->key = (uint8_t)key;
@@ -219,15 +220,15 @@ void ask_confirms(client_t *c, unsigned number)
 {
     channel_of(c, number)->confirms = true;
     say(c, number, "wants confirms", "");
-    note(c, number, OP_OTHER);
-    push(c, number, (command_t){.type = COMMAND_CONFIRM_SELECT});
+    client_note(c, number, OP_OTHER);
+    client_push(c, number, (command_t){.type = COMMAND_CONFIRM_SELECT});
 }
 
 static uint32_t push_parts(client_t *c, unsigned number, const content_spec_t *s, uint32_t parts)
 {
     uint32_t each = s->body_bytes / (parts + 1);
     for (uint32_t i = 0; i < parts; i++)
-        push(c, number, (command_t){.type = COMMAND_PART, .message = content_part(s, i * each, each)});
+        client_push(c, number, (command_t){.type = COMMAND_PART, .message = content_part(s, i * each, each)});
     return parts * each;
 }
 
@@ -237,6 +238,8 @@ void ask_publish(client_t *c, unsigned number, const content_spec_t *spec, bool 
     world_t *w = c->world;
     content_spec_t s = *spec;
     s.id = model_publish(w->model, &s, ch->index, mandatory, w->last);
+    if (ch->is_tx)
+        model_message(w->model, s.id)->tx = channel_tx(c, ch);
     if (c->wire.is_used)
         parts = 0; /* the session makes them */
     uint32_t from = push_parts(c, number, &s, parts);
@@ -245,17 +248,17 @@ void ask_publish(client_t *c, unsigned number, const content_spec_t *spec, bool 
                 s.persistent ? " persistent" : "", mandatory ? " mandatory" : "",
                 object_specs[exchange_object(s.exchange)].name, (int)message_key(s.key).len,
                 (const char *)message_key(s.key).data, s.headers, s.body_bytes, parts);
-    op_t *op = note(c, number, OP_PUBLISH);
+    op_t *op = client_note(c, number, OP_PUBLISH);
     op->message = s.id;
     if (ch->confirms) {
         *ops_push(&ch->unconfirmed) = *op;
         ch->published++;
     }
     w->messages++;
-    push(c, number,
-         (command_t){.type = COMMAND_PUBLISH,
-                     .flags = mandatory ? COMMAND_MANDATORY : 0,
-                     .message = content_message(&s, from, s.body_bytes - from)});
+    client_push(c, number,
+                (command_t){.type = COMMAND_PUBLISH,
+                            .flags = mandatory ? COMMAND_MANDATORY : 0,
+                            .message = content_message(&s, from, s.body_bytes - from)});
 }
 
 /* Of a message that never comes, as its channel or its connection ends. */
@@ -316,11 +319,11 @@ void ask_consume(client_t *c, unsigned number, unsigned queue, bool no_ack)
     op->consumer = ++c->consumer_count;
     c->consumers[op->consumer] = (consumer_t){(uint8_t)number, (uint8_t)queue, no_ack, false};
     request_t view = {.name = object_name(queue), .tag = tag_of(op->consumer, tag)};
-    push(c, number,
-         (command_t){.type = COMMAND_CONSUME,
-                     .flags = no_ack ? COMMAND_NO_ACK : 0,
-                     .count = op->consumer,
-                     .request = request_new(&view)});
+    client_push(c, number,
+                (command_t){.type = COMMAND_CONSUME,
+                            .flags = no_ack ? COMMAND_NO_ACK : 0,
+                            .count = op->consumer,
+                            .request = request_new(&view)});
 }
 
 void ask_cancel(client_t *c, unsigned number, uint32_t consumer, bool nowait)
@@ -329,7 +332,7 @@ void ask_cancel(client_t *c, unsigned number, uint32_t consumer, bool nowait)
     say(c, number, "cancels", "");
     c->consumers[consumer].cancelling = true;
     if (!nowait)
-        note(c, number, OP_OTHER);
+        client_note(c, number, OP_OTHER);
     push_request(c, number, COMMAND_CANCEL, nowait ? COMMAND_NOWAIT : 0,
                  (request_t){.tag = tag_of(consumer, tag)});
 }
@@ -337,9 +340,9 @@ void ask_cancel(client_t *c, unsigned number, uint32_t consumer, bool nowait)
 void ask_qos(client_t *c, unsigned number, uint32_t prefetch, bool global)
 {
     say(c, number, "qos", "");
-    note(c, number, OP_OTHER);
-    push(c, number,
-         (command_t){.type = COMMAND_QOS, .flags = global ? COMMAND_GLOBAL : 0, .count = prefetch});
+    client_note(c, number, OP_OTHER);
+    client_push(c, number,
+                (command_t){.type = COMMAND_QOS, .flags = global ? COMMAND_GLOBAL : 0, .count = prefetch});
 }
 
 /* ---- settling ---- */
@@ -348,7 +351,7 @@ void ask_qos(client_t *c, unsigned number, uint32_t prefetch, bool global)
 static void begin_sweep(client_t *c, unsigned number, bool settles)
 {
     channel_t *ch = channel_of(c, number);
-    note(c, number, OP_SWEEP);
+    client_note(c, number, OP_SWEEP);
     ch->sweeps++;
     ch->sweep_settles |= settles;
     ch->sweep_issued = c->world->last;
@@ -360,6 +363,10 @@ static void settle_held(client_t *c, unsigned number, held_t *h, bool requeue)
 {
     channel_t *ch = channel_of(c, number);
     model_t *m = c->world->model;
+    if (ch->is_tx) {
+        channel_claim(c, ch, h, requeue);
+        return;
+    }
     if (requeue) {
         model_given_back(m, h->message, h->queue, ch->index, channel_may_be_refused(ch));
         return;
@@ -367,7 +374,7 @@ static void settle_held(client_t *c, unsigned number, held_t *h, bool requeue)
     model_settle_asked(m, h->message, h->queue, c->world->last);
     if (h->late)
         return; /* nobody knows whether it still was to be settled */
-    op_t *op = note(c, number, OP_SETTLE);
+    op_t *op = client_note(c, number, OP_SETTLE);
     op->message = h->message;
     op->object = h->queue;
 }
@@ -410,11 +417,11 @@ void ask_settle(client_t *c, unsigned number, uint64_t tag, bool multiple, bool 
         settle_through(c, number, tag ? tag : UINT64_MAX, nack && requeue);
     if (tag == 0)
         begin_sweep(c, number, !(nack && requeue));
-    push(c, number,
-         (command_t){
-             .type = nack ? COMMAND_NACK : COMMAND_ACK,
-             .flags = (uint16_t)((multiple ? COMMAND_MULTIPLE : 0) | (nack && requeue ? COMMAND_REQUEUE : 0)),
-             .number = tag});
+    client_push(c, number,
+                (command_t){.type = nack ? COMMAND_NACK : COMMAND_ACK,
+                            .flags = (uint16_t)((multiple ? COMMAND_MULTIPLE : 0) |
+                                                (nack && requeue ? COMMAND_REQUEUE : 0)),
+                            .number = tag});
 }
 
 void ask_recover(client_t *c, unsigned number, bool nowait)
@@ -422,5 +429,5 @@ void ask_recover(client_t *c, unsigned number, bool nowait)
     say(c, number, "recovers", "");
     settle_through(c, number, UINT64_MAX, true);
     begin_sweep(c, number, false);
-    push(c, number, (command_t){.type = COMMAND_RECOVER, .flags = nowait ? COMMAND_NOWAIT : 0});
+    client_push(c, number, (command_t){.type = COMMAND_RECOVER, .flags = nowait ? COMMAND_NOWAIT : 0});
 }

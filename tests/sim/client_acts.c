@@ -158,7 +158,9 @@ static void act_settle(client_t *c, unsigned n)
     uint32_t what = dice(w, 40);
     if (ch->sweeps > 0)
         return; /* what is outstanding is not known */
-    if (what == 0) {
+    if (what <= 1 && ch->is_tx) {
+        ask_rollback(c, n);
+    } else if (what == 0) {
         ask_recover(c, n, dice(w, 4) == 0);
     } else if (what == 1) {
         ask_settle(c, n, 0, true, nack, requeue);
@@ -174,7 +176,7 @@ static void act_manage(client_t *c, unsigned n)
 {
     world_t *w = c->world;
     uint32_t what = dice(w, 24);
-    if (what < 6 && !c->channels[n].confirms)
+    if (what < 6 && !c->channels[n].confirms && !c->channels[n].is_tx)
         ask_confirms(c, n);
     else if (what < 14)
         ask_echo(c, n);
@@ -190,6 +192,10 @@ static void open_channel_act(client_t *c, unsigned n)
 {
     world_t *w = c->world;
     const mood_t *m = &w->mood;
+    if (c->channels[n].is_tx && dice(w, 8) == 0) {
+        ask_commit(c, n);
+        return;
+    }
     uint32_t what = dice(w, m->publish + m->take + m->settle + m->define + m->manage);
     if (what < m->publish)
         act_publish(c, n);
@@ -226,6 +232,8 @@ void client_act(world_t *w)
         channel_open(c, n);
         if (dice(w, 2))
             ask_confirms(c, n);
+        else if (dice(w, 2))
+            ask_tx(c, n);
     } else if (ch->stage == STAGE_REFUSED) {
         channel_release(c, n);
     } else if (ch->stage == STAGE_OPEN && !c->paused && !is_congested(c) &&

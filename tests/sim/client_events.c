@@ -53,7 +53,7 @@ static void on_content(const hearing_t *h)
         ch->streaming = 0;
 }
 
-static void hold(channel_t *ch, held_t held)
+void channel_hold(channel_t *ch, held_t held)
 {
     if (ch->held_count == ch->held_capacity) {
         ch->held_capacity = ch->held_capacity ? ch->held_capacity * 2 : 32;
@@ -86,7 +86,7 @@ static void on_delivery(const hearing_t *h, unsigned queue, bool no_ack)
     if (!no_ack && ch->sweep_settles)
         model_settle_asked(w->model, id, queue, ch->sweep_issued);
     if (!no_ack && ch->stage == STAGE_OPEN)
-        hold(ch, (held_t){ch->last_tag, id, (uint8_t)queue, late});
+        channel_hold(ch, (held_t){ch->last_tag, id, (uint8_t)queue, late});
     if (w->dump)
         model_dump_message(w->model, w->dump, queue, id);
     w->deliveries++;
@@ -105,6 +105,8 @@ uint32_t client_cause_of(client_t *c, unsigned number, const message_t *m)
 {
     uint32_t id;
     const ops_t *l = &c->channels[number].ops;
+    if (c->channels[number].is_tx)
+        return 0;
     if (content_id(m, &id))
         for (size_t i = l->begin; i < l->end; i++)
             if (l->items[i].kind == OP_PUBLISH && l->items[i].message == id)
@@ -115,7 +117,8 @@ uint32_t client_cause_of(client_t *c, unsigned number, const message_t *m)
 static void on_return(const hearing_t *h)
 {
     uint32_t id = check_message(h);
-    ops_done(h->client, h->channel, h->event->cause, false);
+    if (!h->channel->is_tx)
+        ops_done(h->client, h->channel, h->event->cause, false);
     report_line("    %u.%u has message %u returned", h->client->index, h->number, id);
     model_returned(h->client->world->model, id);
 }
@@ -244,7 +247,8 @@ void client_is_over(client_t *c)
 static void check_cause(const hearing_t *h)
 {
     uint32_t cause = h->event->cause;
-    if (cause == 0)
+    bool is_earlier = h->channel->is_tx && h->event->type == EVENT_RETURN; /* it waited for the commit */
+    if (cause == 0 || is_earlier)
         return;
     if (cause <= h->channel->last_cause)
         fail(h, "an answer to #%u after one to #%u", cause, h->channel->last_cause);

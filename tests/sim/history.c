@@ -273,6 +273,7 @@ static void forget_clients(world_t *w)
             mem_free(ch->ops.items);
             mem_free(ch->unconfirmed.items);
             mem_free(ch->held);
+            mem_free(ch->claimed);
             *ch = (channel_t){0};
         }
     for (size_t i = 0; i < CLIENTS; i++)

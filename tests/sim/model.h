@@ -44,7 +44,8 @@ typedef struct entry {
     uint8_t claims[2]; /* it came to both of them: one of them must turn out to have ended before; NOBODY */
     uint16_t total, fresh; /* deliveries in this life; those of them not marked redelivered */
     uint64_t settle_issued, settle_done;
-    uint32_t order; /* where it stood in the last dump; 0: it was in none */
+    uint32_t ack_tx; /* the transaction that acked it, if it is not known whether it was applied; 0 */
+    uint32_t order;  /* where it stood in the last dump; 0: it was in none */
 } entry_t;
 
 typedef struct published {
@@ -53,9 +54,20 @@ typedef struct published {
     bool mandatory, confirmed, over; /* over: nothing of it can come any more */
     bool pending;
     uint32_t removals; /* of the queue, if it went straight into one that nobody was removing */
+    uint32_t tx;       /* it was published in this transaction; 0: in none */
     uint64_t issued, done;
     entry_t entries[QUEUES];
 } published_t;
+
+/* ---- transactions (model_transactions.c) ---- */
+
+typedef enum tx_state { TX_OPEN, TX_ASKED, TX_APPLIED, TX_NOT_APPLIED } tx_state_t;
+
+typedef struct transaction {
+    tx_state_t state;
+    bool is_old;           /* of an earlier life */
+    uint64_t issued, done; /* of its commit */
+} transaction_t;
 
 typedef struct model {
     definition_t objects[OBJECTS];
@@ -65,6 +77,8 @@ typedef struct model {
 
     published_t *messages; /* number i is at i - 1 */
     uint32_t count, capacity;
+    transaction_t *transactions; /* number i is at i - 1 */
+    uint32_t tx_count, tx_capacity;
     uint32_t *pending; /* numbers of those that are not known to have been routed */
     uint32_t pending_count, pending_capacity;
     uint32_t first_alive; /* all below are over */
@@ -134,6 +148,22 @@ void model_queue_doubtful(model_t *m, unsigned queue);
 /* Definitions have changed: messages on their way may go elsewhere. */
 void model_routes_changed(model_t *m);
 
+/* ---- transactions: numbers from 1 on ---- */
+
+uint32_t model_tx_begin(model_t *m);
+transaction_t *model_transaction(model_t *m, uint32_t tx);
+/* Its commit was asked for; then, that this message was acked in it. */
+void model_tx_asked(model_t *m, uint32_t tx, uint64_t last);
+void model_tx_acks(model_t *m, uint32_t tx, uint32_t id, unsigned queue);
+/* `last`: PROMISED, or the last record by now. */
+void model_tx_applied(model_t *m, uint32_t tx, uint64_t last);
+void model_tx_not_applied(model_t *m, uint32_t tx);
+void model_tx_reopened(model_t *m, uint64_t last);
+/* A message was delivered; a queue was looked through. Both may say how a transaction turned out. */
+void model_tx_seen(model_t *m, published_t *p, unsigned queue, uint64_t last);
+/* It must be in the queue. */
+bool model_is_sure(model_t *m, const published_t *p, unsigned queue);
+
 /* ---- ends of a life ---- */
 
 /* All that the engine said has been heard. */
@@ -144,6 +174,8 @@ void model_definitions_reopened(model_t *m, uint64_t last);
 
 /* How many messages are in the queue: at least, at most. */
 void model_count(model_t *m, unsigned queue, uint32_t *least, uint32_t *most);
+/* Reports which, for who looks at a history. */
+void model_show(model_t *m, unsigned queue);
 
 /* Everything that is in the queue was delivered in order, from model_dump_begin on. */
 typedef struct dump {
@@ -155,3 +187,4 @@ typedef struct dump {
 void model_dump_begin(model_t *m, dump_t *d);
 void model_dump_message(model_t *m, dump_t *d, unsigned queue, uint32_t id);
 void model_dump_end(model_t *m, const dump_t *d, unsigned queue);
+void model_tx_dumped(model_t *m, const dump_t *d, unsigned queue);

@@ -95,6 +95,8 @@ void model_routes_changed(model_t *m)
 void model_publish_done(model_t *m, uint32_t id, uint64_t last)
 {
     published_t *p = model_message(m, id);
+    if (p->tx && model_transaction(m, p->tx)->state != TX_APPLIED)
+        return;
     if (last < p->done)
         p->done = last;
     drop_pending(m, id);
@@ -128,6 +130,8 @@ void model_confirmed(model_t *m, uint32_t id)
 void model_returned(model_t *m, uint32_t id)
 {
     published_t *p = model_message(m, id);
+    if (p->tx && model_transaction(m, p->tx)->state == TX_OPEN)
+        report_failure("message %u is returned before its transaction is committed", id);
     for (unsigned q = 0; q < QUEUES; q++) {
         if (p->entries[q].sure)
             report_failure("message %u was returned, but it goes to queue %s", id, queue_name(q));
@@ -197,6 +201,7 @@ void model_delivered(model_t *m, const handover_t *h)
     if (p == NULL)
         report_failure("queue %s: message %u was never published", queue_name(h->queue), h->id);
     entry_t *t = &p->entries[h->queue];
+    model_tx_seen(m, p, h->queue, h->last);
     if (!t->possible && !t->was_possible)
         report_failure("queue %s: message %u cannot be there (%s)", queue_name(h->queue), h->id,
                        p->over ? "it is over" : "it was not routed to it, or is gone");

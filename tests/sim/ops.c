@@ -62,6 +62,9 @@ static void is_done(client_t *c, channel_t *ch, const op_t *op)
     case OP_PURGE:
         model_purge_done(w->model, op->object, op->cause, true);
         break;
+    case OP_COMMIT:
+        channel_committed(c, ch, op->message);
+        break;
     default:
         break;
     }
@@ -101,7 +104,7 @@ op_t ops_answered(client_t *c, channel_t *ch, uint32_t cause)
 
 /* ---- not carried out ---- */
 
-static void is_dropped(client_t *c, const channel_t *ch, const op_t *op, bool maybe)
+static void is_dropped(client_t *c, channel_t *ch, const op_t *op, bool maybe)
 {
     model_t *m = c->world->model;
     switch (op->kind) {
@@ -119,6 +122,9 @@ static void is_dropped(client_t *c, const channel_t *ch, const op_t *op, bool ma
         break;
     case OP_PURGE:
         model_purge_done(m, op->object, op->cause, false);
+        break;
+    case OP_COMMIT:
+        channel_tx_dropped(c, ch, op->message, maybe);
         break;
     default:
         break;
@@ -147,6 +153,7 @@ void channel_lets_go(client_t *c, channel_t *ch)
     for (size_t i = 0; i < ch->held_count; i++)
         model_given_back(c->world->model, ch->held[i].message, ch->held[i].queue, ch->index, earlier);
     ch->held_count = 0;
+    channel_tx_lets_go(c, ch);
 }
 
 /* As it was before it was ever opened; keeps its memory. */
@@ -157,6 +164,8 @@ void channel_reset(channel_t *ch)
                       .unconfirmed = ch->unconfirmed,
                       .held = ch->held,
                       .held_capacity = ch->held_capacity,
+                      .claimed = ch->claimed,
+                      .claimed_capacity = ch->claimed_capacity,
                       .last_cause = ch->last_cause};
     ch->ops.begin = ch->ops.end = 0;
     ch->unconfirmed.begin = ch->unconfirmed.end = 0;

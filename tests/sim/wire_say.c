@@ -219,6 +219,15 @@ void wire_say(client_t *c, command_t *cmd)
     case COMMAND_CONFIRM_SELECT:
         SAY(confirm_select, AMQP_confirm_select_ok);
         break;
+    case COMMAND_TX_SELECT:
+        SAY(tx_select, AMQP_tx_select_ok);
+        break;
+    case COMMAND_TX_COMMIT:
+        SAY(tx_commit, AMQP_tx_commit_ok);
+        break;
+    case COMMAND_TX_ROLLBACK:
+        SAY(tx_rollback, AMQP_tx_rollback_ok);
+        break;
     default:
         report_failure("a client says command %u, which the wire does not know", cmd->type);
     }

@@ -37,6 +37,7 @@ typedef enum op_kind {
     OP_GET,
     OP_PURGE,
     OP_CONSUME,
+    OP_COMMIT, /* message: the transaction's number */
     OP_CLOSE,
 } op_kind_t;
 
@@ -63,6 +64,13 @@ typedef struct held {
     bool late; /* perhaps not outstanding any more */
 } held_t;
 
+/* One that was settled in a transaction. */
+typedef struct claimed {
+    held_t held;
+    uint32_t tx;
+    bool requeue;
+} claimed_t;
+
 typedef enum stage { STAGE_NONE, STAGE_OPEN, STAGE_ENDING, STAGE_REFUSED } stage_t;
 
 typedef struct channel {
@@ -77,6 +85,10 @@ typedef struct channel {
     bool sweep_settles;
     bool crossed; /* refused while it was closing */
     uint64_t sweep_issued;
+    bool is_tx;
+    uint32_t tx; /* the number of the transaction that has begun; 0: none */
+    claimed_t *claimed;
+    size_t claimed_count, claimed_capacity;
     bool confirms;
     uint64_t published, confirmed; /* with confirms */
     ops_t unconfirmed;
@@ -197,9 +209,27 @@ void ask_cancel(client_t *c, unsigned number, uint32_t consumer, bool nowait);
 void ask_qos(client_t *c, unsigned number, uint32_t prefetch, bool global);
 void ask_purge(client_t *c, unsigned number, unsigned queue);
 void ask_recover(client_t *c, unsigned number, bool nowait);
+/* The command, with the next cause, and what is noted for it first. */
+op_t *client_note(client_t *c, unsigned number, op_kind_t kind);
+uint32_t client_push(client_t *c, unsigned number, command_t cmd);
 /* `tag` 0: all. */
 void ask_settle(client_t *c, unsigned number, uint64_t tag, bool multiple, bool nack, bool requeue);
 void ask_close(client_t *c, unsigned number);
+
+/* ---- client_tx.c ---- */
+
+void ask_tx(client_t *c, unsigned number);
+void ask_commit(client_t *c, unsigned number);
+void ask_rollback(client_t *c, unsigned number);
+/* The transaction that has begun, or begins now. */
+uint32_t channel_tx(client_t *c, channel_t *ch);
+/* It is acked, or (`requeue`) given back, in the transaction. */
+void channel_claim(client_t *c, channel_t *ch, const held_t *h, bool requeue);
+void channel_committed(client_t *c, channel_t *ch, uint32_t tx);
+/* The commit was not carried out, or (`maybe`) nobody knows. */
+void channel_tx_dropped(client_t *c, channel_t *ch, uint32_t tx, bool maybe);
+/* The channel ends: what is not on its way to be committed is not. */
+void channel_tx_lets_go(client_t *c, channel_t *ch);
 
 /* ---- ops.c: what becomes of what was said ---- */
 
@@ -214,6 +244,7 @@ op_t ops_answered(client_t *c, channel_t *ch, uint32_t cause);
 void ops_drop(client_t *c, channel_t *ch, bool maybe, bool closes);
 /* Everything that the channel holds goes back; if it was refused already, without having heard of it, some time ago. */
 void channel_lets_go(client_t *c, channel_t *ch);
+void channel_hold(channel_t *ch, held_t held);
 bool channel_may_be_refused(const channel_t *ch);
 void channel_reset(channel_t *ch);
 
