@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "amqp/session_internal.h"
 #include "engine/engine_internal.h"
 #include "store/scan_group.h"
 #include "store/writer.h"
@@ -27,6 +28,9 @@ static const char *const names[BUGS] = {
     [BUG_TORN_CONTENT] = "torn-content",
     [BUG_STALE_FRAMES] = "stale-frames",
     [BUG_RECYCLED_EARLY] = "recycled-early",
+    [BUG_EARLY_COMMIT_OK] = "early-commit-ok",
+    [BUG_HALF_TRANSACTION] = "half-transaction",
+    [BUG_FORGOTTEN_SESSION] = "forgotten-session",
 };
 
 /* The bug, and where the program is. */
@@ -74,7 +78,8 @@ void __real_reply_ok_after(channel_t *ch, const command_t *cmd, record_no after)
 void __wrap_reply_ok_after(channel_t *ch, const command_t *cmd, record_no after);
 void __wrap_reply_ok_after(channel_t *ch, const command_t *cmd, record_no after)
 {
-    __real_reply_ok_after(ch, cmd, bug_is(BUG_EARLY_OK) ? 0 : after);
+    bool early = bug_is(cmd->type == COMMAND_TX_COMMIT ? BUG_EARLY_COMMIT_OK : BUG_EARLY_OK);
+    __real_reply_ok_after(ch, cmd, early ? 0 : after);
 }
 
 void __real_on_queue_declare(channel_t *ch, command_t *cmd);
@@ -104,6 +109,22 @@ record_no __wrap_records_append(engine_t *e, const record_t *r, message_t *conte
     bool lost = r->type == RECORD_SETTLE && ((bug_is(BUG_LOST_SETTLE) && r->kind == RECORD_ACKED) ||
                                              (bug_is(BUG_LOST_AUTO_ACK) && r->kind == RECORD_AUTO_ACKED));
     return lost ? 0 : __real_records_append(e, r, content);
+}
+
+void __real_records_group_begin(engine_t *e);
+void __wrap_records_group_begin(engine_t *e);
+void __wrap_records_group_begin(engine_t *e)
+{
+    __real_records_group_begin(e);
+    e->grouping = !bug_is(BUG_HALF_TRANSACTION);
+}
+
+record_no __real_records_group_end(engine_t *e);
+record_no __wrap_records_group_end(engine_t *e);
+record_no __wrap_records_group_end(engine_t *e)
+{
+    e->grouping = true;
+    return __real_records_group_end(e);
 }
 
 bool __real_mark_covers(queue_t *q, uint64_t position);
@@ -193,4 +214,14 @@ bool __wrap_frame_piece_holds(const frame_piece_t *piece, const log_identity_t *
 bool __wrap_frame_piece_holds(const frame_piece_t *piece, const log_identity_t *log, bytes_t content)
 {
     return __real_frame_piece_holds(piece, log, content) || bug_is(BUG_TORN_CONTENT);
+}
+
+/* ---- the wire ---- */
+
+void __real_amqp_session_resume(amqp_session_t *s, uint8_t why);
+void __wrap_amqp_session_resume(amqp_session_t *s, uint8_t why);
+void __wrap_amqp_session_resume(amqp_session_t *s, uint8_t why)
+{
+    if (!bug_is(BUG_FORGOTTEN_SESSION) || why != AMQP_PAUSE_PORT)
+        __real_amqp_session_resume(s, why);
 }

@@ -23,6 +23,9 @@ typedef enum bug {
     BUG_TORN_CONTENT,        /* content passes that is not what was written */
     BUG_STALE_FRAMES,        /* frames of a segment's earlier use pass for new ones */
     BUG_RECYCLED_EARLY,      /* segments go while messages in them are still needed */
+    BUG_EARLY_COMMIT_OK,     /* the answer to tx.commit does not wait until the transaction is durable */
+    BUG_HALF_TRANSACTION,    /* the records of a transaction may go into several batches */
+    BUG_FORGOTTEN_SESSION,   /* a session that stopped because the port had no room never goes on */
     BUGS
 } bug_t;
 
