@@ -113,6 +113,8 @@ static uint32_t dispatch_queue(queue_t *q, uint32_t budget)
             list_remove(&c->waiting); /* it is about to go */
             continue;
         }
+        if (c->channel->executing && first_has_parts(q))
+            break; /* the channel is amid a command: later in the step */
         if (!queue_can_deliver(q))
             break;
         list_t *wait = what_it_waits_for(c);
@@ -131,6 +133,7 @@ void dispatch_now(queue_t *q)
 {
     engine_t *e = q->vhost->engine;
     work_spend(e, dispatch_queue(q, e->options.slice));
+    queue_mark(q);
 }
 
 void dispatch_run(engine_t *e)

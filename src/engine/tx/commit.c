@@ -95,19 +95,25 @@ static void number_publishes(tx_t *tx)
     }
 }
 
-static bool anybody_is_there(queue_t *const *places, size_t count)
+static bool anybody_is_there(const tx_t *tx, size_t at, uint32_t places)
 {
-    for (size_t i = 0; i < count; i++)
-        if (!places[i]->deleted)
+    for (size_t i = at; i < at + places; i++)
+        if (!tx->places[i]->deleted)
             return true;
     return false;
 }
 
-/* Returns the record that must be durable for it. */
-static record_no place(engine_t *e, const tx_publish_t *p, queue_t *const *places)
+/* Into its places, which begin there. Returns the record that must be durable for it. */
+static record_no place(engine_t *e, const tx_t *tx, size_t at, const tx_publish_t *p)
 {
-    record_no record = p->places > 0 ? publish_place(e, p->message, places, p->places) : 0;
+    record_no record = p->places > 0 ? publish_place(e, p->message, &tx->places[at], p->places) : 0;
     return publish_safe_with(e, p->message, record);
+}
+
+static void must_be_stored(tx_t *tx, record_no record)
+{
+    if (record > tx->stored)
+        tx->stored = record;
 }
 
 /* What nobody gets, but wants back, stays. */
@@ -115,17 +121,16 @@ static void place_publishes(channel_t *ch)
 {
     engine_t *e = ch->connection->engine;
     tx_t *tx = ch->tx;
-    queue_t *const *places = tx->places;
-    size_t kept = 0;
+    size_t at = 0, kept = 0;
     for (size_t i = 0; i < tx->publish_count; i++) {
         tx_publish_t p = tx->publishes[i];
-        bool returns = p.mandatory && !p.answers && !anybody_is_there(places, p.places);
+        bool returns = p.mandatory && !p.answers && !anybody_is_there(tx, at, p.places);
         e->counts.published++;
         if (p.answers)
             sync_says(ch, p.message);
-        record_no record = p.answers ? 0 : place(e, &p, places);
-        tx->stored = record > tx->stored ? record : tx->stored;
-        places += p.places;
+        else
+            must_be_stored(tx, place(e, tx, at, &p));
+        at += p.places;
         if (returns)
             tx->publishes[kept++] = p;
         else
@@ -160,8 +165,7 @@ static void apply(channel_t *ch)
     number_publishes(tx);
     place_publishes(ch);
     settle_claimed(ch);
-    record_no last = records_group_end(e);
-    tx->stored = last > tx->stored ? last : tx->stored;
+    must_be_stored(tx, records_group_end(e));
     tx->applied = true;
     e->counts.committed++;
     e->work_left = work;
@@ -170,15 +174,14 @@ static void apply(channel_t *ch)
 
 /* ---- commit ---- */
 
-/* In order. One with parts needs the channel for itself: false, the rest follows when it has gone out. */
-static bool return_publishes(channel_t *ch)
+/* In order, as of the commit. One with parts needs the channel for itself: false, the rest follows when it has gone out. */
+static bool return_publishes(channel_t *ch, const command_t *cmd)
 {
     tx_t *tx = ch->tx;
-    while (tx->returned < tx->publish_count && !ch->awaited) {
-        const tx_publish_t *p = &tx->publishes[tx->returned++];
-        const command_t publish = {.flags = COMMAND_MANDATORY, .cause = p->cause};
-        publish_return(ch, &publish, p->message);
-    }
+    command_t publish = *cmd;
+    publish.flags = COMMAND_MANDATORY;
+    while (tx->returned < tx->publish_count && !ch->awaited)
+        publish_return(ch, &publish, tx->publishes[tx->returned++].message);
     return !ch->awaited;
 }
 
@@ -205,7 +208,7 @@ void on_tx_commit(channel_t *ch, command_t *cmd)
     }
     if (!is_applied(ch, cmd))
         return;
-    if (!return_publishes(ch)) {
+    if (!return_publishes(ch, cmd)) {
         channel_do_again(ch, cmd);
         return;
     }

@@ -48,7 +48,7 @@ static tx_publish_t *add_publish(channel_t *ch, command_t *cmd, bytes_t headers)
     tx->publishes =
         mem_grow(tx->publishes, sizeof *tx->publishes, tx->publish_count, &tx->publish_capacity, 8);
     tx_publish_t *p = &tx->publishes[tx->publish_count++];
-    *p = (tx_publish_t){.cause = cmd->cause, .mandatory = cmd->flags & COMMAND_MANDATORY};
+    *p = (tx_publish_t){.mandatory = cmd->flags & COMMAND_MANDATORY};
     p->message = publish_take(ch, cmd, headers);
     return p;
 }

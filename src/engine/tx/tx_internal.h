@@ -10,7 +10,6 @@ typedef struct tx_publish {
     message_t *message;  /* one reference */
     exchange_t *numbers; /* synchronous, and numbers it when it is applied; held; NULL: none does */
     uint32_t places;     /* of tx.places, behind those of the publishes before it */
-    uint32_t cause;
     bool mandatory;
     bool answers; /* it is a handler's answer */
 } tx_publish_t;
