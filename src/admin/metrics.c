@@ -91,7 +91,11 @@
       "Records written since the start")                                                                     \
     X(chaski_store_syncs_total, COUNTER, NONE, v->has_store, s->syncs, "Syncs of the log since the start")   \
     X(chaski_store_longest_sync_seconds, GAUGE, NONE, v->has_store, (double)s->sync_ms_most / 1000,          \
-      "The longest sync since the start")
+      "The longest sync since the start")                                                                    \
+    X(chaski_store_rewritten_bytes_total, COUNTER, NONE, v->has_store, s->rewritten_bytes,                   \
+      "Octets written when sparse segments were made small, since the start")                                \
+    X(chaski_store_segments_dropped_total, COUNTER, NONE, v->has_store, s->segments_dropped,                 \
+      "Segments dropped since the start, as nothing in them was needed")
 
 #define KNOWN(n) ((n) != UINT64_MAX)
 

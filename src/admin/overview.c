@@ -82,6 +82,8 @@ static json_t *store(const view_t *v)
     json_object_set_new(out, "syncs", number(s->syncs));
     json_object_set_new(out, "records", number(s->records));
     json_object_set_new(out, "sync_ms_most", number(s->sync_ms_most));
+    json_object_set_new(out, "rewritten_bytes", number(s->rewritten_bytes));
+    json_object_set_new(out, "segments_dropped", number(s->segments_dropped));
     json_object_set_new(out, "record", number(v->query->counts.last_record));
     json_object_set_new(out, "durable_record", number(v->query->counts.durable_record));
     return out;

@@ -11,45 +11,54 @@ static json_t *number(uint64_t n)
     return json_integer((json_int_t)n);
 }
 
-static void segment(void *context, const char *file, uint64_t n, uint64_t bytes)
+static void segment(void *context, const log_segment_t *s)
 {
     const log_options_t *o = context;
     char size[32];
-    if (o->json)
-        print_json_line(json_pack("{s:s, s:s, s:o, s:o}", "kind", "segment", "file", file, "number",
-                                  number(n), "bytes", number(bytes)));
-    else
-        printf("segment %s: %s\n", file, print_size((double)bytes, size, sizeof size));
-}
-
-static json_t *json_frame(const char *file, uint64_t offset, uint64_t bytes, record_no first,
-                          uint32_t records)
-{
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "kind", "frame", "file", file, "offset",
-                     number(offset), "bytes", number(bytes), "first", number(first), "records",
-                     number(records));
-}
-
-static void frame(void *context, const char *file, uint64_t offset, uint64_t bytes, record_no first,
-                  uint32_t records, record_no durable_through, uint64_t incarnation, bool is_mark)
-{
-    const log_options_t *o = context;
-    if (first + records <= o->from && o->from > 0)
-        return;
-    if (o->json) {
-        json_t *out = json_frame(file, offset, bytes, first, records);
-        json_object_set_new(out, "durable_through", number(durable_through));
-        json_object_set_new(out, "incarnation", number(incarnation));
-        json_object_set_new(out, "mark", json_boolean(is_mark));
-        print_json_line(out);
+    if (!o->json) {
+        printf("segment %s: %s%s\n", s->file, print_size((double)s->bytes, size, sizeof size),
+               s->is_rewritten ? ", rewritten"
+               : s->is_content ? ", needed for contents only"
+                               : "");
         return;
     }
-    printf("  frame at %" PRIu64 ": %" PRIu64 " octets, ", offset, bytes);
-    if (is_mark || records == 0)
-        printf("a mark, next record %" PRIu64, first);
+    json_t *out = json_pack("{s:s, s:s, s:o, s:o}", "kind", "segment", "file", s->file, "number",
+                            number(s->number), "bytes", number(s->bytes));
+    json_object_set_new(out, "contents_only", json_boolean(s->is_content));
+    json_object_set_new(out, "rewritten", json_boolean(s->is_rewritten));
+    print_json_line(out);
+}
+
+static void print_json_frame(const log_frame_t *f)
+{
+    json_t *out = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "kind", "frame", "file", f->file, "offset",
+                            number(f->offset), "bytes", number(f->bytes), "first", number(f->first),
+                            "records", number(f->records));
+    json_object_set_new(out, "durable_through", number(f->durable_through));
+    json_object_set_new(out, "incarnation", number(f->incarnation));
+    json_object_set_new(out, "mark", json_boolean(f->is_mark));
+    if (f->is_sparse)
+        json_object_set_new(out, "last", number(f->next - 1));
+    print_json_line(out);
+}
+
+static void frame(void *context, const log_frame_t *f)
+{
+    const log_options_t *o = context;
+    if (f->next <= o->from && o->from > 0)
+        return;
+    if (o->json) {
+        print_json_frame(f);
+        return;
+    }
+    printf("  frame at %" PRIu64 ": %" PRIu64 " octets, ", f->offset, f->bytes);
+    if (f->is_sparse)
+        printf("%" PRIu32 " of the records %" PRIu64 " to %" PRIu64, f->records, f->first, f->next - 1);
+    else if (f->is_mark || f->records == 0)
+        printf("a mark, next record %" PRIu64, f->first);
     else
-        printf("records %" PRIu64 " to %" PRIu64, first, first + records - 1);
-    printf(", durable through %" PRIu64 ", incarnation %" PRIu64 "\n", durable_through, incarnation);
+        printf("records %" PRIu64 " to %" PRIu64, f->first, f->next - 1);
+    printf(", durable through %" PRIu64 ", incarnation %" PRIu64 "\n", f->durable_through, f->incarnation);
 }
 
 /* ---- records: one table says which fields there are; those that are empty are left out ---- */
@@ -184,6 +193,7 @@ static void print_json_summary(const log_summary_t *s)
     json_object_set_new(out, "first", number(s->first));
     json_object_set_new(out, "last", number(s->last));
     json_object_set_new(out, "durable_through", number(s->durable_through));
+    json_object_set_new(out, "replay_from", number(s->replay_from));
     json_object_set_new(out, "tail_bytes", number(s->tail_bytes));
     json_object_set_new(out, "faults", number(s->faults));
     json_object_set_new(out, "fatal_faults", number(s->fatal_faults));

@@ -93,6 +93,10 @@
       "persistent bodies above this travel, and are written, in parts of this size")                                 \
     X(store_read_bytes, "store.read_bytes", SIZE, "1MiB", 512, MIB(64), RESTART,                                     \
       "one read of the disk when messages are read back")                                                            \
+    X(checkpoint_bytes, "store.checkpoint_bytes", SIZE, "256MiB", 4096, GIB(1024), RESTART,                          \
+      "octets of log after which all that is there is said again, so that a start reads no more than that")          \
+    X(rewrite_rate, "store.rewrite_rate", SIZE, "32MiB", 0, GIB(64), RESTART,                                        \
+      "octets a second that are read and written to make sparse segments small; 0: they stay as they are")           \
     X(unwritten_bytes, "store.unwritten_bytes", SIZE, "16MiB", 1, GIB(64), RESTART,                                  \
       "octets on their way to the log at which no more commands are taken")                                          \
     X(store_ring_items, "store.ring_items", POWER, "1024", 2, 1048576, RESTART,                                      \
@@ -100,7 +104,7 @@
     X(busy_wait_us, "store.busy_wait_us", NUMBER, "150", 0, 10000, RESTART,                                          \
       "microseconds that engine and log look for each other's answer before they sleep; 0: none")                    \
     X(memory_bodies, "memory.bodies", SIZE, "64MiB", 0, GIB(1048576), RESTART,                                       \
-      "bodies of durable messages kept in memory; what is above is read back when it is needed")                     \
+      "bodies of messages kept in memory; what is above is read back when it is needed")                     \
     X(lend_bytes, "amqp.lend_bytes", SIZE, "4k", 0, GIB(1), RESTART,                                                 \
       "bodies from this size on are sent from where they are, smaller ones copied")                                  \
     X(close_timeout_ms, "close_timeout", DURATION, "30s", 1, 3600000, RESTART,                                       \
@@ -137,7 +141,7 @@
       "prefixes that a ZMTP connection may subscribe to")                                                            \
     X(bus_handshakes, "bus.handshakes", NUMBER, "1000", 1, 1000000, RESTART,                                         \
       "per I/O thread: unfinished ZMTP handshakes at a time; more are dropped")                                      \
-    X(page_entries, "engine.page_entries", POWER, "128", 2, 65536, RESTART,                                          \
+    X(page_entries, "engine.page_entries", POWER, "64", 2, 65536, RESTART,                                          \
       "entries in one page of a queue")                                                                              \
     X(slice, "engine.slice", NUMBER, "512", 1, 1000000, RESTART,                                                     \
       "units of work that a long job does before others get their turn")                                             \

@@ -32,6 +32,7 @@ static store_options_t store_settings(const settings_t *s, const log_t *log)
         .frame_bytes = (uint32_t)s->frame_bytes,
         .segments_ahead = (uint32_t)s->segments_ahead,
         .read_bytes = (uint32_t)s->store_read_bytes,
+        .rewrite_bytes_per_second = s->rewrite_rate,
         .ring_items = (size_t)s->store_ring_items,
         .serve_damaged = s->on_damage,
         .log = log,
@@ -146,6 +147,12 @@ static bool helper_turn(store_side_t *s)
     return more;
 }
 
+static int helper_wait_ms(const store_side_t *s)
+{
+    uint32_t ms = store_helper_wait_ms(s->store);
+    return ms < RETRY_MS ? (int)ms : RETRY_MS;
+}
+
 static void run_helper(void *context)
 {
     store_side_t *s = context;
@@ -156,7 +163,7 @@ static void run_helper(void *context)
         if (helper_turn(s) || atomic_load(&s->helper_quit_asked))
             os_wakeup_cancel(s->helper_wakeup);
         else
-            (void)os_wakeup_wait(s->helper_wakeup, RETRY_MS);
+            (void)os_wakeup_wait(s->helper_wakeup, helper_wait_ms(s));
     }
 }
 

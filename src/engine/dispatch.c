@@ -15,8 +15,17 @@ static void note_taken(queue_t *q, const fifo_item_t *item)
 static void leave_memory(queue_t *q, const fifo_item_t *item)
 {
     engine_t *e = q->vhost->engine;
-    if (item->record > 0 && item->record <= e->durable && cold_wanted(e) && item->message->part_count == 0)
+    if (item->record > 0 && item->record <= e->durable && cold_wanted(e))
         message_unref(e, fifo_chill(&q->fifo, item->position));
+}
+
+/* What a client gets of it, with a reference for the loan: of a quorum queue, as RabbitMQ's do, how often it was given back. */
+static message_t *shown(const queue_t *q, const fifo_item_t *item)
+{
+    if (item->returns > 0 && q->type == QUEUE_QUORUM)
+        return message_with_count(q->vhost->engine, item->message, "x-delivery-count", item->returns);
+    message_ref(item->message);
+    return item->message;
 }
 
 message_t *deliver_take(channel_t *ch, queue_t *q, consumer_t *consumer, bool no_ack, event_t *ev)
@@ -24,19 +33,18 @@ message_t *deliver_take(channel_t *ch, queue_t *q, consumer_t *consumer, bool no
     fifo_item_t item;
     if (!(no_ack ? fifo_shift(&q->fifo, &item) : fifo_take(&q->fifo, &item)))
         return NULL;
-    message_t *m = item.message;
-    assert(m); /* queue_can_deliver said so */
+    assert(item.message); /* queue_can_deliver said so */
+    message_t *m = shown(q, &item);
     uint64_t position = item.position;
     q->vhost->engine->counts.delivered++;
     ev->message = m;
     ev->delivery_tag = ++ch->last_tag;
     ev->flags = item.redelivered || position < q->redelivered_below ? EVENT_REDELIVERED : 0;
-    message_ref(m); /* the loan's */
     note_taken(q, &item);
     if (!list_empty(&q->owed))
         sync_delivered(q, position, ch, no_ack, ev);
     if (no_ack) {
-        if (item.record > 0)
+        if (item.stored)
             settled_note(q, position, RECORD_AUTO_ACKED);
         queue_let_go(q, &item);
         return m;

@@ -83,8 +83,15 @@ void work_spend(engine_t *e, size_t units);
 void message_adopt(engine_t *e, message_t *m);
 void message_ref(message_t *m);
 void message_unref(engine_t *e, message_t *m);
-/* It is in the log by this record. */
-void message_recorded(engine_t *e, message_t *m, record_no record);
+/* One was read from the log, where it is by this record: the same. */
+void message_adopt_read(engine_t *e, message_t *m, record_no record);
+
+/* ---- copies of messages (message_copy.c) ---- */
+
+/* One without this header; references 0. */
+message_t *message_without_header(const message_t *m, const char *name);
+/* One with this header, a number, in place of any of that name; with one reference for the caller. */
+message_t *message_with_count(engine_t *e, const message_t *m, const char *name, int64_t count);
 
 /* ---- exchanges and bindings ---- */
 
@@ -243,8 +250,8 @@ bool headers_match(bytes_t criteria, bytes_t headers);
 typedef enum queue_type { QUEUE_CLASSIC, QUEUE_QUORUM } queue_type_t;
 
 typedef struct left_out {
+    uint64_t position;
     record_no record;
-    message_t *message; /* one reference, if it has parts: they stay with it; else NULL */
 } left_out_t;
 
 /* Where a queue stands among all of its vhost, or how far a query has come (query.c). */
@@ -288,14 +295,16 @@ struct queue {
     /* of those in the log */
     hash_node_t by_id; /* engine.queues_by_id */
     stated_t stated;
-    uint64_t stored;      /* entries whose message is in the log */
+    uint64_t stored;      /* entries that are in the log, to be there after a crash … */
+    uint64_t spilled;     /* … and those of which only the message is, to be out of memory */
     left_out_t *left_out; /* those that cannot be read: still needed, so that they stay to be looked at */
     size_t left_out_count;
 
     /* Settled positions that are not recorded yet (settle.c). */
     list_t settling; /* engine.settling */
     uint64_t settled_first, settled_count;
-    record_reason_t settled_reason;
+    uint8_t settled_reason; /* record_reason_t; 0: given back, so often: */
+    uint16_t settled_returns;
 
     /* May-have-been-delivered mark (mark.c): moved ahead in blocks, and durable before a delivery passes it. */
     uint64_t mark, mark_safe; /* recorded; known to be durable */
@@ -566,14 +575,14 @@ struct engine {
     timer_heap_t waits;
     list_t readers;
     live_t live;
+    hash_table_t large; /* messages in parts that are in the log (references.c) */
     statements_t stated;
     hash_table_t queues_by_id;
-    list_t settling;       /* queues */
-    list_t chilling;       /* queues */
-    uint64_t bodies_bytes; /* memory of messages that are in the log too */
-    uint64_t asked_bytes;  /* of those being read back, about */
-    uint64_t left_out;     /* messages that cannot be read, of all queues */
-    buffer_t places;       /* a list of the record being made */
+    list_t settling;      /* queues */
+    list_t chilling;      /* queues */
+    uint64_t asked_bytes; /* of those being read back, about */
+    uint64_t left_out;    /* messages that cannot be read, of all queues */
+    buffer_t places;      /* a list of the record being made */
     bool applying;
     bool wake_log, wake_helper;
     recovery_t *recovery; /* apply.c's, until engine_recovered */
@@ -589,7 +598,9 @@ struct engine {
     engine_counts_t counts;
 };
 
-/* apply.c: the engine ends before engine_recovered: what records only mentioned goes. */
+/* apply.c: the record that is being applied. */
+record_no recovery_at(const engine_t *e);
+/* The engine ends before engine_recovered: what records only mentioned goes. */
 void recovery_abandon(engine_t *e);
 
 /* connection.c */
@@ -709,6 +720,8 @@ refusal_t *publication_check(const channel_t *ch, const command_t *cmd, const ex
 void publish_route(channel_t *ch, exchange_t *x, const message_t *m, bytes_t headers);
 /* Takes the message out of the command, with one reference for the caller. */
 message_t *publish_take(channel_t *ch, command_t *cmd, bytes_t headers);
+/* Puts it into the log, at these places (none: nowhere), and returns its record. */
+record_no publish_record(engine_t *e, message_t *m, const record_list_t *places);
 /* Puts it into these queues, in this step. Returns the record that says so; 0: none does. */
 record_no publish_place(engine_t *e, message_t *m, queue_t *const *queues, size_t count);
 /* Puts the message where the route leads; takes over the caller's reference. One with parts, large as it is, goes to all

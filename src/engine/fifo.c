@@ -1,32 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fifo.c: see fifo.h. Positions start at 1; page p holds positions p * page_entries … + page_entries - 1. */
-#include "engine/fifo.h"
-
-#include <assert.h>
 #include <string.h>
 
 #include "base/alloc.h"
-
-typedef enum entry_state { ENTRY_GONE, ENTRY_READY, ENTRY_OUT } entry_state_t;
-
-enum entry_flag { ENTRY_REDELIVERED = 1 << 0, ENTRY_STORED = 1 << 1, ENTRY_COLD = 1 << 2 };
-
-typedef struct entry {
-    union {
-        message_t *message;
-        record_no record; /* cold */
-    };
-    uint32_t epoch; /* in which it became ready */
-    uint8_t state;  /* entry_state_t */
-    uint8_t flags;
-} entry_t;
-
-struct fifo_page {
-    entry_t entries[1]; /* page_entries of them */
-};
-
-static_assert(sizeof(entry_t) == 16, "an entry is 16 octets");
+#include "engine/fifo_internal.h"
 
 /* ---- pages ---- */
 
@@ -36,16 +14,14 @@ void fifo_pages_deinit(fifo_pages_t *p)
         mem_free(p->spare[--p->count]);
 }
 
-/* All its entries are GONE. */
-static fifo_page_t *page_new(fifo_t *f)
+fifo_page_t *fifo_page_new(fifo_t *f)
 {
     if (f->pages->count > 0)
         return f->pages->spare[--f->pages->count];
     return mem_zero(f->page_entries * sizeof(entry_t));
 }
 
-/* One whose entries are all gone, or NULL. */
-static void page_free(fifo_t *f, fifo_page_t *page)
+void fifo_page_free(fifo_t *f, fifo_page_t *page)
 {
     if (page && f->pages->count < sizeof f->pages->spare / sizeof *f->pages->spare)
         f->pages->spare[f->pages->count++] = page;
@@ -71,69 +47,65 @@ void fifo_init(fifo_t *f, fifo_pages_t *pages)
 void fifo_deinit(fifo_t *f)
 {
     for (size_t i = 0; i < f->slots_length; i++)
-        mem_free(f->slots[(f->slots_head + i) & (f->slots_capacity - 1)].page);
+        mem_free(slot_at(f, i)->page);
     mem_free(f->slots);
     *f = (fifo_t){0};
-}
-
-static uint64_t page_of(const fifo_t *f, uint64_t position)
-{
-    return position >> f->page_bits;
-}
-
-static uint64_t page_begin(const fifo_t *f, uint64_t page)
-{
-    return page << f->page_bits;
-}
-
-static fifo_slot_t *slot_of(const fifo_t *f, uint64_t position)
-{
-    uint64_t page = page_of(f, position);
-    assert(page >= f->first_page && page - f->first_page < f->slots_length);
-    return &f->slots[(f->slots_head + (size_t)(page - f->first_page)) & (f->slots_capacity - 1)];
-}
-
-static entry_t *entry_at(const fifo_t *f, const fifo_slot_t *slot, uint64_t position)
-{
-    return &slot->page->entries[position & (f->page_entries - 1)];
 }
 
 static fifo_item_t item_of(const entry_t *entry, uint64_t position)
 {
     bool cold = entry->flags & ENTRY_COLD;
     message_t *m = cold ? NULL : entry->message;
-    record_no record = cold ? entry->record : entry->flags & ENTRY_STORED ? m->record : 0;
-    return (fifo_item_t){position, m, record, entry->flags & ENTRY_REDELIVERED, entry->state == ENTRY_OUT};
+    record_no record = cold ? entry->record : entry->flags & ENTRY_IN_LOG ? m->record : 0;
+    return (fifo_item_t){.position = position,
+                         .message = m,
+                         .record = record,
+                         .stored = entry->flags & ENTRY_STORED,
+                         .redelivered = entry->flags & ENTRY_REDELIVERED,
+                         .out = entry->state == ENTRY_OUT,
+                         .returns = entry->returns};
 }
 
-/* Makes the directory reach as far as `position`. */
-static void extend_directory(fifo_t *f, uint64_t position)
+static fifo_slot_t *add_slot(fifo_t *f)
+{
+    f->slots =
+        mem_grow_circle(f->slots, sizeof *f->slots, f->slots_length, &f->slots_capacity, &f->slots_head, 2);
+    f->slots_length++;
+    return &f->slots[(f->slots_head + f->slots_length - 1) & (f->slots_capacity - 1)];
+}
+
+void fifo_extend(fifo_t *f, uint64_t position)
 {
     uint64_t page = page_of(f, position);
-    if (page - f->first_page < f->slots_length)
-        return;
     if (f->slots_length == 0)
         f->first_page = page;
-    while (page - f->first_page >= f->slots_length) {
-        f->slots = mem_grow_circle(f->slots, sizeof *f->slots, f->slots_length, &f->slots_capacity,
-                                   &f->slots_head, 2);
-        f->slots[(f->slots_head + f->slots_length) & (f->slots_capacity - 1)] = (fifo_slot_t){0};
-        f->slots_length++;
+    while (page < f->first_page) {
+        (void)add_slot(f);
+        f->slots_head = (f->slots_head - 1) & (f->slots_capacity - 1);
+        f->slots[f->slots_head] = (fifo_slot_t){0};
+        f->first_page--;
     }
+    while (page - f->first_page >= f->slots_length)
+        *add_slot(f) = (fifo_slot_t){0};
 }
 
-static void put_at_end(fifo_t *f, uint64_t position, entry_t entry)
+void fifo_put(fifo_t *f, uint64_t position, entry_t entry)
 {
-    extend_directory(f, position);
+    fifo_extend(f, position);
     fifo_slot_t *slot = slot_of(f, position);
     if (slot->page == NULL)
-        slot->page = page_new(f);
+        slot->page = fifo_page_new(f);
     entry.epoch = f->epoch;
     entry.state = ENTRY_READY;
     *entry_at(f, slot, position) = entry;
     slot->ready++;
     slot->present++;
     f->ready++;
+}
+
+static void put_at_end(fifo_t *f, uint64_t position, entry_t entry)
+{
+    fifo_put(f, position, entry);
     f->tail = position + 1;
 }
 
@@ -150,8 +122,10 @@ static bool forget_pages_if_empty(fifo_t *f)
 {
     if (f->ready > 0 || f->out > 0 || fifo_needs_sweep(f))
         return false;
-    for (size_t i = 0; i < f->slots_length; i++)
-        page_free(f, f->slots[(f->slots_head + i) & (f->slots_capacity - 1)].page);
+    for (size_t i = 0; i < f->slots_length; i++) {
+        assert(!slot_at(f, i)->is_packed);
+        fifo_page_free(f, slot_at(f, i)->page);
+    }
     f->slots_length = f->slots_head = 0;
     return true;
 }
@@ -161,31 +135,20 @@ void fifo_skip(fifo_t *f, uint64_t position)
     if (position <= f->tail)
         return;
     if (!forget_pages_if_empty(f))
-        extend_directory(f, position);
+        fifo_extend(f, position);
     f->tail = position;
 }
 
-bool fifo_place(fifo_t *f, uint64_t position, record_no record, message_t *m)
+bool fifo_place(fifo_t *f, uint64_t position, record_no record)
 {
     if (position < f->tail)
         return false;
+    uint64_t last = f->tail - 1;
+    if (page_of(f, position) != page_of(f, last) && is_in_directory(f, last))
+        (void)fifo_pack(f, last); /* its page is complete */
     fifo_skip(f, position);
-    if (m)
-        put_at_end(f, position, (entry_t){.message = m, .flags = ENTRY_STORED});
-    else
-        put_at_end(f, position, (entry_t){.record = record, .flags = ENTRY_STORED | ENTRY_COLD});
+    put_at_end(f, position, (entry_t){.record = record, .flags = ENTRY_STORED | ENTRY_COLD});
     return true;
-}
-
-/* True if a dead entry: it was ready when the queue was purged. */
-static bool is_dead(const fifo_t *f, const entry_t *entry, uint64_t position)
-{
-    return entry->state == ENTRY_READY && position < f->purged_below && entry->epoch != f->epoch;
-}
-
-static bool is_ready(const fifo_t *f, const entry_t *entry, uint64_t position)
-{
-    return entry->state == ENTRY_READY && !is_dead(f, entry, position);
 }
 
 /* Moves the cursor to the first ready entry; its slot in *slot. NULL if nothing is ready. */
@@ -234,7 +197,7 @@ bool fifo_take(fifo_t *f, fifo_item_t *item)
     return true;
 }
 
-void fifo_return(fifo_t *f, uint64_t position)
+fifo_item_t fifo_return(fifo_t *f, uint64_t position)
 {
     fifo_slot_t *slot = slot_of(f, position);
     entry_t *entry = entry_at(f, slot, position);
@@ -245,8 +208,10 @@ void fifo_return(fifo_t *f, uint64_t position)
     slot->ready++;
     f->ready++;
     f->out--;
+    entry->returns = (uint16_t)(entry->returns + (entry->returns < UINT16_MAX));
     if (position < f->cursor)
         f->cursor = position;
+    return item_of(entry, position);
 }
 
 /* Frees pages at the front that nothing is left in; the page that `tail` falls into stays in the directory. One that it
@@ -255,7 +220,7 @@ static void drop_front(fifo_t *f)
 {
     uint64_t tail_page = page_of(f, f->tail);
     while (f->slots_length > 0 && f->first_page < tail_page && f->slots[f->slots_head].present == 0) {
-        page_free(f, f->slots[f->slots_head].page);
+        fifo_page_free(f, f->slots[f->slots_head].page);
         f->slots_head = (f->slots_head + 1) & (f->slots_capacity - 1);
         f->slots_length--;
         f->first_page++;
@@ -270,7 +235,7 @@ static void entry_gone(fifo_t *f, fifo_slot_t *slot, entry_t *entry, uint64_t po
     if (--slot->present > 0)
         return;
     if (page_of(f, position) != page_of(f, f->tail)) {
-        page_free(f, slot->page);
+        fifo_page_free(f, slot->page);
         slot->page = NULL;
         drop_front(f);
     }
@@ -300,19 +265,17 @@ bool fifo_shift(fifo_t *f, fifo_item_t *item)
     return true;
 }
 
-/* The entry at a position that may be anything, or NULL. */
-static entry_t *find_at(const fifo_t *f, uint64_t position)
+entry_t *fifo_find(fifo_t *f, uint64_t position)
 {
-    if (f->slots_length == 0 || position >= f->tail || page_of(f, position) < f->first_page ||
-        page_of(f, position) - f->first_page >= f->slots_length)
+    if (position >= f->tail || !is_in_directory(f, position))
         return NULL;
-    const fifo_slot_t *slot = slot_of(f, position);
+    fifo_slot_t *slot = slot_of(f, position);
     return slot->page ? entry_at(f, slot, position) : NULL;
 }
 
 bool fifo_pull(fifo_t *f, uint64_t position, fifo_item_t *item)
 {
-    entry_t *entry = find_at(f, position);
+    entry_t *entry = fifo_find(f, position);
     if (entry == NULL || !is_ready(f, entry, position))
         return false;
     fifo_slot_t *slot = slot_of(f, position);
@@ -325,7 +288,7 @@ bool fifo_pull(fifo_t *f, uint64_t position, fifo_item_t *item)
 
 bool fifo_warm(fifo_t *f, uint64_t position, message_t *m)
 {
-    entry_t *entry = find_at(f, position);
+    entry_t *entry = fifo_find(f, position);
     if (entry == NULL || !(entry->flags & ENTRY_COLD) || !is_ready(f, entry, position) ||
         entry->record != m->record)
         return false;
@@ -334,13 +297,23 @@ bool fifo_warm(fifo_t *f, uint64_t position, message_t *m)
     return true;
 }
 
+void fifo_spill(fifo_t *f, uint64_t position)
+{
+    entry_t *entry = fifo_find(f, position);
+    assert(entry && !(entry->flags & (ENTRY_IN_LOG | ENTRY_COLD)) && entry->message->record > 0);
+    entry->flags |= ENTRY_SPILLED;
+}
+
+/* Mostly they are chilled one after the other, so a page is packed with its last one. */
 message_t *fifo_chill(fifo_t *f, uint64_t position)
 {
-    entry_t *entry = find_at(f, position);
-    assert(entry && (entry->flags & (ENTRY_STORED | ENTRY_COLD)) == ENTRY_STORED);
+    entry_t *entry = fifo_find(f, position);
+    assert(entry && (entry->flags & ENTRY_IN_LOG) && !(entry->flags & ENTRY_COLD));
     message_t *m = entry->message;
     entry->flags |= ENTRY_COLD;
     entry->record = m->record;
+    if (page_of(f, position + 1) != page_of(f, position))
+        (void)fifo_pack(f, position);
     return m;
 }
 
@@ -350,7 +323,7 @@ uint64_t fifo_purge(fifo_t *f)
     if (purged == 0)
         return 0;
     for (size_t i = 0; i < f->slots_length; i++)
-        f->slots[(f->slots_head + i) & (f->slots_capacity - 1)].ready = 0;
+        slot_at(f, i)->ready = 0;
     f->ready = 0;
     f->epoch++;
     f->purged_below = f->tail;
@@ -377,7 +350,7 @@ static uint64_t skip_empty_pages(const fifo_t *f, uint64_t at, uint64_t end)
     return at < end ? at : end;
 }
 
-bool fifo_next(const fifo_t *f, uint64_t *from, uint64_t end, uint32_t *budget, fifo_item_t *item)
+bool fifo_next(fifo_t *f, uint64_t *from, uint64_t end, uint32_t *budget, fifo_item_t *item)
 {
     while (*budget > 0) {
         *from = skip_empty_pages(f, *from, end);
@@ -401,11 +374,11 @@ uint32_t fifo_out_ranges(const fifo_t *f, buffer_t *ranges)
     uint32_t count = 0;
     while (f->out > 0 && at < f->tail) {
         const fifo_slot_t *slot = slot_of(f, at);
-        if (slot->page == NULL || slot->ready == slot->present) {
+        if (slot->page == NULL || slot->is_packed || slot->ready == slot->present) {
             at = page_begin(f, page_of(f, at) + 1);
             continue;
         }
-        if (entry_at(f, slot, at)->state == ENTRY_OUT) {
+        if (slot->page->entries[at & (f->page_entries - 1)].state == ENTRY_OUT) {
             if (length > 0 && at == first + length) {
                 length++;
             } else {

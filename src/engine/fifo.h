@@ -9,7 +9,11 @@
  * come back with the new epoch.
  *
  * An entry is hot (it owns a reference to a message in memory) or cold (it knows the number of the record that has
- * it). One whose message is in the log for this queue is stored; only those can be cold. */
+ * it). One whose message is in the log for this queue is stored: it is there after a crash. One that is not, but whose message
+ * was written to the log all the same to free its memory, is spilled. Only those two can be cold.
+ *
+ * A page of which all entries are ready and cold can be packed (spans.h): a deep queue takes an octet or two an entry. It is
+ * unpacked when one of its entries is looked at. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,6 +25,7 @@
 #include "model/record.h"
 
 typedef struct fifo_page fifo_page_t;
+typedef struct packed_page packed_page_t;
 
 /* Pages that were used and are for the next fifo that needs one: traffic through a short queue needs one, and gives one
  * back, every few messages. Shared by all fifos of an engine. */
@@ -34,9 +39,13 @@ typedef struct fifo_pages {
 void fifo_pages_deinit(fifo_pages_t *p);
 
 typedef struct fifo_slot {
-    fifo_page_t *page; /* NULL: nothing left in it */
-    uint32_t ready;    /* entries that can be taken */
-    uint32_t present;  /* entries not gone: ready, out, or dead and not yet swept */
+    union {
+        fifo_page_t *page; /* NULL: nothing left in it */
+        packed_page_t *packed;
+    };
+    uint32_t ready;        /* entries that can be taken */
+    uint32_t present : 31; /* entries not gone: ready, out, or dead and not yet swept */
+    uint32_t is_packed : 1;
 } fifo_slot_t;
 
 typedef struct fifo {
@@ -58,8 +67,9 @@ typedef struct fifo {
 typedef struct fifo_item {
     uint64_t position;
     message_t *message; /* NULL: cold */
-    record_no record;   /* of a stored one; 0: not stored */
-    bool redelivered, out;
+    record_no record;   /* of a stored or spilled one; else 0 */
+    bool stored, redelivered, out;
+    uint16_t returns; /* how often it was given back; at most 65535 */
 } fifo_item_t;
 
 void fifo_init(fifo_t *f, fifo_pages_t *pages);
@@ -71,9 +81,8 @@ void fifo_deinit(fifo_t *f);
  * position. */
 uint64_t fifo_append(fifo_t *f, message_t *m, bool stored);
 
-/* Puts a cold entry, or (`m` not NULL) a stored hot one, at a position ≥ tail; false if it is below, where there is
- * nothing new. */
-bool fifo_place(fifo_t *f, uint64_t position, record_no record, message_t *m);
+/* Puts a stored, cold entry at a position ≥ tail; false if it is below, where there is nothing new. */
+bool fifo_place(fifo_t *f, uint64_t position, record_no record);
 
 /* No position below `position` is given any more. */
 void fifo_skip(fifo_t *f, uint64_t position);
@@ -87,8 +96,8 @@ bool fifo_take(fifo_t *f, fifo_item_t *item);
 /* Takes the first ready entry out for good: fifo_take and fifo_remove in one. False if there is none. */
 bool fifo_shift(fifo_t *f, fifo_item_t *item);
 
-/* An entry that is out becomes ready again, at its place, redelivered. */
-void fifo_return(fifo_t *f, uint64_t position);
+/* An entry that is out becomes ready again, at its place, redelivered, given back once more. */
+fifo_item_t fifo_return(fifo_t *f, uint64_t position);
 
 /* An entry that is out goes for good; its reference passes to the caller. */
 fifo_item_t fifo_remove(fifo_t *f, uint64_t position);
@@ -98,13 +107,16 @@ bool fifo_pull(fifo_t *f, uint64_t position, fifo_item_t *item);
 
 /* The first entry at `from` or behind it, below `end`, that is ready or out: looks at no more than *budget entries (counted
  * down, what is found too). False: none, or the budget is used up; *from is where to go on. */
-bool fifo_next(const fifo_t *f, uint64_t *from, uint64_t end, uint32_t *budget, fifo_item_t *item);
+bool fifo_next(fifo_t *f, uint64_t *from, uint64_t end, uint32_t *budget, fifo_item_t *item);
 
 /* A cold entry, ready, becomes hot; the caller's reference passes to the fifo. False, and nothing passes, if there is
  * no such entry with this record any more. */
 bool fifo_warm(fifo_t *f, uint64_t position, message_t *m);
 
-/* A hot stored entry, ready or out, becomes cold; its reference passes to the caller. */
+/* The message of a hot entry that is not stored is in the log now. */
+void fifo_spill(fifo_t *f, uint64_t position);
+
+/* A hot stored or spilled entry, ready or out, becomes cold; its reference passes to the caller. */
 message_t *fifo_chill(fifo_t *f, uint64_t position);
 
 /* Everything ready is gone from now on; returns how many. Sweep afterwards. */
@@ -122,3 +134,20 @@ bool fifo_sweep(fifo_t *f, uint32_t *budget, fifo_item_t *item);
 
 /* Takes any entry out, whatever its state (the queue is deleted). False: empty. *budget as above. */
 bool fifo_drain(fifo_t *f, uint32_t *budget, fifo_item_t *item);
+
+/* ---- as spans (fifo_pages.c) ---- */
+
+/* Writes what is durable of the page at `*from` or the first one behind it, and of those that follow, `most` positions in
+ * all at most, and packs what can be packed. *first: of the row; *from: where to go on. False: there is nothing any more. */
+bool fifo_write(fifo_t *f, uint64_t *from, uint64_t most, buffer_t *out, uint64_t *first);
+
+/* While the log is applied: everything goes that is there (all of it cold) … */
+void fifo_reset(fifo_t *f);
+/* … and is there again, as fifo_write said; below the tail. False: the octets are no spans. */
+bool fifo_restore(fifo_t *f, uint64_t first, bytes_t octets);
+/* This one, if it is there, was given back so often. */
+void fifo_set_returns(fifo_t *f, uint64_t position, uint16_t returns);
+
+/* Every row of records that entries have, in the order of the queue; packs what can be packed. */
+typedef void fifo_records_t(void *context, record_no first, uint64_t count);
+void fifo_each_record(fifo_t *f, fifo_records_t *each, void *context);

@@ -23,17 +23,16 @@ void message_unref(engine_t *e, message_t *m)
     if (--m->references > 0)
         return;
     e->memory_bytes -= message_bytes(m);
-    if (m->record > 0)
-        e->bodies_bytes -= message_bytes(m);
     for (uint32_t i = 0; i < m->part_count; i++)
-        live_drop(&e->live, m->parts[i].record);
+        record_release(e, m->parts[i].record);
     message_free(m);
 }
 
-void message_recorded(engine_t *e, message_t *m, record_no record)
+void message_adopt_read(engine_t *e, message_t *m, record_no record)
 {
+    message_adopt(e, m);
     m->record = record;
-    e->bodies_bytes += message_bytes(m);
+    parts_refer(e, m);
 }
 
 /* Of a message with parts: they are loans of their own. */

@@ -6,7 +6,7 @@
 
 /* ---- where a message goes ---- */
 
-static record_no record_message(engine_t *e, message_t *m, const record_list_t *places)
+record_no publish_record(engine_t *e, message_t *m, const record_list_t *places)
 {
     buffer_t parts = {0};
     record_t r = {
@@ -24,9 +24,10 @@ static record_no record_message(engine_t *e, message_t *m, const record_list_t *
         record_list_put(&parts, &r.parts.count, m->parts[i].record, m->parts[i].bytes);
     r.parts.octets = buffer_bytes(&parts);
     record_no record = records_add(e, &r, m);
-    buffer_free(&parts);
+    m->record = record;
     if (record > 0)
-        message_recorded(e, m, record);
+        large_note(e, record, record, &r.parts);
+    buffer_free(&parts);
     return record;
 }
 
@@ -41,9 +42,10 @@ static record_no record_places(engine_t *e, message_t *m, queue_t *const *queues
     if (r.list.count == 0)
         return 0;
     r.list.octets = buffer_bytes(&e->places);
-    record_no record = m->record > 0 ? records_add(e, &r, NULL) : record_message(e, m, &r.list);
+    bool is_there = m->record > 0 && live_in(&e->live, m->record, m->record + 1) > 0;
+    record_no record = is_there ? records_add(e, &r, NULL) : publish_record(e, m, &r.list);
     if (record > 0)
-        live_add(&e->live, m->record, r.list.count);
+        record_refer(e, m->record, r.list.count);
     return record;
 }
 
@@ -92,7 +94,7 @@ static void fanout_end(engine_t *e, fanout_t *f, channel_t *waiter)
     if (waiter)
         confirm_done(waiter, publish_safe_with(e, f->message, f->record));
     if (f->is_live)
-        live_drop(&e->live, f->message->record);
+        record_release(e, f->message->record);
     message_unref(e, f->message);
     mem_free(f);
 }
@@ -104,7 +106,7 @@ static void fanout_next(engine_t *e, fanout_t *f, size_t used)
         f->record = record;
     if (record > 0 && !f->is_live) {
         f->is_live = true;
-        live_add(&e->live, f->message->record, 1);
+        record_refer(e, f->message->record, 1);
     }
     for (size_t i = 0; i < used; i++)
         queue_release(f->queues[f->next++]);
@@ -197,20 +199,7 @@ static message_t *without_bcc(message_t *m, bytes_t headers)
     field_t bcc;
     if (headers.len == 0 || !table_find(headers, BYTES("BCC"), &bcc))
         return m;
-    buffer_t kept = {0}, sorted = {0}, properties = {0};
-    table_iterator_t it = table_iterate(headers);
-    bytes_t key;
-    field_t value;
-    while (table_next(&it, &key, &value))
-        if (!bytes_equal(key, BYTES("BCC")))
-            table_put_field(&kept, key, &value);
-    table_write_sorted(&sorted, buffer_bytes(&kept));
-    properties_write_headers(&properties, message_properties(m), buffer_bytes(&sorted));
-    message_t *copy = message_with_properties(m, buffer_bytes(&properties));
-    buffer_free(&kept);
-    buffer_free(&sorted);
-    buffer_free(&properties);
-    return copy;
+    return message_without_header(m, "BCC");
 }
 
 message_t *publish_take(channel_t *ch, command_t *cmd, bytes_t headers)

@@ -121,20 +121,18 @@ void queue_append(queue_t *q, message_t *m, bool stored)
     if (q->subscriber)
         q->subscriber->bytes += message_bytes(m);
     uint64_t position = fifo_append(&q->fifo, m, stored);
-    if (stored) {
-        q->stored++;
-        cold_note(q, position);
-    }
+    q->stored += stored;
+    cold_note(q, position);
     queue_mark(q);
 }
 
 void queue_let_go(queue_t *q, const fifo_item_t *item)
 {
     engine_t *e = q->vhost->engine;
-    if (item->record > 0) {
-        q->stored--;
-        live_drop(&e->live, item->record);
-    }
+    q->stored -= item->stored;
+    q->spilled -= item->record > 0 && !item->stored;
+    if (item->record > 0)
+        record_release(e, item->record);
     if (q->subscriber) {
         q->subscriber->bytes -= message_bytes(item->message);
         joins_have_room(q->subscriber);

@@ -15,7 +15,9 @@ static bool is_left(const queue_t *q)
 static void flush_queue(queue_t *q)
 {
     engine_t *e = q->vhost->engine;
-    record_t r = {.type = RECORD_SETTLE, .queue = q->id, .kind = (uint8_t)q->settled_reason};
+    record_t r = {.type = RECORD_SETTLE, .queue = q->id, .kind = q->settled_reason};
+    if (q->settled_returns > 0)
+        r = (record_t){.type = RECORD_RETURNED, .queue = q->id, .need = q->settled_returns};
     uint8_t octets[20]; /* e->places may be in use: a batch closes while a record is made */
     buffer_t range = buffer_over(octets, sizeof octets);
     record_list_put(&range, &r.list.count, q->settled_first, q->settled_count);
@@ -24,12 +26,14 @@ static void flush_queue(queue_t *q)
     (void)records_append(e, &r, NULL);
 }
 
-void settled_note(queue_t *q, uint64_t position, record_reason_t reason)
+/* The position is done with for this reason or, if it is 0, was given back so often. */
+static void note(queue_t *q, uint64_t position, uint8_t reason, uint16_t returns)
 {
     if (list_linked(&q->settling)) {
         bool next = position == q->settled_first + q->settled_count,
              before = position + 1 == q->settled_first;
-        if (reason == q->settled_reason && (next || before)) {
+        bool is_like = reason == q->settled_reason && returns == q->settled_returns;
+        if (is_like && (next || before)) {
             q->settled_first -= before;
             q->settled_count++;
             return;
@@ -39,7 +43,13 @@ void settled_note(queue_t *q, uint64_t position, record_reason_t reason)
     q->settled_first = position;
     q->settled_count = 1;
     q->settled_reason = reason;
+    q->settled_returns = returns;
     list_append(&q->vhost->engine->settling, &q->settling);
+}
+
+void settled_note(queue_t *q, uint64_t position, record_reason_t reason)
+{
+    note(q, position, (uint8_t)reason, 0);
 }
 
 void settled_flush(engine_t *e)
@@ -64,11 +74,13 @@ void settle_one(channel_t *ch, unacked_t *u, settle_how_t how)
     unacked_remove(&ch->unacked, u);
     q->vhost->engine->counts.acked += how == SETTLE_ACK;
     if (!q->deleted && requeue) {
-        fifo_return(&q->fifo, position);
+        fifo_item_t item = fifo_return(&q->fifo, position);
+        if (item.stored)
+            note(q, position, 0, item.returns);
         queue_mark(q);
     } else if (!q->deleted) {
         fifo_item_t item = fifo_remove(&q->fifo, position);
-        if (item.record > 0)
+        if (item.stored)
             settled_note(q, position, reason);
         queue_let_go(q, &item);
     }

@@ -49,7 +49,6 @@ typedef struct engine_counts {
     uint64_t memory_bytes;      /* of messages in queues and on their way to clients */
     uint64_t memory_high_bytes; /* where the alarm begins; 0: never */
     bool memory_alarm;
-    uint64_t bodies_bytes;                                     /* of memory_bytes, what is in the log too */
     uint64_t last_record;                                      /* of the log, made; 0: none */
     uint64_t durable_record;                                   /* and synced */
     uint64_t published, confirmed, delivered, acked, returned; /* messages */

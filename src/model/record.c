@@ -53,6 +53,10 @@ static const struct {
                       false,
                       {FLAGS, VHOST, MESSAGE, SEQ, NEED, TIME, NAME, KEY, ARGUMENTS, PARTS, LIST}},
     [RECORD_RESULT] = {"result", false, {VHOST, NAME, SEQ, QUEUE, KIND, NEED, TIME, ARGUMENTS}},
+    [RECORD_PAGE] = {"page", false, {QUEUE, POSITION, ARGUMENTS}},
+    [RECORD_LARGE] = {"large", false, {MESSAGE, PARTS}},
+    [RECORD_RETURNED] = {"returned", false, {QUEUE, NEED, LIST}},
+    [RECORD_KEPT] = {"kept", false, {QUEUE, POSITION, KEY}},
     [RECORD_REPORT] = {"report", true, {VHOST, NAME, SEQ, KIND, PROPERTIES, ARGUMENTS}},
 };
 

@@ -53,7 +53,7 @@ typedef enum record_type {
     RECORD_PURGE = 11,
     /* queue, mark: positions below it may have been delivered. */
     RECORD_DELIVERED = 12,
-    /* message (a record): every definition that is there was said at or above it. */
+    /* message (a record): all that is there was said at or above it: a checkpoint is complete. */
     RECORD_STATED = 13,
     /* vhost, name ss (exchange), seq, view: no seq below this one will be given again. */
     RECORD_SEQUENCE = 14,
@@ -67,6 +67,14 @@ typedef enum record_type {
     /* vhost, name ss (exchange), seq, view, kind (outcome), properties_bytes, arguments ls (the publisher's id); content:
      * the report. The event is over. */
     RECORD_REPORT = 17,
+    /* queue, position, arguments ls (spans, engine/spans.h): from this position on these entries are there (a checkpoint). */
+    RECORD_PAGE = 18,
+    /* message (a record), parts: that message's body is in these parts (a checkpoint). */
+    RECORD_LARGE = 19,
+    /* queue, need, ranges (first position, count): these were given back, each so often by now. */
+    RECORD_RETURNED = 20,
+    /* queue, position, key ss: of a queue that keeps the last message of each topic: this topic's is there (a checkpoint). */
+    RECORD_KEPT = 23,
     RECORD_TYPE_END
 } record_type_t;
 

@@ -11,4 +11,6 @@ typedef struct store_counts {
     uint64_t bytes;                          /* of all its files */
     uint64_t appended_bytes, syncs, records; /* since it was opened */
     uint64_t sync_ms_most;                   /* the longest sync, by the store's clock */
+    uint64_t rewritten_bytes;                /* written when segments were rewritten, since it was opened */
+    uint64_t segments_dropped;               /* likewise: nothing in them was needed any more */
 } store_counts_t;

@@ -38,7 +38,8 @@ static int sync_log(store_t *s, error_t *err)
     if (writer_sync(&l->writer, err) != 0)
         return failed(l);
     l->known.durable_through = l->last;
-    l->known.needed_from = l->needed_from_next;
+    l->known.replay_from = l->replay_from_next;
+    l->anchor = l->first_claim;
     return 0;
 }
 
@@ -61,7 +62,8 @@ static int switch_segment(store_t *s, error_t *err)
     (void)lane_release(s->ready);
     l->is_fresh = l->has_switched = true;
     l->indexed_at = SEGMENT_HEADER_BYTES;
-    lane_push(s->news, &(log_news_t){true, {l->last + 1, SEGMENT_HEADER_BYTES}, left_bytes});
+    lane_push(s->news, &(log_news_t){true, {l->last + 1, SEGMENT_HEADER_BYTES}, left_bytes, l->contents});
+    l->contents = 0;
     return 1;
 }
 
@@ -83,17 +85,26 @@ static void tell_place(store_t *s, const group_part_t *part)
     uint64_t at = l->writer.at;
     if ((part->flags & FRAME_CONTINUES) || at - l->indexed_at < s->index_bytes || lane_room(s->news) == 0)
         return;
-    lane_push(s->news, &(log_news_t){false, {part->first, at}, 0});
+    lane_push(s->news, &(log_news_t){.place = {part->first, at}});
     l->indexed_at = at;
+}
+
+/* What the first frame of a segment claims is where an opening begins to read: so it must be durable before. */
+static log_claims_t claims_here(log_side_t *l)
+{
+    if (l->writer.at != SEGMENT_HEADER_BYTES)
+        return (log_claims_t){l->known.durable_through, l->replay_from_next};
+    l->first_claim = l->known.replay_from;
+    return l->known;
 }
 
 static int put_group(store_t *s, batch_t *b, error_t *err)
 {
     log_side_t *l = &s->log_side;
     assert(b->first == l->last + 1);
-    if (b->replay_from > l->needed_from_next)
-        l->needed_from_next = b->replay_from;
-    log_claims_t claims = {l->known.durable_through, l->needed_from_next};
+    if (b->replay_from > l->replay_from_next)
+        l->replay_from_next = b->replay_from;
+    log_claims_t claims = claims_here(l);
     for (size_t i = 0; i < l->plan.count; i++) {
         tell_place(s, &l->plan.parts[i]);
         if (writer_put_part(&l->writer, b, &l->plan.parts[i], &claims, err) != 0)
@@ -101,6 +112,7 @@ static int put_group(store_t *s, batch_t *b, error_t *err)
     }
     writer_end_group(&l->writer);
     l->is_fresh = false;
+    l->contents += b->content_count;
     l->last = batch_last(b);
     l->pending[l->pending_count++] = b;
     return 1;
@@ -139,9 +151,9 @@ static void tell_others(store_t *s, unsigned *wake)
 {
     log_side_t *l = &s->log_side;
     (void)lane_flush(s->news);
-    atomic_store(&s->needed_from, l->known.needed_from);
-    if (l->has_switched || atomic_load(&s->oldest_end) <= l->known.needed_from)
+    if (l->has_switched || l->anchor > atomic_load(&s->anchor))
         *wake |= STORE_WAKE_HELPER;
+    atomic_store(&s->anchor, l->anchor);
     l->has_switched = false;
     if (lane_flush(s->journal.done))
         *wake |= STORE_WAKE_ENGINE;

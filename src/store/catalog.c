@@ -17,7 +17,7 @@ static void add_name(void *context, const char *name)
         return;
     c->segments = mem_grow(c->segments, sizeof *c->segments, c->count, &c->capacity, 16);
     catalog_segment_t *s = &c->segments[c->count++];
-    *s = (catalog_segment_t){.number = number, .limit = UINT64_MAX};
+    *s = (catalog_segment_t){.number = number, .header = SEGMENT_NOT_WHOLE, .limit = UINT64_MAX};
     segment_name(number, s->name);
 }
 
@@ -42,6 +42,9 @@ static int check_header(catalog_t *c, catalog_segment_t *s, const segment_header
     if (h->log.id != c->log.id || h->log.key != c->log.key)
         return error_set(err, "%s: it belongs to another log than the segments before it", s->name);
     s->is_leftover = h->number != s->number;
+    s->is_rewritten = h->end > 0;
+    s->from = h->from;
+    s->end = h->end;
     return 0;
 }
 
@@ -88,6 +91,8 @@ static int read_first(const catalog_t *c, catalog_segment_t *s, window_t *w, err
     bytes_t head;
     int rc = window_frame(w, &place, &s->first, &head, err);
     s->has_first = rc > 0;
+    s->has_trace = rc == 0 && (frame_is_trace(head, &place) || w->unreadable > 0);
+    s->is_rewritten = s->is_rewritten || (s->has_first && (s->first.flags & FRAME_SPARSE) != 0);
     return rc < 0 ? rc : 0;
 }
 
@@ -118,9 +123,13 @@ static int for_each(catalog_t *c, disk_t *disk, each_segment_t *each, error_t *e
     window_t w = {.skips_unreadable = true};
     int rc = 0;
     for (size_t i = 0; i < c->count && rc == 0; i++) {
-        rc = window_open(&w, disk, c->segments[i].name, READ_BYTES, err);
+        catalog_segment_t *s = &c->segments[i];
+        rc = window_open(&w, disk, s->name, READ_BYTES, err);
+        s->cannot_open = rc == DISK_FAILED;
         if (rc == 0)
-            rc = each(c, &c->segments[i], &w, err);
+            rc = each(c, s, &w, err);
+        else if (s->cannot_open && (each == read_header || c->is_log))
+            rc = 0; /* who needs what is in it will hear why */
     }
     window_close(&w);
     return rc;

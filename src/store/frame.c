@@ -10,7 +10,8 @@
 #include "store/checksum.h"
 
 #define FRAME_MAGIC   0x63684672u /* "chFr" */
-#define FLAGS_KNOWN   (FRAME_FIRST | FRAME_LAST | FRAME_CONTINUES | FRAME_COPY)
+#define FLAGS_GROUP   (FRAME_FIRST | FRAME_LAST)
+#define FLAGS_KNOWN   (FLAGS_GROUP | FRAME_CONTINUES | FRAME_COPY | FRAME_SPARSE)
 #define CHECKED_FROM  8 /* the checksum is of the octets from here on */
 #define RECORD_NO_MAX (UINT64_MAX / 2)
 
@@ -57,9 +58,9 @@ void frame_seal(uint8_t *head, frame_t *f, const frame_place_t *place)
     write_u64(&out, f->incarnation);
     write_u64(&out, f->first);
     write_u32(&out, f->records);
-    write_u32(&out, 0);
+    write_u32(&out, f->span);
     write_u64(&out, f->durable_through);
-    write_u64(&out, f->needed_from);
+    write_u64(&out, f->replay_from);
     write_u64(&out, f->previous);
     assert(out.len == FRAME_FIXED_BYTES);
     f->checksum = head_checksum(bytes_make(head, (size_t)head_bytes), place);
@@ -69,14 +70,22 @@ void frame_seal(uint8_t *head, frame_t *f, const frame_place_t *place)
 
 /* ---- reading ---- */
 
+/* A sparse one has records, of which the last is at `span`; in all others there is nothing to say about that. */
+static bool is_span_right(const frame_t *f)
+{
+    if ((f->flags & FRAME_SPARSE) == 0)
+        return f->span == 0;
+    return f->flags == (FLAGS_GROUP | FRAME_SPARSE) && f->records > 0 && f->span >= f->records - 1;
+}
+
 static bool is_shape_known(const frame_t *f, uint64_t room)
 {
     if (f->kind < FRAME_DATA || f->kind > FRAME_END || (f->flags & ~FLAGS_KNOWN) != 0)
         return false;
     if (f->kind != FRAME_DATA)
         return f->bytes == FRAME_FIXED_BYTES && f->metadata_bytes == 0 && f->piece_count == 0 &&
-               f->records == 0 && f->flags == (FRAME_FIRST | FRAME_LAST) && f->bytes <= room;
-    return f->bytes <= room && frame_head_bytes(f) <= f->bytes;
+               f->records == 0 && f->span == 0 && f->flags == FLAGS_GROUP && f->bytes <= room;
+    return is_span_right(f) && f->bytes <= room && frame_head_bytes(f) <= f->bytes;
 }
 
 bool frame_read(bytes_t octets, const frame_place_t *place, uint64_t room, frame_t *out)
@@ -96,9 +105,9 @@ bool frame_read(bytes_t octets, const frame_place_t *place, uint64_t room, frame
     out->incarnation = read_u64(&in);
     out->first = read_u64(&in);
     out->records = read_u32(&in);
-    ok = read_u32(&in) == 0 && ok;
+    out->span = read_u32(&in);
     out->durable_through = read_u64(&in);
-    out->needed_from = read_u64(&in);
+    out->replay_from = read_u64(&in);
     out->previous = read_u64(&in);
     return reader_ok(&in) && ok && out->log_id == place->log.id && out->segment == place->segment &&
            out->first != 0 && out->first <= RECORD_NO_MAX && is_shape_known(out, room);

@@ -7,7 +7,7 @@
  *      0   8  checksum of the octets from here on to the end of the metadata
  *      8   4  magic "chFr"
  *     12   1  kind: 1 data, 2 mark, 3 start, 4 end
- *     13   1  flags: 1 first of its group, 2 last of its group, 4 its metadata begins inside a record, 8 a copy
+ *     13   1  flags: 1 first of its group, 2 last of its group, 4 its metadata begins inside a record, 8 a copy, 16 sparse
  *     14   2  0
  *     16   8  octets of the whole frame
  *     24   4  octets of metadata
@@ -18,9 +18,11 @@
  *     56   8  incarnation: how often the log was opened
  *     64   8  number of the first record that ends in it (others: of the next record)
  *     72   4  count of records that end in it
- *     76   4  0
+ *     76   4  sparse: number of its last record less that of its first; else 0
  *     80   8  durable through: the highest record known to be synced when this was written
- *     88   8  needed from: no record below is needed any more, once this group is durable
+ *     88   8  replay from: once this group is durable, a log that is read from this record on makes all that is
+ *             there; below it only contents are needed. The first frame of a segment claims no more than what is
+ *             durable before it
  *     96   8  previous: checksum of the data frame before it in the log; 0: there is none
  *    104      content table: for each piece its octets (4) and the checksum of its content (8)
  *             metadata: octets of records (record.h), end to end
@@ -34,9 +36,14 @@
  * next such multiple are zeros. Its records are one stream, cut into the metadata of its frames; the content of a
  * record is in the frame in which the record ends.
  *
+ * A sparse frame is one of a segment that was rewritten: records between its first and its last are missing, so in its
+ * metadata each record has a varint in front: its number less that of the record before (the first: less `first`, so 0).
+ * It is a group of its own.
+ *
  * A frame is valid if
  *   1. its checksum holds; 2. magic, log id and segment are the segment's own; 3. kind and flags are known ones and the
- *   zeros are 0; 4. the pieces' octets fill it exactly; 5. all but data are groups of their own and hold nothing.
+ *   zeros are 0; 4. the pieces' octets fill it exactly; 5. all but data are groups of their own and hold nothing; a
+ *   sparse one is data, a group of its own, and neither goes on inside a record nor is a copy.
  * It is the next of the log if moreover
  *   6. its first record is the one expected; 7. `previous` is the checksum of the data frame before; 8. its
  *   incarnation is that of the first frame of its segment. */
@@ -62,14 +69,15 @@ enum frame_flag {
     FRAME_FIRST = 1 << 0,
     FRAME_LAST = 1 << 1,
     FRAME_CONTINUES = 1 << 2,
-    FRAME_COPY = 1 << 3, /* written again when the log was opened, before the start in front of it */
+    FRAME_COPY = 1 << 3,   /* written again when the log was opened, before the start in front of it */
+    FRAME_SPARSE = 1 << 4, /* records are left out between those it has */
 };
 
 typedef struct frame {
     uint8_t kind, flags;
-    uint32_t metadata_bytes, piece_count, records;
+    uint32_t metadata_bytes, piece_count, records, span;
     uint64_t bytes, log_id, segment, epoch, incarnation;
-    record_no first, durable_through, needed_from;
+    record_no first, durable_through, replay_from;
     uint64_t previous, checksum;
 } frame_t;
 
@@ -87,6 +95,12 @@ typedef struct frame_place {
 static inline uint64_t frame_head_bytes(const frame_t *f)
 {
     return FRAME_FIXED_BYTES + (uint64_t)f->piece_count * FRAME_PIECE_BYTES + f->metadata_bytes;
+}
+
+/* The number behind that of its last record; without one, of the next record. */
+static inline record_no frame_next(const frame_t *f)
+{
+    return f->flags & FRAME_SPARSE ? f->first + f->span + 1 : f->first + f->records;
 }
 
 static inline uint64_t frame_align(uint64_t offset)

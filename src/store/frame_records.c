@@ -20,6 +20,8 @@ bool frame_records_begin(frame_records_t *r, const frame_t *f, bytes_t octets)
     r->head = bytes_make(octets.data, head_bytes);
     r->content = bytes_make(octets.data + head_bytes, octets.len - head_bytes);
     r->number = f->first;
+    r->first = f->flags & FRAME_SPARSE ? f->first : 0;
+    r->last = r->first + f->span;
     r->records_left = f->records;
     r->piece = 0;
     r->piece_count = f->piece_count;
@@ -46,13 +48,29 @@ static bool take_content(frame_records_t *r, frame_record_t *out)
     return true;
 }
 
+/* Of a sparse frame: the number that stands before the record. */
+static bool take_number(frame_records_t *r)
+{
+    uint64_t step = read_varint(&r->in);
+    bool is_first = r->number == r->first;
+    record_no before = is_first ? r->first : r->number - 1;
+    if (!reader_ok(&r->in) || is_first != (step == 0) || step > r->last - before)
+        return false;
+    r->number = before + step;
+    return true;
+}
+
 int frame_records_next(frame_records_t *r, frame_record_t *out)
 {
     if (r->records_left == 0)
         return 0;
+    if (r->first != 0 && !take_number(r))
+        return -1;
     *out = (frame_record_t){.number = r->number};
+    const uint8_t *begin = r->in.at;
     if (!record_read(&r->in, &out->record))
         return -1;
+    out->octets = bytes_make(begin, (size_t)(r->in.at - begin));
     out->has_content = record_has_content(out->record.type);
     if (out->has_content && (!take_content(r, out) || out->record.properties_bytes > out->piece.bytes))
         return -1;
@@ -64,6 +82,8 @@ int frame_records_next(frame_records_t *r, frame_record_t *out)
 bool frame_records_end(frame_records_t *r, const frame_t *f)
 {
     bytes_t left = bytes_make(r->in.at, reader_left(&r->in));
+    if (r->first != 0 && r->number != r->last + 1)
+        return false;
     if (r->piece != r->piece_count || ((f->flags & FRAME_LAST) != 0 && left.len > 0))
         return false;
     if (r->carry.len > 0)

@@ -3,7 +3,7 @@
  * frame_records.h: walks the records of frames, one frame after the other, each record with its content. Pure.
  *
  * A record that goes on in the next frame is carried over. The frames must be those of one group, in order; the walk
- * may begin at any that does not begin inside a record. */
+ * may begin at any that does not begin inside a record. In a sparse frame each record says its number. */
 #pragma once
 
 #include "store/frame.h"
@@ -13,7 +13,8 @@ typedef struct frame_records {
     buffer_t carry; /* octets of a record that began in frames before */
     bytes_reader_t in;
     bytes_t head, content; /* the frame's; content: what is left of it */
-    record_no number;      /* of the next record */
+    record_no number;      /* of the next record; sparse: no record is below it */
+    record_no first, last; /* of a sparse frame; else 0 */
     uint32_t records_left;
     size_t piece, piece_count;
 } frame_records_t;
@@ -21,6 +22,7 @@ typedef struct frame_records {
 typedef struct frame_record {
     record_no number;
     record_t record;
+    bytes_t octets; /* of the record, as it is written */
     bool has_content;
     frame_piece_t piece; /* with content: what it should be */
     bytes_t content;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * helper.c: what takes long and nobody should wait for: segments ahead of need, dead ones made new or removed, records
- * read back.
+ * helper.c: what takes long and nobody should wait for: segments ahead of need, dropped ones made new or removed, others
+ * rewritten (space.c), records read back.
  *
- * One turn does one piece of work. Space comes first when the log has nothing ahead, then reads; a new segment is filled
- * in slices between them. */
+ * One turn does one piece of work. Space comes first when the log has nothing ahead, then reads; a new segment is filled,
+ * and an old one rewritten, in slices between them. */
 #include <assert.h>
 
 #include "base/alloc.h"
@@ -19,13 +19,6 @@ static size_t ready_count(const helper_side_t *h)
 
 /* ---- what the log has to say ---- */
 
-void helper_tell_oldest(store_t *s)
-{
-    const helper_side_t *h = &s->helper;
-    uint64_t end = h->in_use > 1 ? h->segments.segments[0].end : UINT64_MAX;
-    atomic_store(&s->oldest_end, end);
-}
-
 static void begin_segment(store_t *s, const log_news_t *news)
 {
     helper_side_t *h = &s->helper;
@@ -33,10 +26,11 @@ static void begin_segment(store_t *s, const log_news_t *news)
     listed_segment_t *next = &h->segments.segments[h->in_use];
     next[-1].end = next->from = news->place.first;
     next[-1].bytes = news->bytes;
+    next[-1].contents = news->contents;
     h->in_use++;
     count_add(&s->counters.segments, 1);
     count_take(&s->counters.segments_free, 1);
-    helper_tell_oldest(s);
+    helper_tell_segment(s, &next[-1]);
 }
 
 /* True if the log has room again to tell more: it may wait for that. */
@@ -67,22 +61,6 @@ static void drop_first_spare(helper_side_t *h)
     assert(h->spare_count > 0);
     h->spare_count--;
     memmove(h->spares, h->spares + 1, h->spare_count * sizeof *h->spares);
-}
-
-/* The oldest segment, if it is dead, is a spare from now on. */
-static bool retire_segment(store_t *s)
-{
-    helper_side_t *h = &s->helper;
-    if (h->in_use < 2 || h->segments.segments[0].end > atomic_load(&s->needed_from))
-        return false;
-    const listed_segment_t *oldest = &h->segments.segments[0];
-    read_back_leave(&h->reader, oldest->number);
-    helper_add_spare(h, oldest->name, oldest->bytes);
-    segment_list_drop_first(&h->segments);
-    h->in_use--;
-    count_take(&s->counters.segments, 1);
-    helper_tell_oldest(s);
-    return true;
 }
 
 /* ---- making segments ---- */
@@ -205,7 +183,7 @@ static bool make_segment(store_t *s)
 
 static bool work_for_space(store_t *s)
 {
-    return retire_segment(s) || use_spare(s) || make_segment(s);
+    return helper_drop_segment(s) || use_spare(s) || make_segment(s);
 }
 
 /* ---- reading back ---- */
@@ -227,7 +205,7 @@ static bool serve_read(store_t *s, unsigned *wake)
     error_t err;
     if (hear_log(s)) /* what it asks for was written before it asked */
         *wake |= STORE_WAKE_LOG;
-    read_source_t from = {s->disk, s->log, s->options.read_bytes, &s->helper.segments, &err};
+    read_source_t from = {s->disk, s->log, s->options.read_bytes, s->index_bytes, &s->helper.segments, &err};
     if (!read_back_serve(&s->helper.reader, &from, request))
         return put_off(s, &err);
     s->helper.reads_later = false;
@@ -242,12 +220,17 @@ bool store_helper_turn(store_t *s, unsigned *wake)
 {
     bool has_heard = hear_log(s);
     *wake = has_heard ? STORE_WAKE_LOG : 0;
+    if (helper_take_orders(s))
+        *wake |= STORE_WAKE_ENGINE;
     bool is_urgent = ready_count(&s->helper) == 0;
     bool did =
         is_urgent ? work_for_space(s) || serve_read(s, wake) : serve_read(s, wake) || work_for_space(s);
+    did = did || helper_rewrite_segment(s);
     if (lane_flush(s->ready))
         *wake |= STORE_WAKE_LOG;
     if (lane_flush(s->journal.read))
+        *wake |= STORE_WAKE_ENGINE;
+    if (lane_flush(s->journal.segments))
         *wake |= STORE_WAKE_ENGINE;
     if (lane_release(s->journal.reads))
         *wake |= STORE_WAKE_ENGINE;
@@ -257,6 +240,10 @@ bool store_helper_turn(store_t *s, unsigned *wake)
 void helper_side_deinit(helper_side_t *h)
 {
     disk_close(&h->making.file);
+    rewrite_end(&h->rewrite);
+    for (size_t i = 0; i < h->order_count; i++)
+        segment_order_free(h->orders[i]);
+    mem_free(h->orders);
     segment_list_deinit(&h->segments);
     read_back_deinit(&h->reader);
     mem_free(h->spares);

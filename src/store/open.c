@@ -48,7 +48,8 @@ static catalog_segment_t *find_unused(const catalog_t *c, uint64_t bytes)
 {
     for (size_t i = 0; i < c->count; i++) {
         catalog_segment_t *s = &c->segments[i];
-        if (!s->in_use && !s->has_first && s->bytes == bytes)
+        bool is_used = s->in_use || s->has_first || s->is_content || s->is_left_alone;
+        if (!is_used && !s->cannot_open && s->bytes == bytes)
             return s;
     }
     return NULL;
@@ -83,7 +84,7 @@ typedef struct copying {
     writer_t *writer;
     log_claims_t claims;
     record_index_t *index;
-    uint64_t index_bytes, indexed_at;
+    uint64_t index_bytes, indexed_at, contents;
 } copying_t;
 
 static int copy_frame(void *context, const frame_place_t *place, const frame_t *f, bytes_t octets,
@@ -91,6 +92,7 @@ static int copy_frame(void *context, const frame_place_t *place, const frame_t *
 {
     copying_t *c = context;
     (void)place;
+    c->contents += f->piece_count;
     if ((f->flags & FRAME_CONTINUES) == 0 && c->writer->at - c->indexed_at >= c->index_bytes) {
         record_index_add(c->index, f->first, c->writer->at);
         c->indexed_at = c->writer->at;
@@ -102,7 +104,7 @@ static int copy_group(opening_t *o, copying_t *c, window_t *w, const tail_group_
 {
     const catalog_segment_t *segment = &o->scan.catalog.segments[t->segment];
     frame_place_t place = {o->store->log, segment->number, t->group.at};
-    c->claims.needed_from = t->group.frame.needed_from;
+    c->claims.replay_from = t->group.frame.replay_from;
     int rc = log_group_each(w, &place, &t->group, copy_frame, c, err);
     writer_end_group(c->writer);
     return rc;
@@ -135,6 +137,17 @@ static record_no tail_first(const scan_t *scan)
     return is_empty ? scan_next_record(scan) : scan->tail[scan->tail_begin].group.frame.first;
 }
 
+/* Those with records, or with nothing but contents that may be needed. */
+static void list_segment(helper_side_t *h, catalog_segment_t *found, record_no superseded)
+{
+    listed_segment_t *l = segment_list_add(&h->segments, found->name, found->number, found->bytes);
+    l->from = found->from;
+    l->end = found->end < superseded ? found->end : superseded;
+    l->contents = found->contents;
+    l->index = found->index;
+    found->index = (record_index_t){0};
+}
+
 /* Segments with records go into the helper's list, all others are spares. */
 static void hand_to_helper(opening_t *o, const segment_t *fresh, record_index_t *index)
 {
@@ -146,13 +159,9 @@ static void hand_to_helper(opening_t *o, const segment_t *fresh, record_index_t 
         if (found->is_reused)
             continue;
         count_add(&s->counters.bytes, found->bytes);
-        if (found->in_use && found->from < superseded) {
-            listed_segment_t *l = segment_list_add(&h->segments, found->name, found->number, found->bytes);
-            l->from = found->from;
-            l->end = found->end < superseded ? found->end : superseded;
-            l->index = found->index;
-            found->index = (record_index_t){0};
-        } else
+        if ((found->in_use || found->is_content) && found->from < superseded)
+            list_segment(h, found, superseded);
+        else if (!found->is_left_alone)
             helper_add_spare(h, found->name, found->bytes);
     }
     listed_segment_t *l = segment_list_add(&h->segments, fresh->name, fresh->number, fresh->bytes);
@@ -161,7 +170,7 @@ static void hand_to_helper(opening_t *o, const segment_t *fresh, record_index_t 
     *index = (record_index_t){0};
     h->in_use = h->segments.count;
     count_add(&s->counters.segments, h->in_use);
-    helper_tell_oldest(s);
+    helper_tell_segments(s);
 }
 
 static void set_log_side(store_t *s, const scan_t *scan)
@@ -169,12 +178,37 @@ static void set_log_side(store_t *s, const scan_t *scan)
     log_side_t *l = &s->log_side;
     l->pending = mem_alloc(s->options.ring_items * sizeof *l->pending);
     l->last = scan_next_record(scan) - 1;
-    l->known = (log_claims_t){l->last, scan->needed_from};
-    l->needed_from_next = scan->needed_from;
+    l->known = (log_claims_t){l->last, scan->replay_from};
+    l->replay_from_next = scan->replay_from;
     l->stated = tail_first(scan) - 1;
     l->indexed_at = l->writer.at;
     l->is_fresh = scan->tail_begin == scan->tail_end;
-    atomic_store(&s->needed_from, scan->needed_from);
+    l->first_claim = l->anchor = scan->replay_from;
+    atomic_store(&s->anchor, l->anchor);
+}
+
+/* ---- what an end in the midst of rewriting has left ---- */
+
+static void note_name(void *context, const char *name)
+{
+    uint64_t number, *found = context;
+    if (segment_parse_new_name(name, &number))
+        *found = number;
+}
+
+static int remove_new_files(disk_t *disk, error_t *err)
+{
+    char name[SEGMENT_NAME_BYTES];
+    int rc;
+    do {
+        uint64_t number = 0;
+        rc = disk_list(disk, note_name, &number, err);
+        if (rc != 0 || number == 0)
+            break;
+        segment_new_name(number, name);
+        rc = segment_remove(disk, name, err);
+    } while (rc == 0);
+    return rc;
 }
 
 /* ---- all of it ---- */
@@ -195,15 +229,16 @@ static int begin_incarnation(opening_t *o, store_found_t *found, error_t *err)
     record_no last = scan_next_record(scan) - 1;
     w->previous = previous;
     record_index_t index = {0};
-    copying_t copying = {w, {tail_first(scan) - 1, 0}, &index, s->index_bytes, w->at};
+    copying_t copying = {w, {tail_first(scan) - 1, 0}, &index, s->index_bytes, w->at, 0};
     rc = copy_tail(o, &copying, err);
     if (rc == 0 && w->unsynced)
         rc = writer_sync(w, err);
-    log_claims_t claims = {last, scan->needed_from};
+    log_claims_t claims = {last, scan->replay_from};
     if (rc == 0)
         rc = writer_start(w, tail_first(scan), previous, &claims, err);
     if (rc == 0) {
         set_log_side(s, scan);
+        s->log_side.contents = copying.contents;
         hand_to_helper(o, &w->segment, &index);
         found->resynced_records = last + 1 - tail_first(scan);
     }
@@ -222,6 +257,8 @@ static int find_and_begin(opening_t *o, store_found_t *found, error_t *err)
     store_t *s = o->store;
     scan_t *scan = &o->scan;
     int rc = scan_run(scan, err);
+    if (rc == 0)
+        rc = remove_new_files(s->disk, err);
     if (rc != 0)
         return rc;
     if (scan->catalog.is_log)
@@ -233,7 +270,8 @@ static int find_and_begin(opening_t *o, store_found_t *found, error_t *err)
                              .cut_bytes = scan->cut_bytes,
                              .damaged_contents = scan->damaged_contents,
                              .lost_ranges = scan->lost_ranges};
-    writer_init(&s->log_side.writer, &s->log, scan->incarnation + 1, s->options.clock, &s->counters);
+    s->incarnation = scan->incarnation + 1;
+    writer_init(&s->log_side.writer, &s->log, s->incarnation, s->options.clock, &s->counters);
     return begin_incarnation(o, found, err);
 }
 

@@ -4,6 +4,7 @@
 #include "store/read_back.h"
 
 #include "base/alloc.h"
+#include "store/frame_search.h"
 
 /* Beside the outcomes of journal.h: try again. */
 enum { READ_LATER = READ_FAILED + 1 };
@@ -45,14 +46,6 @@ static size_t find_segment(const segment_list_t *l, record_no record)
     return low > 0 ? low - 1 : SIZE_MAX;
 }
 
-static size_t find_number(const segment_list_t *l, uint64_t number)
-{
-    size_t i = 0;
-    while (i < l->count && l->segments[i].number != number)
-        i++;
-    return i;
-}
-
 static int enter(read_back_t *r, const read_source_t *from, size_t index, uint64_t offset)
 {
     const listed_segment_t *s = &from->segments->segments[index];
@@ -75,6 +68,8 @@ static int seek(read_back_t *r, const read_source_t *from, record_no record)
     if (index == SIZE_MAX)
         return READ_FAILED;
     const listed_segment_t *s = &from->segments->segments[index];
+    if (record >= s->end)
+        return READ_DAMAGED;
     const record_place_t *place = record_index_find(&s->index, record);
     uint64_t offset = place ? place->offset : SEGMENT_HEADER_BYTES;
     bool is_ahead = r->is_inside && r->records.number <= record;
@@ -95,21 +90,67 @@ static int frame_here(read_back_t *r, const read_source_t *from, bytes_t *head)
     return rc == 0 ? window_frame(&r->window, &place, &r->frame, head, NULL) : rc;
 }
 
-/* Loads the next frame's head, in the next segment if there is none in this one. */
-static int load_frame(read_back_t *r, const read_source_t *from, bytes_t *head)
+/* Nothing is written to it any more. */
+static bool is_complete(const listed_segment_t *s)
 {
-    int rc = frame_here(r, from, head);
-    if (rc == 0) {
-        size_t next = find_number(from->segments, r->segment) + 1;
-        if (next >= from->segments->count)
-            return READ_DAMAGED;
-        int entered = enter(r, from, next, SEGMENT_HEADER_BYTES);
-        if (entered != READ_OK)
-            return entered;
-        rc = frame_here(r, from, head);
-    }
+    return s->end != UINT64_MAX;
+}
+
+/* No frame is here, but the record is in this segment: what is here is damaged, and the next group is what comes next. */
+static int skip_damage(read_back_t *r, const read_source_t *from, listed_segment_t *s, bytes_t *head)
+{
+    frame_search_t search = frame_search(&r->window, &from->log, s->number, frame_align(r->next_at + 1));
+    frame_records_reset(&r->records);
+    int rc;
+    while ((rc = frame_search_next(&search, &r->frame, NULL)) > 0)
+        if (r->frame.flags & FRAME_FIRST)
+            break;
     if (rc <= 0)
-        return rc < 0 ? READ_FAILED : READ_DAMAGED;
+        return rc;
+    r->next_at = search.found_at;
+    const record_place_t *last = record_index_last(&s->index);
+    if (!last || (last->first < r->frame.first && last->offset < r->next_at))
+        record_index_add(&s->index, r->frame.first, r->next_at);
+    return frame_here(r, from, head);
+}
+
+static int enter_next(read_back_t *r, const read_source_t *from, size_t index, bytes_t *head)
+{
+    if (index + 1 >= from->segments->count)
+        return READ_DAMAGED;
+    int entered = enter(r, from, index + 1, SEGMENT_HEADER_BYTES);
+    if (entered != READ_OK)
+        return entered;
+    int rc = frame_here(r, from, head);
+    return rc > 0 ? READ_OK : rc < 0 ? READ_FAILED : READ_DAMAGED;
+}
+
+/* What was met on the way is known the next time. */
+static void note_place(const read_back_t *r, const read_source_t *from, listed_segment_t *s)
+{
+    const record_place_t *last = record_index_last(&s->index);
+    uint64_t known = last ? last->offset : SEGMENT_HEADER_BYTES;
+    if (is_complete(s) && (r->frame.flags & FRAME_CONTINUES) == 0 && r->frame.kind == FRAME_DATA &&
+        r->next_at >= known + from->index_bytes)
+        record_index_add(&s->index, r->frame.first, r->next_at);
+}
+
+/* Loads the next frame's head, in the next segment if this one has no more. */
+static int load_frame(read_back_t *r, const read_source_t *from, record_no record, bytes_t *head)
+{
+    size_t index = segment_list_find(from->segments, r->segment);
+    if (index == SIZE_MAX)
+        return READ_DAMAGED;
+    listed_segment_t *s = &from->segments->segments[index];
+    int rc = frame_here(r, from, head);
+    if (rc == 0 && is_complete(s) && record < s->end)
+        rc = skip_damage(r, from, s, head);
+    if (rc < 0)
+        return READ_FAILED;
+    if (rc > 0)
+        note_place(r, from, s);
+    else if ((rc = enter_next(r, from, index, head)) != READ_OK)
+        return rc;
     r->frame_at = r->next_at;
     r->next_at += r->frame.bytes;
     if (r->frame.flags & FRAME_LAST)
@@ -134,7 +175,7 @@ static int finish_frame(read_back_t *r)
 
 static bool is_in_frame(const frame_t *f, record_no record)
 {
-    return record >= f->first && record - f->first < f->records;
+    return f->records > 0 && record >= f->first && record < frame_next(f);
 }
 
 static int begin_frame(read_back_t *r, bytes_t octets)
@@ -151,7 +192,7 @@ static int next_frame(read_back_t *r, const read_source_t *from, record_no recor
     bytes_t octets;
     int rc = r->is_inside ? finish_frame(r) : READ_OK;
     if (rc == READ_OK)
-        rc = load_frame(r, from, &octets);
+        rc = load_frame(r, from, record, &octets);
     if (rc != READ_OK)
         return rc;
     if (r->frame.first > record)
@@ -214,7 +255,7 @@ static int read_one(read_back_t *r, const read_source_t *from, read_item_t *item
         if (frame_records_next(&r->records, &record) <= 0)
             return READ_DAMAGED;
     while (record.number < item->record);
-    if (!record.has_content)
+    if (record.number != item->record || !record.has_content)
         return READ_DAMAGED;
     if (!frame_piece_holds(&record.piece, &from->log, record.content)) {
         leave(r); /* so that it is read from the disk the next time */

@@ -17,8 +17,9 @@ typedef struct read_source {
     disk_t *disk;
     log_identity_t log;
     size_t read_bytes;
-    const segment_list_t *segments;
-    error_t *err; /* why it must be given again */
+    uint64_t index_bytes;     /* about so far apart are the entries of an index */
+    segment_list_t *segments; /* their indexes get what is met on the way */
+    error_t *err;             /* why it must be given again */
 } read_source_t;
 
 /* Zeroed, it is nowhere. */

@@ -19,6 +19,12 @@ typedef struct record_index {
 
 void record_index_add(record_index_t *x, record_no first, uint64_t offset);
 
+/* NULL: there is none. */
+static inline const record_place_t *record_index_last(const record_index_t *x)
+{
+    return x->count > 0 ? &x->places[x->count - 1] : NULL;
+}
+
 /* The last entry at or before the record, or NULL. */
 const record_place_t *record_index_find(const record_index_t *x, record_no record);
 

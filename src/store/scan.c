@@ -20,7 +20,7 @@ static void tell(scan_t *s, const char *file, uint64_t offset, bool fatal, const
         s->visitor->fault(s->visitor->context, file, offset, fatal, what);
 }
 
-static void tell_fault(scan_t *s, const char *file, uint64_t offset, const char *what)
+void scan_tell_fault(scan_t *s, const char *file, uint64_t offset, const char *what)
 {
     tell(s, file, offset, false, what);
 }
@@ -46,12 +46,16 @@ static void tell_damaged(scan_t *s, uint64_t offset, record_no number)
 {
     char what[64];
     text_format(what, sizeof what, "the content of record %llu is damaged", (ull)number);
-    tell_fault(s, scan_segment(s, s->current)->name, offset, what);
+    scan_tell_fault(s, scan_segment(s, s->current)->name, offset, what);
     s->damaged_contents++;
 }
 
 static bool give_record(scan_t *s, uint64_t offset, const frame_record_t *r)
 {
+    if (r->number < s->given_from && !s->reads_all)
+        return true;
+    if (s->first_given == 0)
+        s->first_given = r->number;
     bool damaged = r->has_content && !frame_piece_holds(&r->piece, &s->catalog.log, r->content);
     if (damaged)
         tell_damaged(s, offset, r->number);
@@ -77,11 +81,11 @@ static int give_records(scan_t *s, const frame_place_t *place, const frame_t *f,
                      (ull)place->offset, (ull)s->records.number);
 }
 
-static int give_frame(void *context, const frame_place_t *place, const frame_t *f, bytes_t octets,
-                      error_t *err)
+int scan_give_frame(void *context, const frame_place_t *place, const frame_t *f, bytes_t octets, error_t *err)
 {
     scan_t *s = context;
     s->frames++;
+    scan_segment(s, s->current)->contents += f->piece_count;
     if (s->visitor->frame)
         s->visitor->frame(s->visitor->context, scan_segment(s, s->current), place->offset, f);
     add_to_index(s, place, f);
@@ -114,7 +118,7 @@ static int accept_group(scan_t *s, const log_group_t *g, error_t *err)
 {
     frame_place_t place = place_at(s, s->current, g->at);
     frame_records_reset(&s->records);
-    int rc = log_group_each(&s->window, &place, g, give_frame, s, err);
+    int rc = log_group_each(&s->window, &place, g, scan_give_frame, s, err);
     if (rc != 0)
         return rc;
     catalog_segment_t *here = scan_segment(s, s->current);
@@ -125,7 +129,7 @@ static int accept_group(scan_t *s, const log_group_t *g, error_t *err)
     if (s->first == 0)
         s->first = g->frame.first;
     scan_raise(&s->durable, g->frame.durable_through);
-    scan_raise(&s->needed_from, g->frame.needed_from);
+    scan_raise(&s->replay_from, g->frame.replay_from);
     state_durable(s, g->frame.kind == FRAME_START ? g->frame.first - 1 : g->frame.durable_through);
     if (g->frame.kind == FRAME_DATA) {
         add_to_tail(s, g);
@@ -146,7 +150,8 @@ static int enter(scan_t *s, size_t index, uint64_t at, uint64_t incarnation, err
     if (rc != 0)
         return rc;
     if (here->header != SEGMENT_WHOLE) /* damage, or a crash while it was being recycled */
-        tell_fault(s, here->name, 0, "the header is not whole; what it said is known from other segments");
+        scan_tell_fault(s, here->name, 0,
+                        "the header is not whole; what it said is known from other segments");
     s->current = index;
     s->is_at_end = false;
     s->at = s->search_from = at;
@@ -208,11 +213,17 @@ static const char *place_of_damage(scan_t *s, const scan_resume_t *r, uint64_t *
     return scan_segment(s, r->segment != SCAN_NOWHERE ? r->segment : 0)->name;
 }
 
-/* Records from the next one to `last` are lost. */
+/* Records from the next one to `last` are lost: messages, if it is their contents alone that is needed. */
 static int tell_lost(scan_t *s, const char *file, uint64_t offset, record_no from, record_no last,
                      error_t *err)
 {
     char what[128];
+    if (last < s->given_from) {
+        text_format(what, sizeof what, "records %llu to %llu are damaged, of which only contents are needed",
+                    (ull)from, (ull)last);
+        scan_tell_fault(s, file, offset, what);
+        return 0;
+    }
     text_format(what, sizeof what, "records %llu to %llu are damaged, though they were synced", (ull)from,
                 (ull)last);
     s->lost_ranges++;
@@ -231,7 +242,7 @@ static int leave_out(scan_t *s, error_t *err)
     uint64_t offset;
     const char *file = place_of_damage(s, &r, &offset);
     if (last < next)
-        tell_fault(s, file, offset, "a frame is damaged; no record is lost");
+        scan_tell_fault(s, file, offset, "a frame is damaged; no record is lost");
     else if ((rc = tell_lost(s, file, offset, next, last, err)) != 0)
         return rc;
     if (goes_on)
@@ -332,38 +343,31 @@ static int scan_step(scan_t *s, error_t *err)
 
 /* ---- all of it ---- */
 
-static void take_first_claims(scan_t *s)
-{
-    for (size_t i = 0; i < s->catalog.count; i++) {
-        const catalog_segment_t *segment = scan_segment(s, i);
-        if (!segment->has_first)
-            continue;
-        scan_raise(&s->durable, segment->first.durable_through);
-        scan_raise(&s->incarnation, segment->first.incarnation);
-    }
-}
-
-/* Before the first segment that is known to begin there may be one whose beginning is damaged. (Not one that is unused:
- * files are recycled in the order of the log.) */
 static int begin(scan_t *s, error_t *err)
 {
-    size_t candidate = next_candidate(s);
-    scan_resume_t r = {.segment = SCAN_NOWHERE};
-    if (candidate != SCAN_NOWHERE && candidate > 0) {
-        int rc = scan_find_resume(s, candidate - 1, &r, err);
-        if (rc != 0)
-            return rc;
-    }
-    if (r.segment == SCAN_NOWHERE)
+    scan_resume_t r;
+    bool is_damaged;
+    int rc = scan_find_begin(s, &r, &is_damaged, err);
+    if (rc != 0)
+        return rc;
+    bool is_anywhere = r.segment != SCAN_NOWHERE;
+    size_t first = is_anywhere ? r.segment : s->catalog.count;
+    scan_find_contents(s, first, is_anywhere ? r.frame.first : UINT64_MAX);
+    rc = s->reads_all ? scan_read_contents(s, first, err) : 0;
+    if (rc != 0)
+        return rc;
+    if (!is_anywhere)
         return leave_segment(s, err);
-    tell_fault(s, scan_segment(s, r.segment)->name, SEGMENT_HEADER_BYTES, "the first frame is damaged");
+    if (!is_damaged)
+        return enter(s, r.segment, r.at, r.frame.incarnation, err);
+    scan_tell_fault(s, scan_segment(s, r.segment)->name, SEGMENT_HEADER_BYTES, "the first frame is damaged");
     return resume_at(s, &r, err);
 }
 
 /* Is something missing before the first record? */
 static int check_beginning(scan_t *s, error_t *err)
 {
-    record_no needed = s->needed_from > 1 ? s->needed_from : 1;
+    record_no needed = s->replay_from > 1 ? s->replay_from : 1;
     if (s->first <= needed)
         return 0;
     for (size_t i = 0; i < s->catalog.count; i++)
@@ -380,7 +384,7 @@ int scan_run(scan_t *s, error_t *err)
     int rc = catalog_read(&s->catalog, s->disk, err);
     if (rc != 0 || !s->catalog.is_log)
         return rc;
-    take_first_claims(s);
+    scan_take_first_claims(s);
     rc = begin(s, err);
     while (rc > 0)
         rc = scan_step(s, err);

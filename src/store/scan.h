@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * scan.h: goes through the log from its beginning to its end, and tells an unsynced tail from damage.
+ * scan.h: goes through the log from where it is to be read from to its end, and tells an unsynced tail from damage.
+ *
+ * Where that is say the first frames of the segments: the record of the highest `replay_from` in one of them. What they
+ * claim is durable, as nothing is written to a segment before all in front of it is synced, and they claim no more than
+ * that. The scan begins in the last segment that begins at or before this record; those before are not read
+ * (scan_begin.c).
  *
  * It follows the chain of groups through the segments. Where the chain ends, the question is whether what should come next
  * was ever known to be synced: then it is damage (a daemon does not start on it, or leaves it out), else it is the tail
@@ -43,6 +48,7 @@ typedef struct scan {
     disk_t *disk;
     const scan_visitor_t *visitor;
     bool serve_damaged; /* go on behind damage */
+    bool reads_all;     /* also the segments, and the records, that are there for their contents only */
     size_t read_bytes;
     uint64_t index_bytes; /* about so far apart are the entries of the index */
 
@@ -65,9 +71,12 @@ typedef struct scan {
     record_no first;       /* record of the log; 0: it has none */
     record_no durable;     /* D, by the claims of all frames */
     record_no stated;      /* the same, but for the claim of a last start: it may itself not be synced */
-    record_no needed_from; /* no record below is needed */
-    uint64_t incarnation;  /* the highest */
-    tail_group_t *tail;    /* all groups above `stated`, in order */
+    record_no replay_from; /* read from here on, the log makes all that is there: by all frames */
+    record_no
+        given_from; /* the same, by the first frames of segments: records below are given only if reads_all */
+    record_no first_given;
+    uint64_t incarnation; /* the highest */
+    tail_group_t *tail;   /* all groups above `stated`, in order */
     size_t tail_begin, tail_end, tail_capacity;
     uint64_t frames, record_count, cut_bytes, damaged_contents, lost_ranges, faults, fatal_faults;
 } scan_t;
@@ -76,6 +85,12 @@ typedef struct scan {
  * If no log is there (catalog.is_log is false), nothing is done. */
 int scan_run(scan_t *s, error_t *err);
 void scan_deinit(scan_t *s);
+
+/* Where the log is read from: never 0. */
+static inline record_no scan_given_from(const scan_t *s)
+{
+    return s->given_from ? s->given_from : 1;
+}
 
 /* The number of the record that comes next. */
 static inline record_no scan_next_record(const scan_t *s)

@@ -62,6 +62,8 @@ static bool can_resume(scan_t *s, size_t index, uint64_t at, const frame_t *f)
     const catalog_segment_t *segment = scan_segment(s, index);
     if (f->first < scan_next_record(s) || f->first >= segment->limit || f->incarnation < s->chain.incarnation)
         return false;
+    if (f->flags & FRAME_SPARSE)
+        return false;
     return f->kind == FRAME_START ? at == SEGMENT_HEADER_BYTES
                                   : f->kind == FRAME_DATA && (f->flags & FRAME_FIRST) != 0;
 }
@@ -89,7 +91,7 @@ int scan_find_resume(scan_t *s, size_t last, scan_resume_t *out, error_t *err)
     out->segment = SCAN_NOWHERE;
     for (size_t i = s->current == SCAN_NOWHERE ? 0 : s->current; i < s->catalog.count && i <= last; i++) {
         const catalog_segment_t *segment = scan_segment(s, i);
-        if (segment->is_leftover || (segment->has_first && !catalog_is_candidate(segment)))
+        if (!scan_is_hidden(segment) && !catalog_is_candidate(segment))
             continue;
         int rc = find_resume_in(s, i, out, err);
         if (rc != 0 || out->segment != SCAN_NOWHERE)

@@ -57,7 +57,7 @@ int log_group_check(window_t *w, const frame_place_t *place, const log_chain_t *
         int rc = window_frame(w, &here, &f, &head, err);
         if (rc < 0)
             return rc;
-        if (rc == 0 || ((f.flags & FRAME_FIRST) != 0) != (g->frames == 0))
+        if (rc == 0 || (f.flags & FRAME_SPARSE) || ((f.flags & FRAME_FIRST) != 0) != (g->frames == 0))
             return GROUP_BROKEN;
         if (!fits(&inner, &f))
             return g->frames == 0 ? GROUP_OTHER : GROUP_BROKEN;

@@ -6,26 +6,31 @@
  * is its header (512 octets) and groups of frames (frame.h). Numbers are big-endian.
  *
  *      0   8  magic "chaskiLG"
- *      8   4  format version: 1
- *     12   4  0
+ *      8   4  format version: 2
+ *     12   4  flags: 1 rewritten
  *     16   8  log id, the same in all segments of a log
  *     24   8  key, likewise: the seed of its checksums
  *     32   8  number
- *     40   8  checksum of the 40 octets before, XXH3-64 without a seed
- *     48      zeros
+ *     40   8  rewritten: number of the first record that was ever in it; else 0
+ *     48   8  rewritten: number behind that of the last; else 0
+ *     56   8  checksum of the 56 octets before, XXH3-64 without a seed
+ *     64      zeros
  *
  * A header is whole if its checksum holds. One that is not whole, or whose number is not that of the name, is the work of
  * a crash: nothing was ever written behind it (a segment made), or nothing is needed any more (one recycled).
  *
  * A new file is written over with zeros before it gets its header, and header, file and name are synced before a
  * frame is written: so no sync of the log has to bring anything but octets to the disk. A recycled one keeps its old
- * frames: they are valid under its old number only. */
+ * frames: they are valid under its old number only.
+ *
+ * A rewritten one has sparse frames alone, of the records that were still needed. It is made beside the old one, its name
+ * with ".new" behind it, and takes its place when it is synced. So it begins and ends anywhere, and says itself where. */
 #pragma once
 
 #include "base/disk.h"
 #include "store/frame.h"
 
-enum { SEGMENT_HEADER_BYTES = 512, SEGMENT_NAME_BYTES = 16, SEGMENT_FORMAT = 1 };
+enum { SEGMENT_HEADER_BYTES = 512, SEGMENT_NAME_BYTES = 24, SEGMENT_FORMAT = 2 };
 
 #define SEGMENT_NUMBER_MAX UINT64_C(9999999999)
 
@@ -41,6 +46,10 @@ void segment_name(uint64_t number, char *out);
 /* False if the name is not that of a segment. */
 bool segment_parse_name(const char *name, uint64_t *number);
 
+/* The same for one that is to take the place of this segment. */
+void segment_new_name(uint64_t number, char *out);
+bool segment_parse_new_name(const char *name, uint64_t *number);
+
 /* ---- headers ---- */
 
 typedef enum segment_state { SEGMENT_WHOLE, SEGMENT_NOT_WHOLE, SEGMENT_OTHER_FORMAT } segment_state_t;
@@ -49,9 +58,10 @@ typedef struct segment_header {
     uint32_t format;
     uint64_t number;
     log_identity_t log;
+    record_no from, end; /* of one that was rewritten: its records are from … end - 1; else 0 */
 } segment_header_t;
 
-void segment_write_header(uint8_t out[SEGMENT_HEADER_BYTES], const log_identity_t *log, uint64_t number);
+void segment_write_header(uint8_t out[SEGMENT_HEADER_BYTES], const segment_header_t *h);
 segment_state_t segment_read_header(bytes_t octets, segment_header_t *out);
 
 /* ---- making: after a failure the segment is closed ---- */
@@ -68,6 +78,15 @@ int segment_finish(segment_t *s, uint64_t number, const log_identity_t *log, err
 /* Makes a file that is not needed any more the segment `number`: header, sync, rename, sync of the directory. */
 int segment_recycle(segment_t *s, disk_t *disk, const char *old_name, uint64_t number,
                     const log_identity_t *log, error_t *err);
+
+/* ---- rewriting: after a failure the segment is closed ---- */
+
+/* Creates the file that is to take the place of segment `number`, whose records are from … end - 1, with its header. */
+int segment_create_new(segment_t *s, disk_t *disk, uint64_t number, const log_identity_t *log, record_no from,
+                       record_no end, error_t *err);
+
+/* All is written: syncs it, puts it in the place of the old one, and syncs the directory. */
+int segment_take_place(segment_t *s, error_t *err);
 
 /* Removes a file for good. */
 int segment_remove(disk_t *disk, const char *name, error_t *err);

@@ -10,6 +10,7 @@ typedef struct listed_segment {
     char name[SEGMENT_NAME_BYTES];
     uint64_t number, bytes;
     record_no from, end; /* its records: from … end - 1; UINT64_MAX: not known yet */
+    uint64_t contents;   /* pieces of content in them; UINT64_MAX: not known */
     record_index_t index;
 } listed_segment_t;
 
@@ -21,5 +22,8 @@ typedef struct segment_list {
 
 /* At the end, with no records known. The result is valid until the next call. */
 listed_segment_t *segment_list_add(segment_list_t *l, const char *name, uint64_t number, uint64_t bytes);
-void segment_list_drop_first(segment_list_t *l);
+
+/* SIZE_MAX if it has none of this number. */
+size_t segment_list_find(const segment_list_t *l, uint64_t number);
+void segment_list_remove(segment_list_t *l, size_t index);
 void segment_list_deinit(segment_list_t *l);

@@ -16,6 +16,7 @@ void store_options_default(store_options_t *o)
         .frame_bytes = 1024 * 1024,
         .segments_ahead = 2,
         .read_bytes = 256 * 1024,
+        .rewrite_bytes_per_second = 32 * 1024 * 1024,
         .ring_items = 1024,
     };
 }
@@ -94,5 +95,7 @@ void store_count(const store_t *s, store_counts_t *counts)
         .syncs = look(&c->syncs),
         .records = look(&c->records),
         .sync_ms_most = look(&c->sync_ms_most),
+        .rewritten_bytes = look(&c->rewritten_bytes),
+        .segments_dropped = look(&c->segments_dropped),
     };
 }

@@ -7,7 +7,7 @@
  *
  *   who opened it    store_open … store_close; nobody else is at work then
  *   the log          store_log_turn: takes batches, appends, syncs, gives them back
- *   the helper       store_helper_turn: makes segments ahead of need, recycles dead ones, reads records back
+ *   the helper       store_helper_turn: makes segments ahead of need, drops and rewrites those of before, reads records back
  *
  * They share lanes and a few atomic numbers. Each turn says whom to wake; and as with every lane, who takes from `done` or
  * `read` and has lane_release say that it gave room back, wakes the log or the helper: they may have more for it.
@@ -29,12 +29,14 @@ typedef struct store_options {
     uint64_t first_segment_bytes; /* of the very first, so that an empty directory is ready at once */
     uint32_t frame_bytes;         /* a frame is closed when it has reached this */
     uint32_t segments_ahead;      /* segments that lie ready */
-    uint32_t read_bytes;          /* one read of the disk when records are read back */
+    uint32_t read_bytes;          /* one read of the disk when records are read back; a slice of rewriting */
+    uint64_t
+        rewrite_bytes_per_second; /* read and written for it at most, by the clock; 0: nothing is rewritten */
     size_t ring_items;            /* places in each lane */
     bool serve_damaged; /* store.on_damage = serve: leave out what is lost instead of refusing to open */
     const log_t *log;
     random_source_t random; /* for the log's identity and key, when it is made */
-    clock_source_t clock;   /* measures syncs; zeroed: they are not measured */
+    clock_source_t clock;   /* measures syncs, and the rate of rewriting; zeroed: neither is */
 } store_options_t;
 
 void store_options_default(store_options_t *o);
@@ -54,8 +56,8 @@ typedef struct store_found {
     uint64_t lost_ranges; /* stretches of records lost (only with serve_damaged) */
 } store_found_t;
 
-/* Opens the log in `disk`, or makes one where there is none: takes the lock, finds what is whole, gives every record to
- * `apply` in order, writes what was not known to be synced to a fresh segment, syncs, and is ready. NULL: the reason
+/* Opens the log in `disk`, or makes one where there is none: takes the lock, finds what is whole, gives every record from
+ * the last replay_from on to `apply` in order, writes what was not known to be synced to a fresh segment, syncs, and is ready. NULL: the reason
  * says which file and where. `disk` must outlive the store. */
 store_t *store_open(disk_t *disk, const store_options_t *options, store_apply_t *apply, void *context,
                     store_found_t *found, error_t *err);
@@ -85,6 +87,9 @@ int store_log_idle(store_t *s, error_t *err);
 /* The helper's turn: true if it did something and there may be more. Read errors go back with what was asked for;
  * failing to make a segment is said in the log and tried again at a later turn. */
 bool store_helper_turn(store_t *s, unsigned *wake);
+
+/* After a turn that did nothing: so soon there is something to do though nobody wakes the helper; UINT32_MAX: not known. */
+uint32_t store_helper_wait_ms(const store_t *s);
 
 /* For metrics; any thread. */
 void store_count(const store_t *s, store_counts_t *counts);

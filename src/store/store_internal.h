@@ -4,6 +4,7 @@
 #pragma once
 
 #include "store/read_back.h"
+#include "store/rewrite.h"
 #include "store/store.h"
 #include "store/writer.h"
 
@@ -14,9 +15,12 @@ typedef struct log_side {
     batch_t **pending; /* appended, not given back; at most ring_items */
     size_t pending_count;
     record_no last;             /* record put */
-    log_claims_t known;         /* durable_through: synced; needed_from: of what is synced */
+    log_claims_t known;         /* durable_through: synced; replay_from: of what is synced */
     record_no stated;           /* the highest durable_through in a frame that is synced */
-    record_no needed_from_next; /* of what was put */
+    record_no replay_from_next; /* of what was put */
+    record_no first_claim;      /* the replay_from of the first frame that was put into this segment */
+    record_no anchor;           /* the same, once it is synced: from here an opening would read */
+    uint64_t contents;          /* pieces that were put into this segment */
     uint64_t indexed_at;
     bool is_fresh;     /* no group was put into this segment yet */
     bool has_switched; /* and the helper was not woken yet */
@@ -33,32 +37,38 @@ typedef struct spare {
 typedef struct helper_side {
     segment_list_t segments; /* those with records, the current one, those that lie ready */
     size_t in_use;           /* how many of them the log has begun, as far as it has said so */
-    spare_t *spares; /* the oldest first: the log's beginning goes in order, or it would have a hole */
+    spare_t *spares;
     size_t spare_count, spare_capacity;
     segment_t making; /* with a file: being filled */
     uint64_t next_number;
     bool has_complained; /* the last try to make a segment failed */
     bool reads_later;    /* the last try to read did, for want of a descriptor; likewise said once */
     read_back_t reader;
+    segment_order_t **orders; /* that wait to be carried out: at most one of a segment */
+    size_t order_count, order_capacity;
+    rewrite_t rewrite;
+    uint64_t rewrite_at_ms;    /* not before: so it keeps to its rate */
+    bool has_failed_rewriting; /* the last time; likewise said once */
 } helper_side_t;
 
 /* The log tells the helper: from this record on it is in the next segment; or, in this segment, where a record is. */
 typedef struct log_news {
     bool is_switch;
     record_place_t place;
-    uint64_t bytes; /* of the segment that was left: it may have grown */
+    uint64_t bytes;    /* of the segment that was left: it may have grown */
+    uint64_t contents; /* pieces in it */
 } log_news_t;
 
 struct store {
     disk_t *disk;
     store_options_t options;
     log_identity_t log;
-    uint64_t index_bytes;
+    uint64_t index_bytes, incarnation;
     journal_t journal;
-    lane_t *ready;                     /* of segment_t: helper → log */
-    lane_t *news;                      /* of log_news_t: log → helper */
-    atomic_uint_least64_t needed_from; /* log → helper: nothing below is needed, and that is synced */
-    atomic_uint_least64_t oldest_end; /* helper → log: when needed_from has reached it, a segment is dead */
+    lane_t *ready; /* of segment_t: helper → log */
+    lane_t *news;  /* of log_news_t: log → helper */
+    atomic_uint_least64_t
+        anchor; /* log → helper: an opening reads from here, or further on; segments below may go */
     store_counters_t counters;
     log_side_t log_side;
     helper_side_t helper;
@@ -79,6 +89,19 @@ void log_side_deinit(log_side_t *l);
 
 void helper_add_spare(helper_side_t *h, const char *name, uint64_t bytes);
 
-/* Tells the log by which record the oldest segment ends. */
-void helper_tell_oldest(store_t *s);
 void helper_side_deinit(helper_side_t *h);
+
+/* ---- space.c ---- */
+
+/* Tells the engine of the segments that are there, when the log was opened. */
+void helper_tell_segments(store_t *s);
+
+/* Tells it of one. */
+void helper_tell_segment(store_t *s, const listed_segment_t *segment);
+
+/* Takes the orders that came. True if the engine has room again to give more. */
+bool helper_take_orders(store_t *s);
+
+/* Carries out one, or a slice of one: true if there was something to do. */
+bool helper_drop_segment(store_t *s);
+bool helper_rewrite_segment(store_t *s);

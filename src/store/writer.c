@@ -79,7 +79,7 @@ int writer_put_part(writer_t *w, const batch_t *b, const group_part_t *part, con
                  .incarnation = w->incarnation,
                  .first = part->first,
                  .durable_through = claims->durable_through,
-                 .needed_from = claims->needed_from,
+                 .replay_from = claims->replay_from,
                  .previous = w->previous};
     uint8_t *head = output_reserve(w->out, (size_t)frame_head_bytes(&f));
     uint8_t *entry = head + FRAME_FIXED_BYTES;
@@ -132,7 +132,7 @@ static frame_t make_mark(const writer_t *w, frame_kind_t kind, record_no next, u
                      .incarnation = w->incarnation,
                      .first = next,
                      .durable_through = claims->durable_through,
-                     .needed_from = claims->needed_from,
+                     .replay_from = claims->replay_from,
                      .previous = previous};
 }
 

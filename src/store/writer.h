@@ -16,7 +16,8 @@
 
 /* What store_counts_t is made from: written by the log and the helper, read by anyone. */
 typedef struct store_counters {
-    atomic_uint_least64_t segments, segments_free, bytes, appended_bytes, syncs, records, sync_ms_most;
+    atomic_uint_least64_t segments, segments_free, bytes, appended_bytes, syncs, records, sync_ms_most,
+        rewritten_bytes, segments_dropped;
 } store_counters_t;
 
 static inline void count_add(atomic_uint_least64_t *counter, uint64_t n)
@@ -51,7 +52,7 @@ void writer_use(writer_t *w, const segment_t *segment, uint64_t at);
 
 /* What the writer of a frame knows of the log. */
 typedef struct log_claims {
-    record_no durable_through, needed_from;
+    record_no durable_through, replay_from;
 } log_claims_t;
 
 /* Puts one frame of the batch's group; after the last one the group is ended (writer_end_group). */

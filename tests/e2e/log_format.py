@@ -77,7 +77,7 @@ class Frame:
     first: int
     records: int
     durable_through: int
-    needed_from: int
+    replay_from: int
     previous: int
 
     @property

@@ -146,12 +146,10 @@ void keep_applied(queue_t *q, bytes_t key, uint64_t position);
 /* What was kept there of this routing key has expired. */
 void keep_expired(queue_t *q, bytes_t key, uint64_t position);
 
+/* Says again where the message of a topic is. Returns the octets that took, about. */
+size_t keep_state(engine_t *e, stated_t *s);
+
 void keep_keys_free(keep_keys_t **keys);
-
-/* ---- renew.c ---- */
-
-/* A slice of writing old ones again, when that is due. True if there is more to do at once. */
-bool keeps_renew(engine_t *e);
 
 /* ---- join.c ---- */
 

@@ -202,7 +202,7 @@ static void take_item(engine_t *e, const join_t *j, read_item_t *item, bool want
 {
     queue_t *q = j->asked;
     message_t *m = item->message;
-    live_drop(&e->live, item->record);
+    record_release(e, item->record);
     if (m == NULL) {
         if (!q->deleted)
             queue_leave_out(q, item->position,
@@ -210,8 +210,7 @@ static void take_item(engine_t *e, const join_t *j, read_item_t *item, bool want
         return;
     }
     item->message = NULL;
-    message_adopt(e, m);
-    message_recorded(e, m, item->record);
+    message_adopt_read(e, m, item->record);
     q->keep->read_average = (q->keep->read_average * 7 + message_bytes(m)) / 8 + 1;
     if (wanted)
         offer(j, m);
@@ -237,7 +236,7 @@ static void reading_done(engine_t *e, reader_t *r, read_request_t *request)
 
 static void request_item(engine_t *e, read_request_t *request, const fifo_item_t *item)
 {
-    live_add(&e->live, item->record, 1); /* it stays readable, whatever replaces it meanwhile */
+    record_refer(e, item->record, 1); /* it stays readable, whatever replaces it meanwhile */
     request->items[request->count++] = (read_item_t){.record = item->record, .position = item->position};
 }
 

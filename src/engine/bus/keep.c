@@ -6,6 +6,8 @@
  * What a rule keeps is in a durable queue of its own, amq.replay.NAME, to which the exchange routes what the rule is for.
  * So the log, paging and recovery are those of any queue; nobody may use it from outside, and nothing is ever taken from
  * it but what newer messages replace. */
+#include <stdlib.h>
+
 #include "engine/engine_internal.h"
 #include "engine/topics.h"
 
@@ -15,6 +17,8 @@
 struct keep_key {
     hash_node_t node; /* keep_keys.by_key */
     list_t in_order;
+    stated_t stated;
+    queue_t *queue;
     uint64_t position;
     uint8_t len;
     uint8_t octets[];
@@ -45,6 +49,7 @@ static void key_remove(keep_keys_t *keys, keep_key_t *k)
 {
     hash_remove(&keys->by_key, &k->node);
     list_remove(&k->in_order);
+    list_remove(&k->stated.link);
     mem_free(k);
 }
 
@@ -60,8 +65,9 @@ void keep_keys_free(keep_keys_t **keys)
 }
 
 /* The key's message is here now; returns where its last one was, or 0. */
-static uint64_t note_key(keep_keys_t *keys, bytes_t key, uint64_t position)
+static uint64_t note_key(queue_t *q, bytes_t key, uint64_t position)
 {
+    keep_keys_t *keys = q->keys;
     hash_node_t *node = hash_find(&keys->by_key, key);
     keep_key_t *k = node ? HASH_OF(node, keep_key_t, node) : NULL;
     uint64_t before = k ? k->position : 0;
@@ -70,10 +76,13 @@ static uint64_t note_key(keep_keys_t *keys, bytes_t key, uint64_t position)
         k->len = (uint8_t)key.len;
         memcpy(k->octets, key.data, key.len);
         list_init(&k->in_order);
+        list_init(&k->stated.link);
+        k->queue = q;
         hash_insert(&keys->by_key, &k->node);
     }
     list_remove(&k->in_order);
     list_append(&keys->in_order, &k->in_order);
+    stated_now(q->vhost->engine, &k->stated, STATED_KEPT, records_last(q->vhost->engine));
     k->position = position;
     return before;
 }
@@ -82,7 +91,7 @@ static uint64_t note_key(keep_keys_t *keys, bytes_t key, uint64_t position)
 
 static void let_go(queue_t *q, const fifo_item_t *item)
 {
-    if (item->record > 0)
+    if (item->stored)
         settled_note(q, item->position, RECORD_REPLACED);
     queue_let_go(q, item);
 }
@@ -120,7 +129,7 @@ static void trim(keep_t *k)
 
 void keep_appended(queue_t *q, const message_t *m)
 {
-    uint64_t before = q->keys ? note_key(q->keys, message_routing_key(m), q->fifo.tail - 1) : 0;
+    uint64_t before = q->keys ? note_key(q, message_routing_key(m), q->fifo.tail - 1) : 0;
     if (before > 0)
         pull(q, before);
     trim(q->keep);
@@ -233,12 +242,44 @@ void keep_applied(queue_t *q, bytes_t key, uint64_t position)
         return;
     if (q->keys == NULL)
         q->keys = keys_new();
-    (void)note_key(q->keys, key, position);
+    hash_node_t *node = hash_find(&q->keys->by_key, key);
+    if (node == NULL || HASH_OF(node, keep_key_t, node)->position < position)
+        (void)note_key(q, key, position);
+}
+
+size_t keep_state(engine_t *e, stated_t *s)
+{
+    keep_key_t *k = LIST_OF(s, keep_key_t, stated);
+    record_t r = {.type = RECORD_KEPT, .queue = k->queue->id, .position = k->position};
+    r.key = bytes_make(k->octets, k->len);
+    stated_now(e, s, STATED_KEPT, records_add(e, &r, NULL));
+    return k->len + 16u;
+}
+
+/* A checkpoint says older ones after newer ones. */
+static int compare_positions(const void *a, const void *b)
+{
+    uint64_t x = (*(keep_key_t *const *)a)->position, y = (*(keep_key_t *const *)b)->position;
+    return (x > y) - (x < y);
+}
+
+static void sort_keys(keep_keys_t *keys)
+{
+    size_t count = 0;
+    keep_key_t **all = mem_alloc(keys->by_key.count * sizeof *all);
+    for (list_t *node; (node = list_first(&keys->in_order)); list_remove(node))
+        all[count++] = key_of_node(node);
+    if (count > 0)
+        qsort(all, count, sizeof *all, compare_positions);
+    for (size_t i = 0; i < count; i++)
+        list_append(&keys->in_order, &all[i]->in_order);
+    mem_free(all);
 }
 
 /* A crash may have come between a message and the end of the one that it replaced; others were settled since. */
 static void match_keys(queue_t *q)
 {
+    sort_keys(q->keys);
     list_t *end = &q->keys->in_order, *next = end->next;
     uint32_t budget = UINT32_MAX;
     uint64_t from = 0;

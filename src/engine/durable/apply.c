@@ -7,8 +7,8 @@
  * known by its id alone until then; one that is never defined was deleted before it was said again, and goes at the end.
  * Definitions that speak of what is not there are passed over for the same reason.
  *
- * Messages come back cold: their content stays in the log until somebody wants it. Only messages with parts, few and
- * large, are in memory, without their parts. */
+ * Messages come back cold: their content stays in the log until somebody wants it. Who refers to what content is counted at
+ * the end (references.c). */
 #include "engine/engine_internal.h"
 
 /* A message whose content is not what was written: left out at the end, unless it was done with. */
@@ -30,6 +30,11 @@ static recovery_t *recovery_of(engine_t *e)
     if (e->recovery == NULL)
         e->recovery = MEM_NEW(recovery_t);
     return e->recovery;
+}
+
+record_no recovery_at(const engine_t *e)
+{
+    return e->recovery->applied;
 }
 
 /* ---- definitions ---- */
@@ -135,54 +140,68 @@ static bool parts_are_damaged(engine_t *e, const record_list_t *parts)
     return false;
 }
 
-/* Of a message in parts, all that is not in parts. */
-static message_t *message_with_parts(engine_t *e, record_no number, const record_t *r, bytes_t content)
-{
-    if (r->parts.count == 0 || r->properties_bytes > content.len)
-        return NULL;
-    message_part_t *parts = mem_alloc(r->parts.count * sizeof *parts);
-    bytes_reader_t in = bytes_reader(r->parts.octets);
-    for (uint32_t i = 0; record_list_next(&in, &parts[i].record, &parts[i].bytes); i++)
-        live_add(&e->live, parts[i].record, 1);
-    bytes_t rest = bytes_make(content.data + r->properties_bytes, content.len - r->properties_bytes);
-    message_t *m = message_new(r->exchange, r->key, bytes_make(content.data, r->properties_bytes), rest.len);
-    m = message_append(m, rest, rest.len);
-    message_set_parts(m, parts, r->parts.count);
-    message_adopt(e, m);
-    message_recorded(e, m, number);
-    return m;
-}
-
-static void place(engine_t *e, record_no message, const record_list_t *places, message_t *m, bytes_t key,
-                  bool damaged)
+static void place(engine_t *e, record_no message, const record_list_t *places, bytes_t key, bool damaged)
 {
     bytes_reader_t in = bytes_reader(places->octets);
     for (uint64_t id, position; record_list_next(&in, &id, &position);) {
         queue_t *q = queue_of_record(e, id);
-        if (!fifo_place(&q->fifo, position, message, m))
+        if (!fifo_place(&q->fifo, position, message))
             continue;
-        live_add(&e->live, message, 1);
         q->stored++;
         keep_applied(q, key, position);
-        if (m)
-            message_ref(m);
         if (damaged)
             note_damaged(e, id, position);
     }
 }
 
-static void apply_message(engine_t *e, record_no number, const record_t *r, bytes_t content, bool damaged)
+static void apply_message(engine_t *e, record_no number, const record_t *r, bool damaged)
 {
-    message_t *m = damaged ? NULL : message_with_parts(e, number, r, content);
-    place(e, number, &r->list, m, r->key, damaged || parts_are_damaged(e, &r->parts));
-    if (m)
-        message_unref(e, m);
+    place(e, number, &r->list, r->key, damaged || parts_are_damaged(e, &r->parts));
+    if (r->list.count > 0)
+        large_note(e, number, number, &r->parts);
 }
 
 static void apply_message_also(engine_t *e, record_no number, const record_t *r)
 {
     (void)number;
-    place(e, r->message, &r->list, NULL, BYTES(""), false); /* no rule's: they come first */
+    place(e, r->message, &r->list, BYTES(""), false); /* no rule's: they come first */
+}
+
+/* ---- contents of queues, as checkpoints say them ---- */
+
+static void apply_page(engine_t *e, record_no number, const record_t *r)
+{
+    queue_t *q = queue_find_by_id(e, r->queue);
+    if (q == NULL)
+        return;
+    uint64_t before = q->fifo.ready;
+    if (!fifo_restore(&q->fifo, r->position, r->arguments))
+        log_line(e->options.log, LOG_ERROR, "record %llu of the log (page) says what cannot be",
+                 (unsigned long long)number);
+    q->stored += q->fifo.ready - before;
+}
+
+static void apply_large(engine_t *e, record_no number, const record_t *r)
+{
+    large_note(e, number, r->message, &r->parts);
+}
+
+static void apply_returned(engine_t *e, record_no number, const record_t *r)
+{
+    (void)number;
+    queue_t *q = queue_find_by_id(e, r->queue);
+    bytes_reader_t in = bytes_reader(r->list.octets);
+    for (uint64_t first, count; q && record_list_next(&in, &first, &count);)
+        for (uint64_t i = 0; i < count && first + i < q->fifo.tail; i++)
+            fifo_set_returns(&q->fifo, first + i, (uint16_t)(r->need < UINT16_MAX ? r->need : UINT16_MAX));
+}
+
+static void apply_kept(engine_t *e, record_no number, const record_t *r)
+{
+    (void)number;
+    queue_t *q = queue_find_by_id(e, r->queue);
+    if (q)
+        keep_applied(q, r->key, r->position);
 }
 
 static void take_out(queue_t *q, uint64_t position)
@@ -254,6 +273,10 @@ static apply_t *const appliers[RECORD_TYPE_END] = {
     [RECORD_PURGE] = apply_purge,
     [RECORD_DELIVERED] = apply_delivered,
     [RECORD_STATED] = apply_stated,
+    [RECORD_PAGE] = apply_page,
+    [RECORD_LARGE] = apply_large,
+    [RECORD_RETURNED] = apply_returned,
+    [RECORD_KEPT] = apply_kept,
 };
 
 static bool is_of_event(uint8_t type)
@@ -286,7 +309,7 @@ bool engine_apply(engine_t *e, record_no number, const record_t *r, bytes_t cont
     e->applying = true;
     e->work_left = UINT32_MAX;
     if (r->type == RECORD_MESSAGE)
-        apply_message(e, number, r, content, damaged);
+        apply_message(e, number, r, damaged);
     else if (r->type == RECORD_PART && damaged)
         note_damaged_part(e, number);
     else if (is_of_event(r->type))
@@ -356,6 +379,7 @@ void engine_recovered(engine_t *e, record_no last, uint64_t now_ms)
     e->next_record = last + 1;
     e->durable = last;
     settle_state(e);
+    references_rebuild(e);
     leave_out_damaged(e, rec);
     statements_renew(e);
     recovery_free(e);
@@ -366,5 +390,6 @@ void recovery_abandon(engine_t *e)
     if (e->recovery == NULL)
         return;
     settle_state(e);
+    references_rebuild(e);
     recovery_free(e);
 }

@@ -2,7 +2,8 @@
  *
  * cold.c: messages that are in the log need not be in memory. Past memory.bodies what is appended leaves memory as soon
  * as its record is durable (the newest of a queue is needed last), and what is delivered leaves it when it has been
- * sent. A queue whose front is cold asks for the next messages in one request, ahead of need while it is being emptied.
+ * sent. What is not in the log, as it need not outlive the broker, is put there for that (at no place: *spilled*). A queue
+ * whose front is cold asks for the next messages in one request, ahead of need while it is being emptied.
  *
  * A queue with consumers keeps its first entries in memory whatever the budget: they are about to go. */
 #include "engine/engine_internal.h"
@@ -18,7 +19,7 @@
 
 bool cold_wanted(const engine_t *e)
 {
-    return e->bodies_bytes > e->options.memory_bodies;
+    return e->journal && e->memory_bytes > e->options.memory_bodies;
 }
 
 /* ---- out of memory ---- */
@@ -26,33 +27,52 @@ bool cold_wanted(const engine_t *e)
 void cold_note(queue_t *q, uint64_t position)
 {
     engine_t *e = q->vhost->engine;
-    if (list_linked(&q->chilling) || !cold_wanted(e))
-        return;
+    if (list_linked(&q->chilling) || q->subscriber || !cold_wanted(e))
+        return; /* what a subscriber may have waiting has bounds of its own */
     q->chill_from = position;
     list_append(&e->chilling, &q->chilling);
 }
 
 static bool may_leave(const queue_t *q, const fifo_item_t *item)
 {
-    if (item->message == NULL || item->record == 0 || item->message->part_count > 0)
+    if (item->message == NULL || item->message->damaged)
         return false;
     return item->out || q->consumer_count == 0 || item->position >= q->fifo.cursor + KEPT_WITH_CONSUMERS;
+}
+
+/* Another queue may have put the message there before. */
+static void spill(queue_t *q, const fifo_item_t *item)
+{
+    engine_t *e = q->vhost->engine;
+    message_t *m = item->message;
+    if (m->record == 0)
+        (void)publish_record(e, m, &(record_list_t){0});
+    record_refer(e, m->record, 1);
+    fifo_spill(&q->fifo, item->position);
+    q->spilled++;
 }
 
 /* True if it is through: the rest, if there is one, waits for the log. */
 static bool chill(engine_t *e, queue_t *q, uint32_t *budget)
 {
     fifo_item_t item;
+    bool waits = false;
     uint64_t from = q->chill_from;
     while (fifo_next(&q->fifo, &from, q->fifo.tail, budget, &item)) {
-        if (item.record > e->durable)
+        bool leaves = may_leave(q, &item), is_new = leaves && item.record == 0;
+        if (is_new ? records_full(e) : item.record > e->durable)
             return false;
-        if (may_leave(q, &item))
+        if (is_new)
+            spill(q, &item);
+        else if (leaves && !waits)
             message_unref(e, fifo_chill(&q->fifo, item.position));
-        q->chill_from = from;
+        waits |= is_new;
+        if (!waits)
+            q->chill_from = from;
     }
-    q->chill_from = from;
-    return from >= q->fifo.tail;
+    if (!waits)
+        q->chill_from = from;
+    return !waits && from >= q->fifo.tail;
 }
 
 /* Those that wait for the log are looked at too, and use up the budget: they alone are no reason for another step. */
@@ -81,7 +101,7 @@ bool cold_run(engine_t *e)
 /* More is read back, and being read, than the budget and some beside it: very many queues are at it. */
 static bool is_scarce(const engine_t *e)
 {
-    return e->bodies_bytes + e->asked_bytes > e->options.memory_bodies + READ_BESIDE_BYTES;
+    return e->memory_bytes + e->asked_bytes > e->options.memory_bodies + READ_BESIDE_BYTES;
 }
 
 static size_t between(uint64_t least, uint64_t items, uint64_t most)
@@ -123,8 +143,7 @@ static void take_item(queue_t *q, read_item_t *item)
         return;
     }
     item->message = NULL;
-    message_adopt(e, m);
-    message_recorded(e, m, item->record);
+    message_adopt_read(e, m, item->record);
     note_average(q, m);
     if (!q->deleted && fifo_warm(&q->fifo, item->position, m))
         q->warm_ahead++;
@@ -180,7 +199,7 @@ static void event_is_durable(engine_t *e, wait_t *w)
 bool queue_can_deliver(queue_t *q)
 {
     fifo_item_t first;
-    if (q->stored == 0 && !q->waits_for_store && list_empty(&q->owed)) /* nothing in it is the log's */
+    if (q->stored + q->spilled == 0 && !q->waits_for_store && list_empty(&q->owed)) /* nothing is the log's */
         return q->fifo.ready > 0;
     while (!q->waits_for_store && fifo_first(&q->fifo, &first)) {
         if (!list_empty(&q->owed) && sync_holds(q, first.position, &q->marking, event_is_durable)) {
@@ -195,7 +214,7 @@ bool queue_can_deliver(queue_t *q)
         }
         if (first.message == NULL)
             read_ahead(q);
-        else if (mark_covers(q, first.position))
+        else if (!first.stored || mark_covers(q, first.position))
             return true;
         q->waits_for_store = true;
     }
@@ -226,28 +245,26 @@ void queue_leave_out(queue_t *q, uint64_t position, const char *why)
     if (!fifo_pull(&q->fifo, position, &item))
         return;
     log_line(e->options.log, LOG_ERROR,
-             QUEUE_FORMAT
-             ": the message at position %llu (record %llu of the log) %s; it is left out, and stays in the "
-             "log until the queue is purged or deleted",
-             NAMED_ARG(q->name, q->vhost), (unsigned long long)position, (unsigned long long)item.record,
-             why);
+             QUEUE_FORMAT ": the message at position %llu (record %llu of the log) %s; it is left out%s",
+             NAMED_ARG(q->name, q->vhost), (unsigned long long)position, (unsigned long long)item.record, why,
+             item.stored ? ", and stays in the log until the queue is purged or deleted" : "");
+    if (!item.stored) {
+        queue_let_go(q, &item);
+        return;
+    }
     q->stored--;
     q->left_out = mem_resize(q->left_out, (q->left_out_count + 1) * sizeof *q->left_out);
-    bool has_parts = item.message && item.message->part_count > 0;
-    q->left_out[q->left_out_count++] = (left_out_t){item.record, has_parts ? item.message : NULL};
+    q->left_out[q->left_out_count++] = (left_out_t){position, item.record};
     e->left_out++;
-    if (item.message && !has_parts)
+    if (item.message)
         message_unref(e, item.message);
 }
 
 void queue_forget_left_out(queue_t *q)
 {
     engine_t *e = q->vhost->engine;
-    for (size_t i = 0; i < q->left_out_count; i++) {
-        live_drop(&e->live, q->left_out[i].record);
-        if (q->left_out[i].message)
-            message_unref(e, q->left_out[i].message);
-    }
+    for (size_t i = 0; i < q->left_out_count; i++)
+        record_release(e, q->left_out[i].record);
     e->left_out -= q->left_out_count;
     mem_free(q->left_out);
     q->left_out = NULL;

@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "engine/engine.h"
 #include "engine/fifo.h"
+#include "engine/spans.h"
 
 typedef struct exchange exchange_t;
 typedef struct queue queue_t;
@@ -51,6 +52,9 @@ void records_group_begin(engine_t *e);
 /* With all that was settled in between. Returns the last record of the group; 0: it has none. */
 record_no records_group_end(engine_t *e);
 
+/* The number of the last record, given to the log or taken from it. */
+record_no records_last(const engine_t *e);
+
 /* Adds one that changes what is defined: later replies about definitions wait for it. */
 record_no records_define(engine_t *e, const record_t *r);
 
@@ -81,18 +85,35 @@ struct reader {
 /* Asks for records; takes `request`, which is filled but for what comes back. */
 void records_read(engine_t *e, reader_t *r, read_request_t *request, reader_done_t *done);
 
-/* ---- definitions, said again from time to time (statement.c) ---- */
+/* ---- who needs which content (references.c) ---- */
+
+/* So many more, and one less, refer to this record's content. */
+void record_refer(engine_t *e, record_no record, uint32_t count);
+void record_release(engine_t *e, record_no record);
+/* The same of all parts of a message: it is in memory now. */
+void parts_refer(engine_t *e, const message_t *m);
+/* This record is a message with these parts; said last by the record `stated`. Nothing if it has none, or is known. */
+void large_note(engine_t *e, record_no stated, record_no record, const record_list_t *parts);
+void large_free_all(engine_t *e);
+hash_key_of_t large_record;
+/* The log was applied: counts what queues refer to. */
+void references_rebuild(engine_t *e);
+
+/* ---- checkpoints: all that is there, said again from time to time (statement.c, contents.c) ---- */
 
 typedef enum statement_kind {
     STATED_EXCHANGE,
     STATED_QUEUE,
     STATED_BINDING,
     STATED_SEQUENCE,
+    STATED_EVENT,
     STATED_REPORT,
+    STATED_LARGE,
+    STATED_KEPT,
     STATED_KINDS
 } statement_kind_t;
 
-/* A durable definition: in engine.stated.lists[kind], by rising record. */
+/* Something durable: in engine.stated.lists[kind], by rising record. */
 typedef struct stated {
     list_t link;
     record_no record; /* that said it last */
@@ -103,7 +124,11 @@ typedef struct statements {
     bool running;
     statement_kind_t kind; /* being said again, those before `before` */
     record_no from, before;
-    record_no low;           /* definitions that are there have been said at or above this one */
+    queue_t *contents; /* the queue whose contents are being said; held. NULL: none */
+    uint64_t contents_from;
+    size_t left_out_from;
+    record_no low;           /* all that is there has been said at or above this one */
+    uint64_t rounds;         /* that are complete, since the start */
     uint64_t bytes_since;    /* given to the log since the last round began */
     uint64_t bytes_of_round; /* that the last round, or the running one, took */
 } statements_t;
@@ -111,6 +136,11 @@ typedef struct statements {
 void statements_init(statements_t *s);
 void stated_now(engine_t *e, stated_t *s, statement_kind_t kind, record_no record);
 void statements_run(engine_t *e);
+/* Begins with the contents of a queue, which was just said … */
+void contents_begin(engine_t *e, queue_t *q);
+/* … says some more of them: returns the octets, about; *cost: units of work. They end when `contents` is NULL again. */
+size_t contents_state(engine_t *e, uint32_t *cost);
+size_t large_state(engine_t *e, stated_t *s);
 /* Begins a round with the next step: the log was opened, and so has one segment more. */
 void statements_renew(engine_t *e);
 void queue_to_record(const queue_t *q, record_t *r);

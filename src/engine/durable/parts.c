@@ -18,7 +18,7 @@ void on_part(channel_t *ch, command_t *cmd)
     message_adopt(e, m);
     record_no record = records_add(e, &(record_t){.type = RECORD_PART}, m);
     assert(record > 0); /* the assembly asks for parts only where there is a log */
-    live_add(&e->live, record, 1);
+    record_refer(e, record, 1);
     ch->incoming =
         mem_grow(ch->incoming, sizeof *ch->incoming, ch->incoming_count, &ch->incoming_capacity, 8);
     ch->incoming[ch->incoming_count++] = (message_part_t){record, m->body_len};
@@ -35,7 +35,7 @@ static void forget_incoming(channel_t *ch)
 void incoming_drop(channel_t *ch)
 {
     for (uint32_t i = 0; i < ch->incoming_count; i++)
-        live_drop(&ch->connection->engine->live, ch->incoming[i].record);
+        record_release(ch->connection->engine, ch->incoming[i].record);
     mem_free(ch->incoming);
     forget_incoming(ch);
 }
@@ -150,8 +150,7 @@ static void part_is_back(engine_t *e, reader_t *r, read_request_t *request)
         return;
     }
     request->items[0].message = NULL;
-    message_adopt(e, part);
-    message_recorded(e, part, request->items[0].record);
+    message_adopt_read(e, part, request->items[0].record);
     s->next++;
     emit_channel(s->channel, &(event_t){.type = EVENT_CONTENT, .message = part});
     go_on(s);

@@ -40,13 +40,6 @@ static void run_waits(engine_t *e)
 
 /* ---- to the log ---- */
 
-/* No record below it is needed any more once all that was decided so far is durable. */
-static record_no replay_from(const engine_t *e)
-{
-    record_no live = live_lowest(&e->live, e->next_record);
-    return live < e->stated.low ? live : e->stated.low;
-}
-
 /* With all that was settled before it ends: records are durable in the order in which things were decided. */
 static void close_batch(engine_t *e)
 {
@@ -56,7 +49,7 @@ static void close_batch(engine_t *e)
     e->batch = NULL;
     if (b == NULL)
         return;
-    b->replay_from = replay_from(e);
+    b->replay_from = e->stated.low;
     e->unwritten_bytes += batch_bytes(b);
     e->log_bytes += batch_bytes(b);
     e->stated.bytes_since += batch_bytes(b);
@@ -111,6 +104,11 @@ record_no records_group_end(engine_t *e)
     settled_flush(e);
     e->grouping = false;
     return e->next_record > e->group_first ? e->next_record - 1 : 0;
+}
+
+record_no records_last(const engine_t *e)
+{
+    return e->applying ? recovery_at(e) : e->next_record - 1;
 }
 
 record_no records_define(engine_t *e, const record_t *r)

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * statement.c: definitions are said again from time to time, so that the beginning of the log, where they were said
- * first, can go.
+ * statement.c: checkpoints. From time to time all that is there is said again, so that the log need be read from there on
+ * only.
  *
- * A round states all exchanges, then all queues, bindings, sequences and reports, a slice a step, between other records. It ends with
- * `low`: a log that begins there, or above, has all of them. A binding is stated after its ends, whoever changes what
- * meanwhile: the last part of the round takes all bindings that were said before the last queue was. What was
- * said lately stands at the end of its list, so the round is over when the first of a list is young enough. */
+ * A round states all exchanges, then all queues, each with its contents (contents.c), bindings, sequences, open events,
+ * reports, large messages and which topic is kept where, a slice a step, between other records. It ends with `low`: a log that is read from there makes
+ * all of it; of what is before, only the content of messages is still needed. A binding is stated after its ends, whoever
+ * changes what meanwhile: that part of the round takes all bindings that were said before the last queue was. What was
+ * said lately stands at the end of its list, so the round is over when the first of a list is young enough.
+ *
+ * An interrupted round does no harm: what it said is true, and the one before still holds. */
 #include "engine/engine_internal.h"
 
 void statements_init(statements_t *s)
@@ -104,14 +107,39 @@ static bool state_next(engine_t *e)
     if (first == NULL || first->record >= s->before)
         return false;
     if (s->kind >= STATED_SEQUENCE) {
-        s->bytes_of_round += sync_state(e, s->kind, first);
+        s->bytes_of_round += s->kind == STATED_LARGE  ? large_state(e, first)
+                             : s->kind == STATED_KEPT ? keep_state(e, first)
+                                                      : sync_state(e, s->kind, first);
         return true;
     }
     record_t r;
     to_record(s->kind, first, &r);
     s->bytes_of_round += r.name.len + r.arguments.len + r.source.len + r.key.len + 32;
     stated_now(e, first, s->kind, records_add(e, &r, NULL));
+    if (s->kind == STATED_QUEUE)
+        contents_begin(e, LIST_OF(first, queue_t, stated));
     return true;
+}
+
+/* One definition, or some of a queue's contents. Returns its cost; 0: this part of the round is over. */
+static uint32_t state_some(engine_t *e)
+{
+    statements_t *s = &e->stated;
+    uint32_t cost = 1;
+    if (s->contents)
+        s->bytes_of_round += contents_state(e, &cost);
+    else if (!state_next(e))
+        cost = 0;
+    return cost;
+}
+
+static void end_round(engine_t *e)
+{
+    statements_t *s = &e->stated;
+    s->running = false;
+    s->low = s->from;
+    s->rounds++;
+    (void)records_add(e, &(record_t){.type = RECORD_STATED, .message = s->low}, NULL);
 }
 
 void statements_run(engine_t *e)
@@ -121,16 +149,15 @@ void statements_run(engine_t *e)
         return;
     if (!s->running && round_is_due(e))
         begin_round(e);
-    for (uint32_t left = e->options.slice; s->running && left > 0; left--) {
-        if (state_next(e))
+    for (uint32_t left = e->options.slice, cost; s->running && left > 0; left -= cost < left ? cost : left) {
+        cost = state_some(e);
+        if (cost > 0)
             continue;
+        cost = 1;
         s->kind++;
         if (s->kind == STATED_BINDING)
             s->before = e->next_record;
-        if (s->kind == STATED_KINDS) {
-            s->running = false;
-            s->low = s->from;
-            (void)records_add(e, &(record_t){.type = RECORD_STATED, .message = s->low}, NULL);
-        }
+        if (s->kind == STATED_KINDS)
+            end_round(e);
     }
 }

@@ -24,6 +24,7 @@ sync_event_t *sync_event_new(sequencer_t *s, sync_window_t *w, uint32_t groups, 
     list_init(&ev->in_finished);
     list_init(&ev->in_nameless);
     list_init(&ev->waiters);
+    list_init(&ev->in_log.link);
     list_init(&ev->stated.link);
     for (uint32_t i = 0; i < groups; i++)
         list_init(&ev->groups[i].in_queue);

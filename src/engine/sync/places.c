@@ -4,7 +4,7 @@
  * its event is over or not. */
 #include "engine/sync/sync_internal.h"
 
-bool sync_place_is_taken(const queue_t *q, uint64_t position)
+bool sync_place_is_taken(queue_t *q, uint64_t position)
 {
     fifo_item_t item;
     uint32_t budget = 1;
@@ -39,7 +39,7 @@ static void pull(const sync_event_t *ev, const sync_place_t *p)
     queue_t *q = p->queue;
     if (q->deleted || !fifo_pull(&q->fifo, p->position, &item))
         return;
-    if (item.record > 0)
+    if (item.stored)
         settled_note(q, p->position, RECORD_EXPIRED);
     if (q->keys)
         keep_expired(q, ev->topic, p->position);

@@ -2,8 +2,8 @@
  *
  * recover.c: events in the log. A sequence is always in it; an event only if its publisher gave it an id, or it expires:
  * one that cannot be asked for again needs no memory. An event's record names its groups that outlive the broker, what a
- * group says is a record, and the report that ends it. While a group owes an answer its entry keeps the log from the
- * message on; reports are said again with the definitions. */
+ * group says is a record, and the report that ends it. Checkpoints say all of them again: an open event with what its groups
+ * have said so far. */
 #include "engine/sync/sync_internal.h"
 
 static engine_t *engine_of(const sync_event_t *ev)
@@ -30,26 +30,19 @@ static bool is_logged(const sync_event_t *ev)
            records_wanted(engine_of(ev));
 }
 
-/* A log that begins with the event must begin with its exchange's definition. */
-static void hold_definition(sync_event_t *ev)
-{
-    ev->defined = ev->sequencer->exchange->stated.record;
-    if (ev->defined > 0)
-        live_add(&engine_of(ev)->live, ev->defined, 1);
-}
-
 void sync_record_forget(sync_event_t *ev)
 {
-    if (ev->defined > 0)
-        live_drop(&engine_of(ev)->live, ev->defined);
-    ev->defined = 0;
+    list_remove(&ev->in_log.link);
+}
+
+static bool in_log(const sync_event_t *ev)
+{
+    return list_linked(&ev->in_log.link);
 }
 
 /* Where the message will not be after a crash, others may be then: no position is said. */
-record_no sync_record_event(sync_event_t *ev)
+static record_no record_event(sync_event_t *ev)
 {
-    if (!is_logged(ev))
-        return 0;
     engine_t *e = engine_of(ev);
     buffer_t groups = {0}, places = {0};
     record_t r = {.type = RECORD_EVENT,
@@ -63,7 +56,7 @@ record_no sync_record_event(sync_event_t *ev)
                   .key = ev->topic,
                   .arguments = ev->id};
     for (uint32_t i = 0; i < ev->count; i++)
-        if (ev->groups[i].queue->id > 0)
+        if (ev->groups[i].queue && ev->groups[i].queue->id > 0)
             record_list_put(&groups, &r.parts.count, ev->groups[i].queue->id,
                             ev->message > 0 ? ev->groups[i].position : 0);
     for (size_t i = 0; i < ev->place_count && ev->message > 0; i++)
@@ -72,18 +65,22 @@ record_no sync_record_event(sync_event_t *ev)
     r.parts.octets = buffer_bytes(&groups);
     r.list.octets = buffer_bytes(&places);
     record_no number = records_add(e, &r, NULL);
-    ev->logged = number > 0;
-    hold_definition(ev);
+    stated_now(e, &ev->in_log, STATED_EVENT, number);
     buffer_free(&groups);
     buffer_free(&places);
     return number;
+}
+
+record_no sync_record_event(sync_event_t *ev)
+{
+    return is_logged(ev) ? record_event(ev) : 0;
 }
 
 /* Of an exchange that is gone nothing is said any more: there may be another one of its name, with the same numbers. */
 void sync_record_result(const sync_group_t *g)
 {
     const sync_event_t *ev = g->event;
-    if (!ev->logged || g->queue->id == 0 || ev->sequencer->exchange->deleted ||
+    if (!in_log(ev) || g->queue->id == 0 || ev->sequencer->exchange->deleted ||
         !records_wanted(engine_of(ev)))
         return;
     record_t r = {.type = RECORD_RESULT,
@@ -117,6 +114,27 @@ void sync_record_report(sync_event_t *ev)
     stated_now(e, &ev->stated, STATED_REPORT, number);
 }
 
+/* With what its groups have said. Of an exchange that is gone nothing: the event's end is near. */
+static size_t state_event(sync_event_t *ev)
+{
+    if (ev->sequencer->exchange->deleted) {
+        sync_record_forget(ev);
+        return 1;
+    }
+    (void)record_event(ev);
+    size_t octets = ev->id.len + ev->topic.len + 64 + 16 * (ev->count + ev->place_count);
+    for (uint32_t i = 0; i < ev->count; i++) {
+        const sync_group_t *g = &ev->groups[i];
+        if (g->queue == NULL || g->status == GROUP_PENDING)
+            continue;
+        sync_record_result(g);
+        octets += g->value.len + 32;
+    }
+    if (ev->outcome != OUTCOME_OPEN)
+        sync_record_report(ev);
+    return octets;
+}
+
 size_t sync_state(engine_t *e, statement_kind_t kind, stated_t *s)
 {
     (void)e;
@@ -124,6 +142,8 @@ size_t sync_state(engine_t *e, statement_kind_t kind, stated_t *s)
         (void)sync_record_sequence(LIST_OF(s, sequencer_t, stated));
         return 32;
     }
+    if (kind == STATED_EVENT)
+        return state_event(LIST_OF(s, sync_event_t, in_log));
     sync_event_t *ev = LIST_OF(s, sync_event_t, stated);
     sync_record_report(ev);
     return ev->id.len + (size_t)ev->report->body_len + 64;
@@ -178,9 +198,22 @@ static void forget_older(const sequencer_t *s, const record_t *r)
         sync_event_free(ev);
 }
 
-static void apply_event(sequencer_t *s, const record_t *r)
+/* In the order of their numbers: a checkpoint says older ones after newer ones. */
+static void add_recovering(sequencer_t *s, sync_event_t *ev)
+{
+    list_t *at = &s->recovering;
+    while (at->prev != &s->recovering && LIST_OF(at->prev, sync_event_t, in_finished)->seq > ev->seq)
+        at = at->prev;
+    list_insert_before(at, &ev->in_finished);
+}
+
+/* One that was over already, and whose message expires later, is said again with its report behind it. */
+static void apply_event(sequencer_t *s, record_no number, const record_t *r)
 {
     forget_older(s, r);
+    sync_event_t *over = r->list.count > 0 ? sync_find_kept(s, r->seq) : NULL;
+    if (over)
+        sync_event_free(over);
     if (find_recovering(s, r->seq) || sync_find(s, r->arguments)) /* said again */
         return;
     sync_event_t *ev = sync_event_new(s, sequencer_window(s, NULL), r->parts.count, r->key, r->arguments);
@@ -190,9 +223,8 @@ static void apply_event(sequencer_t *s, const record_t *r)
     ev->message = r->message;
     ev->due_wall_ms = r->time_ms;
     apply_groups(ev, r);
-    ev->logged = true;
-    hold_definition(ev);
-    list_append(&s->recovering, &ev->in_finished);
+    stated_now(engine_of(ev), &ev->in_log, STATED_EVENT, number);
+    add_recovering(s, ev);
 }
 
 static void apply_result(sequencer_t *s, const record_t *r)
@@ -255,7 +287,7 @@ void sync_apply(engine_t *e, record_no number, const record_t *r, bytes_t conten
     if (r->type == RECORD_SEQUENCE)
         apply_sequence(s, number, r);
     else if (r->type == RECORD_EVENT)
-        apply_event(s, r);
+        apply_event(s, number, r);
     else if (r->type == RECORD_RESULT)
         apply_result(s, r);
     else

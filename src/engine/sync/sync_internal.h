@@ -99,7 +99,7 @@ struct sync_event {
     record_no stored;  /* it must be durable before it counts as handled */
     record_no release; /* before it is given to handlers */
     record_no message; /* in the log; 0: not */
-    record_no defined; /* what defined its exchange when its record was made: the log is kept from there on */
+    stated_t in_log;   /* its record, while it is needed */
     stated_t stated;   /* its report's record */
     wait_t on_disk;
     wait_t due; /* engine.timers */
@@ -108,7 +108,6 @@ struct sync_event {
     bool held;     /* it holds its exchange */
     bool kept;     /* of its sequencer's finished ones */
     bool is_brief; /* its report, by now */
-    bool logged;   /* its record is in the log: so will be what its groups say */
     list_t waiters;
     uint32_t waiting;     /* so many */
     sync_place_t *places; /* of one that expires, until it does */
@@ -169,7 +168,7 @@ void sync_event_over(sync_event_t *ev, outcome_t outcome);
 /* ---- places.c ---- */
 
 /* True if an entry is there. */
-bool sync_place_is_taken(const queue_t *q, uint64_t position);
+bool sync_place_is_taken(queue_t *q, uint64_t position);
 /* Forgets those that the event has left. */
 void sync_places_look(sync_event_t *ev);
 /* Takes it out of them: its time is up. */

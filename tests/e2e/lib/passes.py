@@ -25,6 +25,7 @@ TINY_SETTINGS = {
     "store.first_segment_bytes": 4096,
     "store.frame_bytes": 4096,
     "store.read_bytes": 4096,
+    "store.checkpoint_bytes": 65536,
     "store.unwritten_bytes": 65536,
     "store.ring_items": 4,
     "store.part_bytes": 1024,

@@ -61,25 +61,10 @@ static inline void dump_entries(dump_t *d, const queue_t *q)
 {
     uint64_t from = 0;
     fifo_item_t item;
-    for (uint32_t budget = UINT32_MAX; fifo_next(&q->fifo, &from, q->fifo.tail, &budget, &item);)
-        if (item.record > 0)
-            dump_line(d, "entry %.*s %llu: record %llu", TEXT_ARG(q->name), (unsigned long long)item.position,
-                      (unsigned long long)item.record);
-}
-
-/* The lowest record that an entry of a queue speaks of, or `none`. */
-static inline record_no lowest_needed(const queue_t *q, record_no none)
-{
-    uint64_t from = 0;
-    fifo_item_t item;
-    for (uint32_t budget = UINT32_MAX; fifo_next(&q->fifo, &from, q->fifo.tail, &budget, &item);) {
-        if (item.record > 0 && item.record < none)
-            none = item.record;
-        for (uint32_t i = 0; item.message && i < item.message->part_count; i++)
-            if (item.message->parts[i].record < none)
-                none = item.message->parts[i].record;
-    }
-    return none;
+    for (uint32_t budget = UINT32_MAX; fifo_next((fifo_t *)&q->fifo, &from, q->fifo.tail, &budget, &item);)
+        if (item.stored)
+            dump_line(d, "entry %.*s %llu: record %llu, given back %u", TEXT_ARG(q->name),
+                      (unsigned long long)item.position, (unsigned long long)item.record, item.returns);
 }
 
 static inline void dump_queue(dump_t *d, const queue_t *q)

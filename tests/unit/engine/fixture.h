@@ -55,6 +55,8 @@ typedef struct seen {
     bool taken;
     char text[400]; /* a refusal's text, a queue's name, a consumer's tag, a report */
     char body[40];
+    uint8_t properties[64]; /* the beginning */
+    size_t properties_len;
 } seen_t;
 
 /* Zero means the fixture's default. */
@@ -197,6 +199,10 @@ static inline void seen_copy(seen_t *s, const event_t *e)
         seen_copy_message(s, e->message);
         if (e->type == EVENT_REPORT)
             seen_copy_text(s, message_body(e->message));
+        bytes_t properties = message_properties(e->message);
+        s->properties_len = properties.len < sizeof s->properties ? properties.len : sizeof s->properties;
+        if (s->properties_len > 0)
+            memcpy(s->properties, properties.data, s->properties_len);
         s->seq = e->message->seq;
         s->view = e->message->view;
     } else if (e->type == EVENT_QUEUE_DECLARED) {

@@ -17,7 +17,7 @@
 typedef struct paper_record {
     buffer_t octets;
     buffer_t content;
-    uint8_t outcome;      /* of reading it: read_outcome_t */
+    uint8_t outcome;       /* of reading it: read_outcome_t */
     record_no replay_from; /* what the batch said that it was in */
     bool is_last_of_batch;
 } paper_record_t;

@@ -479,13 +479,6 @@ static void applying_any_suffix_twice_changes_nothing(void **state)
     dump_free(&wanted);
 }
 
-/* No entry speaks of a record that could be gone. */
-static void check_what_is_needed(engine_t *e, record_no from)
-{
-    for (hash_node_t *n = hash_next(&e->queues_by_id, NULL); n; n = hash_next(&e->queues_by_id, n))
-        assert_true(lowest_needed(HASH_OF(n, queue_t, by_id), from) >= from);
-}
-
 /* The log may be cut at what a durable batch says, wherever in it, and at any batch before a crash. */
 static void check_every_beginning(fixture_t *f, uint64_t seed)
 {
@@ -503,7 +496,6 @@ static void check_every_beginning(fixture_t *f, uint64_t seed)
         assert_same_dump(&wanted, &got_back, when);
         dump_free(&got_back);
     }
-    check_what_is_needed(f->engine, most);
     dump_t got_back = dump_from(f, most, 0);
     assert_same_dump(&wanted, &got_back, "the latest beginning");
     dump_free(&got_back);
@@ -524,12 +516,7 @@ static void a_log_that_begins_later_gives_the_same_state(void **state)
             recover(h.ch, 0);
             h.tag_count = 0;
             declare(h.ch, "q0", COMMAND_DURABLE);
-            put_many_durably(h.ch, "q0", 0, 300); /* a log of some length */
-            for (int i = 0; i < 4; i++) {         /* so that old messages do not keep it all */
-                static const char *const names[] = {"q0", "q1", "q2", "q3"};
-                purge(h.ch, names[i]);
-                history_look(&h);
-            }
+            put_many_durably(h.ch, "q0", 0, 300); /* a log of some length, and a queue */
             check_every_beginning(f, seed);
         }
         highest = paper_of(f)->replay_from > highest ? paper_of(f)->replay_from : highest;
@@ -559,38 +546,6 @@ static void restated_definitions_let_the_beginning_of_the_log_go(void **state)
     ch = new_channel(f);
     assert_int_equal(counts(f).bindings, 1);
     assert_queue_is(ch, "q", "kept*"); /* below the mark that was moved ahead */
-    durable_free(f);
-}
-
-static void a_batch_closed_amid_a_step_lets_nothing_go_that_a_later_one_settles(void **state)
-{
-    (void)state;
-    fixture_t *f = durable_new((fixture_options_t){.batch_bytes = 1, .restate_bytes = 500});
-    chan_t ch = new_channel(f);
-    new_durable_queue(ch, "q");
-    put_durably(ch, "q", "m");
-    uint64_t tag = got(ch, "q", "m");
-    record_no message = paper_last(paper_of(f), RECORD_MESSAGE);
-    for (int i = 0; i < 100; i++) { /* until definitions do not keep the beginning */
-        new_durable_exchange(ch, "x", "direct");
-        delete_exchange(ch, "x", 0);
-        expect_ok(ch);
-    }
-    assert_true(f->engine->stated.low > message);
-    hold(f);
-    declare_exchange(ch, "x", "direct", COMMAND_DURABLE | COMMAND_NOWAIT);
-    ack(ch, tag, 0);
-    declare_exchange(ch, "y", "direct", COMMAND_DURABLE | COMMAND_NOWAIT);
-    run(f);
-    size_t batches = paper_of(f)->lent_count;
-    assert_true(batches >= 3);
-    for (; batches > 0; batches--) {
-        assert_int_equal(paper_count(paper_of(f), RECORD_SETTLE), 1);
-        sync_batches(f, 1);
-        if (paper_of(f)->synced < paper_last(paper_of(f), RECORD_SETTLE))
-            assert_true(paper_of(f)->replay_from <= message);
-    }
-    assert_true(paper_of(f)->replay_from > message);
     durable_free(f);
 }
 
@@ -688,7 +643,6 @@ int main(void)
         durable_test(applying_any_suffix_twice_changes_nothing),
         cmocka_unit_test(a_log_that_begins_later_gives_the_same_state),
         cmocka_unit_test(restated_definitions_let_the_beginning_of_the_log_go),
-        cmocka_unit_test(a_batch_closed_amid_a_step_lets_nothing_go_that_a_later_one_settles),
         durable_test(records_that_say_what_cannot_be_are_refused),
         durable_test(an_engine_may_end_amid_its_recovery),
         durable_test(a_damaged_message_is_left_out_unless_it_was_done_with),

@@ -16,7 +16,8 @@ typedef struct model {
     message_t *messages[ENTRIES + 1];
     model_state_t states[ENTRIES + 1];
     bool redelivered[ENTRIES + 1];
-    bool stored[ENTRIES + 1], cold[ENTRIES + 1];
+    bool stored[ENTRIES + 1], spilled[ENTRIES + 1], cold[ENTRIES + 1];
+    uint16_t returns[ENTRIES + 1];
     uint64_t last; /* position */
     uint64_t present;
     fifo_pages_t pages;
@@ -66,7 +67,9 @@ static void check_item(const model_t *m, const fifo_item_t *item)
     uint64_t p = item->position;
     assert_in_range(p, 1, m->last);
     assert_ptr_equal(item->message, m->cold[p] ? NULL : m->messages[p]);
-    assert_int_equal(item->record, m->stored[p] ? p : 0);
+    assert_int_equal(item->record, m->stored[p] || m->spilled[p] ? p : 0);
+    assert_int_equal(item->stored, m->stored[p]);
+    assert_int_equal(item->returns, m->returns[p]);
 }
 
 /* A new message for this position, with its record if it is stored. */
@@ -101,18 +104,17 @@ static void append(model_t *m)
     append_stored(m, false);
 }
 
-/* As recovery does: somewhere at the tail or beyond, cold or with a message. */
-static void place(model_t *m, uint64_t position, bool hot)
+/* As recovery does: somewhere at the tail or beyond. */
+static void place(model_t *m, uint64_t position)
 {
     if (position > ENTRIES)
         return;
     m->stored[position] = true;
-    m->cold[position] = !hot;
-    message_t *made = hot ? message_at(m, position) : NULL;
+    m->cold[position] = true;
     add(m, position);
-    assert_true(fifo_place(&m->fifo, position, position, made));
+    assert_true(fifo_place(&m->fifo, position, position));
     assert_int_equal(m->fifo.tail, position + 1);
-    assert_false(fifo_place(&m->fifo, position, position, NULL)); /* nothing new there */
+    assert_false(fifo_place(&m->fifo, position, position)); /* nothing new there */
 }
 
 static void skip_over(model_t *m, uint64_t positions)
@@ -174,7 +176,10 @@ static void put_back(model_t *m, uint64_t position)
 {
     if (position == 0)
         return;
-    fifo_return(&m->fifo, position);
+    fifo_item_t item = fifo_return(&m->fifo, position);
+    assert_int_equal(item.position, position);
+    m->returns[position]++;
+    check_item(m, &item);
     m->states[position] = READY;
     m->redelivered[position] = true;
 }
@@ -206,8 +211,13 @@ static void pull(model_t *m, uint64_t position)
 
 static void chill(model_t *m, uint64_t position)
 {
-    if (position == 0 || !m->stored[position] || m->cold[position])
+    if (position == 0 || m->cold[position])
         return;
+    if (!m->stored[position] && !m->spilled[position]) {
+        m->messages[position]->record = position;
+        m->spilled[position] = true;
+        fifo_spill(&m->fifo, position);
+    }
     assert_ptr_equal(fifo_chill(&m->fifo, position), m->messages[position]);
     message_free(m->messages[position]);
     m->messages[position] = NULL;
@@ -237,7 +247,7 @@ static bool is_there(const model_t *m, uint64_t p)
 }
 
 /* Walks all that is ready or out, a few looks at a time. */
-static void walk(const model_t *m, uint32_t looks)
+static void walk(model_t *m, uint32_t looks)
 {
     uint64_t from = 0, p = 1;
     fifo_item_t item;
@@ -333,6 +343,61 @@ static void drain_all(model_t *m)
     assert_false(fifo_drain(&m->fifo, &left, &none));
 }
 
+/* What is durable comes through a checkpoint as it is, however it is cut into rows. */
+static void write_and_restore(model_t *m, uint64_t most)
+{
+    fifo_pages_t pages = {.page_entries = 8};
+    fifo_t copy;
+    fifo_init(&copy, &pages);
+    fifo_skip(&copy, m->fifo.tail);
+    uint64_t from = 0, first, wanted = 0;
+    for (buffer_t row = {0}; fifo_write(&m->fifo, &from, most, &row, &first); buffer_clear(&row)) {
+        assert_true(fifo_restore(&copy, first, buffer_bytes(&row)));
+        if (from >= m->fifo.tail)
+            buffer_free(&row);
+    }
+    fifo_item_t item;
+    uint32_t budget = UINT32_MAX;
+    for (uint64_t p = 1, at = 0; p <= m->last; p++) {
+        if (!is_there(m, p) || !m->stored[p])
+            continue;
+        assert_true(fifo_next(&copy, &at, copy.tail, &budget, &item));
+        assert_int_equal(item.position, p);
+        assert_int_equal(item.record, p);
+        assert_int_equal(item.redelivered, m->redelivered[p]);
+        assert_int_equal(item.returns, m->returns[p]);
+        wanted++;
+    }
+    assert_int_equal(copy.ready, wanted);
+    fifo_reset(&copy);
+    assert_int_equal(copy.ready, 0);
+    fifo_deinit(&copy);
+    fifo_pages_deinit(&pages);
+}
+
+typedef struct records_seen {
+    const model_t *m;
+    uint64_t count;
+} records_seen_t;
+
+static void see_records(void *context, record_no first, uint64_t count)
+{
+    records_seen_t *seen = context;
+    for (record_no r = first; r < first + count; r++)
+        assert_true(seen->m->states[r] != GONE && (seen->m->stored[r] || seen->m->spilled[r]));
+    seen->count += count;
+}
+
+static void check_records(model_t *m)
+{
+    records_seen_t seen = {.m = m};
+    uint64_t wanted = 0;
+    fifo_each_record(&m->fifo, see_records, &seen);
+    for (uint64_t p = 1; p <= m->last; p++)
+        wanted += m->states[p] != GONE && (m->stored[p] || m->spilled[p]);
+    assert_int_equal(seen.count, wanted);
+}
+
 static size_t pages_held(const fifo_t *f)
 {
     size_t count = 0;
@@ -386,7 +451,7 @@ static void act_with_log(model_t *m, uint64_t *seed)
     if (what < 20)
         append_stored(m, chance(seed, 3) > 0);
     else if (what < 28)
-        place(m, m->last + 1 + (chance(seed, 4) ? 0 : chance(seed, 20)), chance(seed, 3) == 0);
+        place(m, m->last + 1 + (chance(seed, 4) ? 0 : chance(seed, 20)));
     else if (what < 31)
         skip_over(m, chance(seed, 12));
     else if (what < 46)
@@ -399,6 +464,10 @@ static void act_with_log(model_t *m, uint64_t *seed)
         walk(m, 1 + chance(seed, 50));
     else if (what < 76)
         check_out_ranges(m);
+    else if (what < 78)
+        write_and_restore(m, 1 + chance(seed, 300));
+    else if (what < 79)
+        check_records(m);
     else
         act(m, seed);
     assert_int_equal(m->fifo.ready, count_in(m, READY));
@@ -449,11 +518,60 @@ static void positions_skipped_over_take_no_pages(void **state)
     model_free(m);
 }
 
+static void a_deep_queue_takes_an_octet_or_two_an_entry(void **state)
+{
+    (void)state;
+    enum { DEEP = 1000000, PAGE = 64 };
+    fifo_pages_t pages = {.page_entries = PAGE};
+    fifo_t f;
+    fifo_init(&f, &pages);
+    for (uint64_t p = 1; p <= DEEP; p++)
+        assert_true(fifo_place(&f, p, p * 7));
+    size_t packed = 0;
+    for (size_t i = 0; i < f.slots_length; i++)
+        packed += f.slots[(f.slots_head + i) & (f.slots_capacity - 1)].is_packed;
+    assert_int_equal(packed, DEEP / PAGE);
+    buffer_t row = {0};
+    uint64_t from = 0, first, octets = 0;
+    for (; fifo_write(&f, &from, 4096, &row, &first); buffer_clear(&row))
+        octets += row.len;
+    assert_true(octets < 2 * DEEP);
+    fifo_item_t item;
+    for (uint64_t p = 1; p <= DEEP; p++) {
+        assert_true(fifo_take(&f, &item));
+        assert_int_equal(item.record, p * 7);
+        (void)fifo_remove(&f, p);
+    }
+    buffer_free(&row);
+    fifo_deinit(&f);
+    fifo_pages_deinit(&pages);
+}
+
+static void what_is_no_row_of_spans_is_refused(void **state)
+{
+    (void)state;
+    fifo_pages_t pages = {.page_entries = 8};
+    fifo_t f;
+    fifo_init(&f, &pages);
+    fifo_skip(&f, 100);
+    assert_false(
+        fifo_restore(&f, 90, bytes_make("\x06\x29", 2)));     /* record 1, and a run of 10: 11 from 90 on */
+    assert_false(fifo_restore(&f, 0, bytes_make("\x02", 1))); /* record 0 */
+    assert_false(fifo_restore(&f, 0, bytes_make("\x23", 1))); /* a column that is not known */
+    assert_false(fifo_restore(&f, 0, bytes_make("\x80", 1))); /* half a number */
+    fifo_reset(&f);
+    assert_true(fifo_restore(&f, 90, bytes_make("\x0a\x21", 2)));
+    assert_int_equal(f.ready, 9);
+    fifo_reset(&f);
+    fifo_deinit(&f);
+    fifo_pages_deinit(&pages);
+}
+
 static void an_entry_that_was_purged_is_not_warmed_any_more(void **state)
 {
     (void)state;
     model_t *m = model_new(4);
-    place(m, 7, false), place(m, 9, false);
+    place(m, 7), place(m, 9);
     take(m);
     purge_all(m);
     warm(m, 9);
@@ -608,6 +726,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(behaves_as_a_plain_array_whatever_happens),
         cmocka_unit_test(behaves_as_a_plain_array_with_entries_that_are_in_the_log),
+        cmocka_unit_test(a_deep_queue_takes_an_octet_or_two_an_entry),
+        cmocka_unit_test(what_is_no_row_of_spans_is_refused),
         cmocka_unit_test(positions_skipped_over_take_no_pages),
         cmocka_unit_test(an_entry_that_was_purged_is_not_warmed_any_more),
         cmocka_unit_test(entries_go_out_in_the_order_they_came),

@@ -25,7 +25,8 @@
 #include "store/segment.h"
 #include "store/store.h"
 
-#define RECORDS_MOST 20000
+#define RECORDS_MOST  20000
+#define SEGMENTS_MOST 1000
 
 /* What was made as a record of this number. */
 typedef struct made {
@@ -34,6 +35,13 @@ typedef struct made {
     message_t *message; /* alive until its batch is back */
     bytes_t octets;     /* of its content, if the test has chosen them */
 } made_t;
+
+/* A complete segment, as the store told of it. */
+typedef struct told_segment {
+    segment_news_t news;
+    uint32_t told; /* how often */
+    bool is_ordered;
+} told_segment_t;
 
 typedef struct fixture {
     sim_disk_t *sim;
@@ -50,7 +58,10 @@ typedef struct fixture {
     uint32_t life, size;
     record_no seen_first, seen_last; /* while it is opened */
     uint64_t seen_count, damaged_count;
-    record_no replay_from; /* for the next batches */
+    record_no replay_from;                  /* for the next batches */
+    record_no replay_durable;               /* of those that are back */
+    bool keeps_dead;                        /* segments below it are not ordered to be dropped */
+    told_segment_t segments[SEGMENTS_MOST]; /* by number */
     log_t log;
     uint64_t damage_lines; /* log lines that speak of damage */
 } fixture_t;
@@ -176,6 +187,51 @@ static inline void forget_message(fixture_t *f, record_no n)
     f->made[n].message = NULL;
 }
 
+/* ---- segments ---- */
+
+static inline void give_order(fixture_t *f, segment_order_t *order)
+{
+    journal_t *j = store_journal(f->store);
+    f->segments[order->segment].is_ordered = true;
+    lane_push(j->orders, &order);
+    (void)lane_flush(j->orders);
+}
+
+static inline void order_drop(fixture_t *f, uint64_t segment)
+{
+    segment_order_t *order = MEM_NEW(segment_order_t);
+    order->segment = segment;
+    give_order(f, order);
+}
+
+static inline void hear_segments(fixture_t *f)
+{
+    journal_t *j = store_journal(f->store);
+    for (const segment_news_t *news; (news = lane_peek(j->segments)) != NULL; lane_pop(j->segments)) {
+        assert_true(news->segment < SEGMENTS_MOST);
+        told_segment_t *told = &f->segments[news->segment];
+        assert_true(news->from <= news->end);
+        assert_true(told->told == 0 || (told->news.from == news->from && told->news.end == news->end));
+        told->news = *news;
+        told->told++;
+        told->is_ordered = false;
+    }
+    (void)lane_release(j->segments);
+}
+
+/* What an engine that needs nothing below replay_from would order. */
+static inline void mind_space(fixture_t *f)
+{
+    hear_segments(f);
+    for (uint64_t i = 0; i < SEGMENTS_MOST && !f->keeps_dead; i++) {
+        const told_segment_t *told = &f->segments[i];
+        if (told->news.bytes > 0 && !told->is_ordered && told->news.end <= f->replay_durable)
+            order_drop(f, i);
+    }
+}
+
+/* ---- turns ---- */
+
 static inline void take_done(fixture_t *f)
 {
     journal_t *j = store_journal(f->store);
@@ -183,6 +239,8 @@ static inline void take_done(fixture_t *f)
         batch_t *b = *item;
         assert_int_equal(b->first, f->durable + 1);
         f->durable = batch_last(b);
+        if (b->replay_from > f->replay_durable)
+            f->replay_durable = b->replay_from;
         for (record_no n = b->first; n <= f->durable; n++)
             forget_message(f, n);
         batch_free(b);
@@ -208,6 +266,7 @@ static inline int settle(fixture_t *f)
     bool helped;
     do {
         done = turn(f);
+        mind_space(f);
         helped = false;
         while (store_helper_turn(f->store, &wake))
             helped = true;
@@ -299,6 +358,7 @@ static inline bool try_open(fixture_t *f)
     assert_int_equal(f->found.damaged_contents, f->damaged_count);
     f->next = f->found.last + 1;
     f->durable = f->found.last;
+    memset(f->segments, 0, sizeof f->segments);
     f->life++;
     return true;
 }
@@ -443,7 +503,7 @@ typedef struct told_frame {
     uint64_t offset, bytes;
     record_no first, durable_through;
     uint32_t records;
-    bool is_mark;
+    bool is_mark, is_sparse;
 } told_frame_t;
 
 typedef struct told_frames {
@@ -451,21 +511,20 @@ typedef struct told_frames {
     size_t count;
 } told_frames_t;
 
-static inline void tell_frame(void *context, const char *file, uint64_t offset, uint64_t bytes,
-                              record_no first, uint32_t records, record_no durable_through,
-                              uint64_t incarnation, bool is_mark)
+static inline void tell_frame(void *context, const log_frame_t *f)
 {
     told_frames_t *t = context;
-    assert_true(incarnation > 0);
+    assert_true(f->incarnation > 0);
     t->frames = mem_resize(t->frames, (t->count + 1) * sizeof *t->frames);
     told_frame_t *told = &t->frames[t->count++];
-    *told = (told_frame_t){.offset = offset,
-                           .bytes = bytes,
-                           .first = first,
-                           .durable_through = durable_through,
-                           .records = records,
-                           .is_mark = is_mark};
-    strcpy(told->file, file);
+    *told = (told_frame_t){.offset = f->offset,
+                           .bytes = f->bytes,
+                           .first = f->first,
+                           .durable_through = f->durable_through,
+                           .records = f->records,
+                           .is_mark = f->is_mark,
+                           .is_sparse = f->is_sparse};
+    strcpy(told->file, f->file);
 }
 
 /* All frames of the log; the caller frees t.frames. */

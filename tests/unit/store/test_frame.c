@@ -33,7 +33,7 @@ static bytes_t make_frame(uint8_t out[256], frame_t *f)
                    .incarnation = 9,
                    .first = 100,
                    .durable_through = 98,
-                   .needed_from = 40,
+                   .replay_from = 40,
                    .previous = 0x2122232425262728};
     frame_write_piece(out + FRAME_FIXED_BYTES, &place.log, BYTES("ab"));
     frame_write_piece(out + FRAME_FIXED_BYTES + FRAME_PIECE_BYTES, &place.log, bytes_make(NULL, 0));

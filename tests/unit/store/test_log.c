@@ -279,7 +279,7 @@ static void segments_that_grew_are_removed_when_dead(void **state)
     assert_true(bytes < 8 * f->options.segment_bytes);
     put_batch(f, 3, 60000);
     append_and_forget(f, 100);
-    assert_true(count(f).bytes <= bytes);
+    assert_true(count(f).bytes <= bytes + f->options.segment_bytes); /* the log may be one further */
     fixture_free(f);
 }
 

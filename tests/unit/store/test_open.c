@@ -70,7 +70,7 @@ static void a_file_of_an_unknown_format_is_refused_by_name(void **state)
     close_store(f);
     sim_disk_flip(f->sim, "log.0000000003", 11, 3);
     uint64_t operations = sim_disk_operations(f->sim);
-    assert_refused(f, "log.0000000003", "version 2");
+    assert_refused(f, "log.0000000003", "version 1,");
     assert_int_equal(sim_disk_operations(f->sim), operations);
     sim_disk_flip(f->sim, "log.0000000003", 11, 3);
     open_well(f);

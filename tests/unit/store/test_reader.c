@@ -24,17 +24,21 @@ static void tell_line(told_t *t, const char *format, ...)
     va_end(args);
 }
 
-static void told_segment(void *context, const char *file, uint64_t number, uint64_t bytes)
+static void told_a_segment(void *context, const log_segment_t *s)
 {
-    tell_line(context, "segment %s %d %d", file, (int)number, (int)bytes);
+    tell_line(context, "segment %s %d %d%s%s", s->file, (int)s->number, (int)s->bytes,
+              s->is_content ? " contents" : "", s->is_rewritten ? " rewritten" : "");
 }
 
-static void told_a_frame(void *context, const char *file, uint64_t offset, uint64_t bytes, record_no first,
-                         uint32_t records, record_no durable_through, uint64_t incarnation, bool is_mark)
+static void told_a_frame(void *context, const log_frame_t *f)
 {
-    assert_true(bytes >= 104);
-    tell_line(context, "frame %s %d first %d count %u durable %d incarnation %d%s", file + 11, (int)offset,
-              (int)first, records, (int)durable_through, (int)incarnation, is_mark ? " mark" : "");
+    assert_true(f->bytes >= 104);
+    assert_true(f->is_sparse || f->next == f->first + f->records);
+    tell_line(context, "frame %s %d first %d count %u durable %d incarnation %d%s", f->file + 11,
+              (int)f->offset, (int)f->first, f->records, (int)f->durable_through, (int)f->incarnation,
+              f->is_mark     ? " mark"
+              : f->is_sparse ? " sparse"
+                             : "");
 }
 
 static void told_record(void *context, record_no number, const record_t *r, bytes_t content, bool damaged)
@@ -59,7 +63,7 @@ static void told_fault(void *context, const char *file, uint64_t offset, bool fa
 static told_t *read_log(fixture_t *f, log_summary_t *summary)
 {
     told_t *t = MEM_NEW(told_t);
-    log_visitor_t visitor = {t, told_segment, told_a_frame, told_record, told_fault};
+    log_visitor_t visitor = {t, told_a_segment, told_a_frame, told_record, told_fault};
     uint64_t operations = sim_disk_operations(f->sim);
     assert_int_equal(log_read(f->disk, &visitor, summary, &f->err), 0);
     assert_int_equal(sim_disk_operations(f->sim), operations); /* it changes nothing */

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fifo_pages.c: pages as spans: packed in memory, and written to checkpoints and back. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "engine/fifo_internal.h"
+#include "engine/spans.h"
+
+/* ---- one page ---- */
+
+static void put_entry(span_writer_t *w, const entry_t *e)
+{
+    uint8_t flags = (uint8_t)((e->flags & ENTRY_REDELIVERED ? SPAN_REDELIVERED : 0) |
+                              (e->flags & ENTRY_SPILLED ? SPAN_SPILLED : 0));
+    spans_put(w, e->flags & ENTRY_COLD ? e->record : e->message->record, flags, e->returns);
+}
+
+static entry_t entry_of(const span_t *s, uint64_t i)
+{
+    unsigned flags = ENTRY_COLD | (s->flags & SPAN_SPILLED ? ENTRY_SPILLED : ENTRY_STORED);
+    if (s->flags & SPAN_REDELIVERED)
+        flags |= ENTRY_REDELIVERED;
+    return (entry_t){.record = s->first + i, .flags = (uint8_t)flags, .returns = s->returns};
+}
+
+/* All of them are ready and cold, of one epoch. */
+static bool can_be_packed(const fifo_t *f, const fifo_page_t *page)
+{
+    uint32_t epoch = 0;
+    bool any = false;
+    for (uint32_t i = 0; i < f->page_entries; i++) {
+        const entry_t *e = &page->entries[i];
+        if (e->state == ENTRY_GONE)
+            continue;
+        if (e->state != ENTRY_READY || !(e->flags & ENTRY_COLD) || (any && e->epoch != epoch))
+            return false;
+        epoch = e->epoch;
+        any = true;
+    }
+    return any;
+}
+
+bool fifo_pack(fifo_t *f, uint64_t position)
+{
+    fifo_slot_t *slot = slot_of(f, position);
+    fifo_page_t *page = slot->page;
+    if (page == NULL || slot->is_packed || !can_be_packed(f, page))
+        return page && slot->is_packed;
+    buffer_t octets = {0};
+    uint32_t epoch = 0;
+    span_writer_t w = {.out = &octets};
+    for (uint32_t i = 0; i < f->page_entries; i++) {
+        entry_t *e = &page->entries[i];
+        if (e->state == ENTRY_GONE) {
+            spans_put_gap(&w, 1);
+            continue;
+        }
+        put_entry(&w, e);
+        epoch = e->epoch;
+        *e = (entry_t){0};
+    }
+    spans_end(&w);
+    fifo_page_free(f, page);
+    slot->packed = mem_alloc(sizeof *slot->packed + octets.len);
+    *slot->packed = (packed_page_t){epoch, (uint32_t)octets.len};
+    memcpy(slot->packed->octets, octets.data, octets.len);
+    slot->is_packed = 1;
+    buffer_free(&octets);
+    return true;
+}
+
+static span_reader_t read_packed(const packed_page_t *p)
+{
+    return (span_reader_t){.in = bytes_reader(bytes_make(p->octets, p->bytes))};
+}
+
+void fifo_unpack(fifo_t *f, fifo_slot_t *slot)
+{
+    packed_page_t *packed = slot->packed;
+    span_reader_t r = read_packed(packed);
+    fifo_page_t *page = fifo_page_new(f);
+    uint32_t at = 0;
+    for (span_t s; spans_next(&r, &s); at += (uint32_t)s.count)
+        for (uint64_t i = 0; s.first > 0 && i < s.count; i++) {
+            page->entries[at + i] = entry_of(&s, i);
+            page->entries[at + i].state = ENTRY_READY;
+            page->entries[at + i].epoch = packed->epoch;
+        }
+    mem_free(packed);
+    slot->page = page;
+    slot->is_packed = 0;
+}
+
+/* ---- all of a queue, written ---- */
+
+static void write_packed(span_writer_t *w, const fifo_t *f, const fifo_slot_t *slot)
+{
+    span_reader_t r = read_packed(slot->packed);
+    uint64_t left = f->page_entries;
+    for (span_t s; spans_next(&r, &s); left -= s.count) {
+        if (s.first == 0 || (s.flags & SPAN_SPILLED)) {
+            spans_put_gap(w, s.count);
+            continue;
+        }
+        for (uint64_t i = 0; i < s.count; i++)
+            spans_put(w, s.first + i, s.flags, s.returns);
+    }
+    if (left > 0)
+        spans_put_gap(w, left);
+}
+
+static void write_loose(span_writer_t *w, const fifo_t *f, const fifo_slot_t *slot, uint64_t position)
+{
+    for (uint32_t i = 0; i < f->page_entries; i++) {
+        const entry_t *e = &slot->page->entries[i];
+        if (e->state != ENTRY_GONE && (e->flags & ENTRY_STORED) && !is_dead(f, e, position + i))
+            put_entry(w, e);
+        else
+            spans_put_gap(w, 1);
+    }
+}
+
+static void write_page(span_writer_t *w, fifo_t *f, uint64_t position)
+{
+    fifo_slot_t *slot = slot_of(f, position);
+    if (slot->page && !slot->is_packed)
+        (void)fifo_pack(f, position);
+    bool is_dead_page = slot->is_packed && slot->ready == 0;
+    if (slot->page == NULL || is_dead_page)
+        spans_put_gap(w, f->page_entries);
+    else if (slot->is_packed)
+        write_packed(w, f, slot);
+    else
+        write_loose(w, f, slot, position);
+}
+
+bool fifo_write(fifo_t *f, uint64_t *from, uint64_t most, buffer_t *out, uint64_t *first)
+{
+    uint64_t begin = page_begin(f, f->first_page), end = begin + page_begin(f, f->slots_length);
+    uint64_t at = *from > begin ? page_begin(f, page_of(f, *from)) : begin;
+    while (at < end && slot_of(f, at)->page == NULL)
+        at += f->page_entries;
+    *first = at;
+    span_writer_t w = {.out = out};
+    for (; at < end && at - *first < most; at += f->page_entries)
+        write_page(&w, f, at);
+    spans_end(&w);
+    *from = at;
+    return at > *first;
+}
+
+/* ---- and back ---- */
+
+void fifo_reset(fifo_t *f)
+{
+    assert(f->out == 0);
+    for (size_t i = 0; i < f->slots_length; i++)
+        mem_free(slot_at(f, i)->page);
+    f->slots_length = f->slots_head = 0;
+    f->ready = 0;
+    f->cursor = 1;
+}
+
+/* What came meanwhile may be there already. */
+static void restore_entry(fifo_t *f, uint64_t position, entry_t entry)
+{
+    const entry_t *there = fifo_find(f, position);
+    if (there == NULL || there->state == ENTRY_GONE)
+        fifo_put(f, position, entry);
+    if (position < f->cursor)
+        f->cursor = position;
+}
+
+bool fifo_restore(fifo_t *f, uint64_t first, bytes_t octets)
+{
+    span_reader_t r = {.in = bytes_reader(octets)};
+    uint64_t at = first;
+    fifo_extend(f, f->tail);
+    for (span_t s; spans_next(&r, &s);) {
+        if (s.count > f->tail || at > f->tail - s.count)
+            return false;
+        for (uint64_t i = 0; i < s.count; i++, at++) {
+            if (s.first > 0)
+                restore_entry(f, at, entry_of(&s, i));
+            if (s.first > 0 && page_of(f, at + 1) != page_of(f, at))
+                (void)fifo_pack(f, at);
+        }
+    }
+    return reader_ok(&r.in);
+}
+
+void fifo_set_returns(fifo_t *f, uint64_t position, uint16_t returns)
+{
+    entry_t *e = fifo_find(f, position);
+    if (e == NULL || e->state == ENTRY_GONE)
+        return;
+    e->returns = returns;
+    e->flags |= ENTRY_REDELIVERED;
+}
+
+static void each_packed(const packed_page_t *p, fifo_records_t *each, void *context)
+{
+    span_reader_t r = read_packed(p);
+    for (span_t s; spans_next(&r, &s);)
+        if (s.first > 0)
+            each(context, s.first, s.count);
+}
+
+void fifo_each_record(fifo_t *f, fifo_records_t *each, void *context)
+{
+    for (size_t i = 0; i < f->slots_length; i++) {
+        fifo_slot_t *slot = slot_at(f, i);
+        if (slot->page == NULL)
+            continue;
+        if (fifo_pack(f, page_begin(f, f->first_page + i))) {
+            each_packed(slot->packed, each, context);
+            continue;
+        }
+        for (uint32_t k = 0; k < f->page_entries; k++) {
+            const entry_t *e = &slot->page->entries[k];
+            if (e->state != ENTRY_GONE && (e->flags & ENTRY_IN_LOG))
+                each(context, e->flags & ENTRY_COLD ? e->record : e->message->record, 1);
+        }
+    }
+}
