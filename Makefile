@@ -61,16 +61,18 @@ BUS_RELAY := $(OUT)/bench/bus-relay
 # Another's broker of events; it is built where libzmq is, which scripts/setup --bench installs.
 BUS_PROXY := $(if $(shell pkg-config --exists libzmq 2>/dev/null && echo yes),$(OUT)/bench/bus-proxy)
 PREFIX := $(OUT)/bench/prefix
+SPACE := $(OUT)/bench/space
 CRASH := $(OUT)/crash/lines
 CLIENT_SRC := $(wildcard tests/client/*.c)
 CEILING_SRC := $(wildcard bench/ceiling*.c)
 BUS_LOAD_SRC := $(filter-out bench/bus/relay.c bench/bus/proxy.c,$(wildcard bench/bus/*.c)) bench/measure.c
 BUS_SRC := $(BUS_LOAD_SRC) bench/bus/relay.c $(if $(BUS_PROXY),bench/bus/proxy.c)
 PREFIX_SRC := bench/prefix.c bench/measure.c
-BENCH_SRC := $(filter-out $(CEILING_SRC) bench/prefix.c,$(wildcard bench/*.c))
+SPACE_SRC := bench/space.c bench/daemon.c bench/measure.c
+BENCH_SRC := $(filter-out $(CEILING_SRC) bench/prefix.c bench/space.c,$(wildcard bench/*.c))
 CRASH_SRC := $(wildcard tests/crash/*.c)
 OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(sort $(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(CLIENT_SRC) $(BENCH_SRC) $(CEILING_SRC) \
-	$(BUS_SRC) $(PREFIX_SRC) $(CRASH_SRC)))
+	$(BUS_SRC) $(PREFIX_SRC) $(SPACE_SRC) $(CRASH_SRC)))
 
 .PHONY: all run bench sim sim-selftest unit objects clean help check crash check-order fuzz fuzz-programs conformance compile_commands.json
 .SECONDARY:
@@ -90,7 +92,7 @@ $(LIB): $(ROOMS:%.c=$(OUT)/%.o)
 $(SIM_LIB): $(patsubst %.c,$(OUT)/%.o,$(filter-out %_main.c,$(SIM_SRC)))
 # Calls between files that tests/sim/bugs.c can spoil.
 SIM_WRAPPED := confirm_done reply_ok_after reply_after on_queue_declare records_append mark_covers mark_exactly \
-	records_group_begin records_group_end amqp_session_resume live_lowest writer_sync frame_seal frame_read \
+	records_group_begin records_group_end amqp_session_resume live_in writer_sync frame_seal frame_read \
 	frame_check frame_piece_holds log_group_check
 $(OUT)/sim: $(OUT)/tests/sim/sim_main.o $(SIM_LIB) $(LIB)
 	@echo "link    $@"
@@ -121,6 +123,7 @@ $(OUT)/fuzz/%: $(OUT)/tests/fuzz/%.o $(LIB)
 $(OUT)/tests/fuzz/%.o: CFLAGS += -Wno-missing-prototypes
 
 $(BENCH): $(BENCH_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
+$(SPACE): $(SPACE_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
 $(CRASH): $(CRASH_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
 $(CEILING): $(CEILING_SRC:%.c=$(OUT)/%.o) $(LIB)
 $(BUS_LOAD): $(BUS_LOAD_SRC:%.c=$(OUT)/%.o) $(LIB)
@@ -130,7 +133,7 @@ $(OUT)/bench/bus-proxy: LDLIBS := -lzmq
 $(PREFIX): $(PREFIX_SRC:%.c=$(OUT)/%.o) $(OUT)/src/daemon/allocator.o $(LIB)
 $(PREFIX): LDLIBS := $(ALLOCATOR) $(LDLIBS)
 $(CEILING) $(BUS_LOAD): LDFLAGS := $(LDFLAGS:-fno-lto=$(WHOLE))
-$(BENCH) $(CEILING) $(BUS_LOAD) $(BUS_RELAY) $(OUT)/bench/bus-proxy $(PREFIX) $(CRASH):
+$(BENCH) $(CEILING) $(BUS_LOAD) $(BUS_RELAY) $(OUT)/bench/bus-proxy $(PREFIX) $(SPACE) $(CRASH):
 	@echo "link    $@"
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -140,7 +143,7 @@ objects: $(OBJECTS)
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
 
-bench: all $(BENCH) $(CEILING) $(BUS_LOAD) $(BUS_RELAY) $(BUS_PROXY) $(PREFIX) ## builds the benchmarks into build/bench
+bench: all $(BENCH) $(CEILING) $(BUS_LOAD) $(BUS_RELAY) $(BUS_PROXY) $(PREFIX) $(SPACE) ## builds the benchmarks into build/bench
 
 bench-confirm: bench ## what a confirmed publish costs beside bare disk and loopback: make bench-confirm ARGS="--json"
 	@$(OUT)/bench/confirm --chaskid $(OUT)/chaskid $(ARGS)
@@ -151,6 +154,8 @@ bench-events: bench ## the event bus beside a bare relay and libzmq's proxy: mak
 bench-history: bench ## a few rows, beside what they were before on this machine
 	@bench/history --build $(OUT) $(ARGS)
 
+bench-space: bench ## the disk under messages that pass, one in a thousand of which stays: make bench-space ARGS="--count 9000000"
+	@$(SPACE) --chaskid $(OUT)/chaskid $(ARGS)
 bench-prefix: $(PREFIX) ## a million subscriptions: memory, matches a second: make bench-prefix ARGS=100000
 	@$(PREFIX) $(ARGS)
 

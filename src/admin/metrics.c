@@ -81,6 +81,11 @@
       "Number of the last record of the log")                                                                \
     X(chaski_log_durable_record, COUNTER, NONE, v->has_store, c->durable_record,                             \
       "Number of the last record that is on disk and synced")                                                \
+    X(chaski_log_live_records, GAUGE, NONE, v->has_store, c->live_records, "Records that messages need")     \
+    X(chaski_log_segments_complete, GAUGE, NONE, v->has_store, c->segments_complete,                         \
+      "Segments of the log that nothing is written to any more")                                             \
+    X(chaski_log_segments_sparse, GAUGE, NONE, v->has_store, c->segments_sparse,                             \
+      "Segments of these that are to be rewritten, as few of their records are needed")                      \
     X(chaski_store_segments, GAUGE, NONE, v->has_store, s->segments,                                         \
       "Segments of the log that hold records")                                                               \
     X(chaski_store_segments_free, GAUGE, NONE, v->has_store, s->segments_free, "Segments that lie ready")    \

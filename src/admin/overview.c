@@ -86,6 +86,9 @@ static json_t *store(const view_t *v)
     json_object_set_new(out, "segments_dropped", number(s->segments_dropped));
     json_object_set_new(out, "record", number(v->query->counts.last_record));
     json_object_set_new(out, "durable_record", number(v->query->counts.durable_record));
+    json_object_set_new(out, "live_records", number(v->query->counts.live_records));
+    json_object_set_new(out, "segments_complete", number(v->query->counts.segments_complete));
+    json_object_set_new(out, "segments_sparse", number(v->query->counts.segments_sparse));
     return out;
 }
 

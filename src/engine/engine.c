@@ -54,7 +54,7 @@ engine_t *engine_new(const engine_options_t *options)
     list_init(&e->readers);
     list_init(&e->settling);
     list_init(&e->chilling);
-    live_init(&e->live, NULL, NULL);
+    space_init(e);
     statements_init(&e->stated);
     hash_init(&e->queues_by_id, id_of_queue);
     hash_init(&e->large, large_record);
@@ -125,6 +125,7 @@ void engine_free(engine_t **ep)
     large_free_all(e);
     hash_deinit(&e->large);
     live_deinit(&e->live);
+    space_deinit(e);
     hash_deinit(&e->queues_by_id);
     hash_deinit(&e->identities);
     buffer_free(&e->places);
@@ -274,6 +275,7 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
     flow_check(e);
     more |= cold_run(e);
     statements_run(e);
+    more |= space_run(e);
     records_give(e);
     more |= !list_empty(&e->joining) || !list_empty(&e->sync_freed) || !list_empty(&e->slow_over) ||
             !list_empty(&e->ending) || !list_empty(&e->jobs) || !list_empty(&e->dirty_queues) ||
@@ -321,6 +323,9 @@ void counts_add_rest(engine_counts_t *counts, const engine_t *e)
     counts->memory_alarm = e->alarm;
     counts->last_record = e->next_record - 1;
     counts->durable_record = e->durable;
+    counts->live_records = e->live.records;
+    counts->segments_complete = e->space.count;
+    counts->segments_sparse = e->space.sparse_count;
 }
 
 void engine_count(const engine_t *e, engine_counts_t *counts)

@@ -30,6 +30,7 @@
 #include "engine/bus/prefix.h"
 #include "engine/durable/durable_internal.h"
 #include "engine/durable/live.h"
+#include "engine/durable/space.h"
 #include "engine/engine.h"
 #include "engine/fifo.h"
 #include "engine/sync/sync.h"
@@ -575,6 +576,7 @@ struct engine {
     timer_heap_t waits;
     list_t readers;
     live_t live;
+    space_t space;
     hash_table_t large; /* messages in parts that are in the log (references.c) */
     statements_t stated;
     hash_table_t queues_by_id;

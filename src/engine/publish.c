@@ -42,7 +42,7 @@ static record_no record_places(engine_t *e, message_t *m, queue_t *const *queues
     if (r.list.count == 0)
         return 0;
     r.list.octets = buffer_bytes(&e->places);
-    bool is_there = m->record > 0 && live_in(&e->live, m->record, m->record + 1) > 0;
+    bool is_there = live_has(&e->live, m->record);
     record_no record = is_there ? records_add(e, &r, NULL) : publish_record(e, m, &r.list);
     if (record > 0)
         record_refer(e, m->record, r.list.count);

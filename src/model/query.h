@@ -49,8 +49,11 @@ typedef struct engine_counts {
     uint64_t memory_bytes;      /* of messages in queues and on their way to clients */
     uint64_t memory_high_bytes; /* where the alarm begins; 0: never */
     bool memory_alarm;
-    uint64_t last_record;                                      /* of the log, made; 0: none */
-    uint64_t durable_record;                                   /* and synced */
+    uint64_t last_record;       /* of the log, made; 0: none */
+    uint64_t durable_record;    /* and synced */
+    uint64_t live_records;      /* that messages need */
+    uint64_t segments_complete; /* of the log */
+    uint64_t segments_sparse;   /* of these, with few live records: to be rewritten */
     uint64_t published, confirmed, delivered, acked, returned; /* messages */
     uint64_t dropped;                                          /* for slow subscribers, of all queues */
     uint64_t committed, rolled_back;                           /* transactions */

@@ -154,11 +154,12 @@ int __wrap_writer_sync(writer_t *w, error_t *err)
     return writer_flush(w, err);
 }
 
-record_no __real_live_lowest(const live_t *l, record_no next);
-record_no __wrap_live_lowest(const live_t *l, record_no next);
-record_no __wrap_live_lowest(const live_t *l, record_no next)
+/* What is asked of a segment, not of one record. */
+uint64_t __real_live_in(const live_t *l, record_no from, record_no end);
+uint64_t __wrap_live_in(const live_t *l, record_no from, record_no end);
+uint64_t __wrap_live_in(const live_t *l, record_no from, record_no end)
 {
-    return bug_is(BUG_RECYCLED_EARLY) ? next : __real_live_lowest(l, next);
+    return bug_is(BUG_RECYCLED_EARLY) && end - from > 1 ? 0 : __real_live_in(l, from, end);
 }
 
 /* A frame does not know any more which segment it is of, nor the one before it. */

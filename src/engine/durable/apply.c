@@ -381,6 +381,7 @@ void engine_recovered(engine_t *e, record_no last, uint64_t now_ms)
     settle_state(e);
     references_rebuild(e);
     leave_out_damaged(e, rec);
+    space_checkpointed(e, e->stated.low);
     statements_renew(e);
     recovery_free(e);
 }

@@ -45,6 +45,9 @@ void live_add_run(live_t *l, record_no first, uint64_t count);
 /* One less; there must be one. */
 void live_drop(live_t *l, record_no record);
 
+/* True if the record is live. */
+bool live_has(const live_t *l, record_no record);
+
 /* How many of the records from `from` to below `end` are live. */
 uint64_t live_in(const live_t *l, record_no from, record_no end);
 
@@ -53,6 +56,3 @@ record_no live_next(const live_t *l, record_no from, record_no end);
 
 /* Appends the live ones from `from` to below `end`, as a list of pairs (first record, count; record.h). */
 void live_ranges(const live_t *l, record_no from, record_no end, buffer_t *out, uint32_t *count);
-
-/* No record below this one is live (rounded down to LIVE_RANGE_RECORDS); `next` if none is at all. */
-record_no live_lowest(const live_t *l, record_no next);

@@ -103,9 +103,3 @@ void live_ranges(const live_t *l, record_no from, record_no end, buffer_t *out, 
     if (first < after)
         record_list_put(out, count, first, after - first);
 }
-
-record_no live_lowest(const live_t *l, record_no next)
-{
-    uint64_t number = 0;
-    return chunk_next(l, &number, UINT64_MAX) ? number * LIVE_RANGE_RECORDS : next;
-}

@@ -128,6 +128,8 @@ void records_give(engine_t *e)
         e->wake_log = true;
     if (lane_flush(e->journal->reads))
         e->wake_helper = true;
+    if (lane_flush(e->journal->orders))
+        e->wake_helper = true;
 }
 
 bool records_full(const engine_t *e)
@@ -164,6 +166,8 @@ static void take_done(engine_t *e, uint32_t *budget)
         assert(b == e->lent);
         lane_pop(e->journal->done);
         e->durable = batch_last(b);
+        if (b->replay_from > e->space.replay_from)
+            space_checkpointed(e, b->replay_from);
         size_t cost = 1 + b->content_count;
         *budget -= cost < *budget ? (uint32_t)cost : *budget;
         forget_batch(e, b);
@@ -192,6 +196,19 @@ static void take_read(engine_t *e, uint32_t *budget)
         e->wake_helper = true;
 }
 
+#define NEWS_COST 64 /* the live records of a segment are counted */
+
+static void take_segments(engine_t *e, uint32_t *budget)
+{
+    for (const segment_news_t *news; *budget > 0 && (news = lane_peek(e->journal->segments)) != NULL;) {
+        space_told(e, news);
+        lane_pop(e->journal->segments);
+        *budget -= NEWS_COST < *budget ? NEWS_COST : *budget;
+    }
+    if (lane_release(e->journal->segments)) /* it may have more to tell */
+        e->wake_helper = true;
+}
+
 bool records_take(engine_t *e)
 {
     if (e->journal == NULL)
@@ -200,6 +217,7 @@ bool records_take(engine_t *e)
     take_done(e, &budget);
     run_waits(e);
     take_read(e, &budget);
+    take_segments(e, &budget);
     return budget == 0;
 }
 
@@ -239,7 +257,8 @@ void engine_attach_journal(engine_t *e, journal_t *journal)
 
 bool engine_has_news(const engine_t *e)
 {
-    return e->journal && (!lane_empty(e->journal->done) || !lane_empty(e->journal->read));
+    return e->journal && (!lane_empty(e->journal->done) || !lane_empty(e->journal->read) ||
+                          !lane_empty(e->journal->segments));
 }
 
 bool engine_wants_log(engine_t *e)

@@ -198,9 +198,14 @@ static void an_overview_says_what_is_known_and_no_more(void **state)
                         "unix:/tmp/s:1");
     f->view.has_store = true;
     f->view.store.segments = 4;
+    f->query->counts.live_records = 8, f->query->counts.segments_complete = 3;
+    f->query->counts.segments_sparse = 2;
     own = json_object_get(ask_json(f, answer_overview, "/api/overview", NULL), "chaski");
     assert_int_equal(number(json_object_get(own, "store"), "segments"), 4);
     assert_int_equal(number(json_object_get(own, "store"), "record"), 9);
+    assert_int_equal(number(json_object_get(own, "store"), "live_records"), 8);
+    assert_int_equal(number(json_object_get(own, "store"), "segments_complete"), 3);
+    assert_int_equal(number(json_object_get(own, "store"), "segments_sparse"), 2);
 }
 
 static bool has_line(const fixture_t *f, const char *line)
@@ -217,6 +222,8 @@ static void metrics_have_a_line_for_what_is_known(void **state)
     f->query->counts.messages_ready = 2, f->query->counts.messages_unacked = 3;
     f->query->counts.published = 123456789012;
     f->query->counts.dropped = 11;
+    f->query->counts.live_records = 6, f->query->counts.segments_complete = 5;
+    f->query->counts.segments_sparse = 4;
     f->view.longest_step_us = 1250;
     ask(f, answer_metrics, "/metrics", NULL);
     assert_string_equal(f->reply.type, "text/plain; version=0.0.4; charset=utf-8");
@@ -231,12 +238,16 @@ static void metrics_have_a_line_for_what_is_known(void **state)
     assert_true(has_line(f, "chaski_io_connections_most 4"));
     assert_false(has_line(f, "# TYPE rabbitmq_process_max_fds gauge"));
     assert_false(has_line(f, "# TYPE chaski_store_bytes gauge"));
+    assert_false(has_line(f, "chaski_log_live_records 6"));
     assert_true(has_line(f, "rabbitmq_identity_info{rabbitmq_node=\"chaski@here\",rabbitmq_cluster=\"the "
                             "\\\"cluster\\\"\",rabbitmq_cluster_permanent_id=\"the "
                             "\\\"cluster\\\"\",rabbitmq_endpoint=\"aggregated\"} 1"));
     f->view.has_store = true;
     ask(f, answer_metrics, "/metrics", NULL);
     assert_true(has_line(f, "chaski_store_bytes 0"));
+    assert_true(has_line(f, "chaski_log_live_records 6"));
+    assert_true(has_line(f, "chaski_log_segments_complete 5"));
+    assert_true(has_line(f, "chaski_log_segments_sparse 4"));
 }
 
 int main(void)

@@ -35,6 +35,8 @@ typedef struct paper {
     size_t lent_count, lent_capacity;
     read_request_t **asked; /* likewise */
     size_t asked_count, asked_capacity;
+    segment_order_t **orders; /* that came and are not answered, oldest first */
+    size_t order_count, order_capacity;
 
     uint64_t batches, requests, items; /* so far */
     uint64_t items_most;               /* in one request */
@@ -229,18 +231,49 @@ static inline size_t paper_answer(paper_t *p, size_t count)
     return count;
 }
 
+static inline bool paper_take_orders(paper_t *p)
+{
+    size_t before = p->order_count;
+    for (segment_order_t *const *item; (item = lane_peek(p->journal.orders)) != NULL;
+         lane_pop(p->journal.orders)) {
+        p->orders = mem_grow(p->orders, sizeof(segment_order_t *), p->order_count, &p->order_capacity, 16);
+        p->orders[p->order_count++] = *item;
+    }
+    (void)lane_release(p->journal.orders);
+    return p->order_count > before;
+}
+
+/* Tells of a segment; with `bytes` 0 that it is gone. */
+static inline void paper_tell(paper_t *p, const segment_news_t *news)
+{
+    lane_push(p->journal.segments, news);
+    (void)lane_flush(p->journal.segments);
+}
+
+/* The oldest order, which is the caller's then; NULL: there is none. */
+static inline segment_order_t *paper_order(paper_t *p)
+{
+    if (p->order_count == 0)
+        return NULL;
+    segment_order_t *o = p->orders[0];
+    memmove(p->orders, p->orders + 1, --p->order_count * sizeof(segment_order_t *));
+    return o;
+}
+
 /* Both turns. True if something happened that concerns the engine. */
 static inline bool paper_turn(void *context)
 {
     paper_t *p = context;
     bool moved = paper_take_batches(p);
     moved |= paper_take_reads(p);
+    moved |= paper_take_orders(p);
     if (!p->holds)
         (void)paper_sync(p, SIZE_MAX);
     if (!p->holds_reads)
         (void)paper_answer(p, SIZE_MAX);
     moved |= lane_flush(p->journal.done);
     moved |= lane_flush(p->journal.read);
+    moved |= lane_flush(p->journal.segments);
     return moved;
 }
 
@@ -260,6 +293,8 @@ static inline void paper_drop_work(paper_t *p)
         batch_free(p->lent[i]);
     for (size_t i = 0; i < p->asked_count; i++)
         mem_free(p->asked[i]);
+    for (segment_order_t *o; (o = paper_order(p));)
+        segment_order_free(o);
     p->lent_count = p->asked_count = 0;
     journal_deinit(&p->journal);
 }
@@ -271,5 +306,6 @@ static inline void paper_free(paper_t *p)
     mem_free(p->records);
     mem_free(p->lent);
     mem_free(p->asked);
+    mem_free(p->orders);
     mem_free(p);
 }
