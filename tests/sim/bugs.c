@@ -31,6 +31,9 @@ static const char *const names[BUGS] = {
     [BUG_EARLY_COMMIT_OK] = "early-commit-ok",
     [BUG_HALF_TRANSACTION] = "half-transaction",
     [BUG_FORGOTTEN_SESSION] = "forgotten-session",
+    [BUG_RENAMED_BEFORE_SYNC] = "renamed-before-sync",
+    [BUG_CHECKPOINT_AHEAD] = "checkpoint-ahead",
+    [BUG_REWRITE_LOSES_RECORD] = "rewrite-loses-record",
 };
 
 /* The bug, and where the program is. */
@@ -111,6 +114,16 @@ record_no __wrap_records_append(engine_t *e, const record_t *r, message_t *conte
     return lost ? 0 : __real_records_append(e, r, content);
 }
 
+record_no __real_records_add(engine_t *e, const record_t *r, message_t *content);
+record_no __wrap_records_add(engine_t *e, const record_t *r, message_t *content);
+record_no __wrap_records_add(engine_t *e, const record_t *r, message_t *content)
+{
+    record_t ahead = *r;
+    if (bug_is(BUG_CHECKPOINT_AHEAD) && r->type == RECORD_STATED)
+        ahead.message = e->stated.low = e->next_record;
+    return __real_records_add(e, &ahead, content);
+}
+
 void __real_records_group_begin(engine_t *e);
 void __wrap_records_group_begin(engine_t *e);
 void __wrap_records_group_begin(engine_t *e)
@@ -160,6 +173,14 @@ uint64_t __wrap_live_in(const live_t *l, record_no from, record_no end);
 uint64_t __wrap_live_in(const live_t *l, record_no from, record_no end)
 {
     return bug_is(BUG_RECYCLED_EARLY) && end - from > 1 ? 0 : __real_live_in(l, from, end);
+}
+
+/* All but the last one, if that is live. */
+void __real_live_ranges(const live_t *l, record_no from, record_no end, buffer_t *out, uint32_t *count);
+void __wrap_live_ranges(const live_t *l, record_no from, record_no end, buffer_t *out, uint32_t *count);
+void __wrap_live_ranges(const live_t *l, record_no from, record_no end, buffer_t *out, uint32_t *count)
+{
+    __real_live_ranges(l, from, bug_is(BUG_REWRITE_LOSES_RECORD) ? end - 1 : end, out, count);
 }
 
 /* A frame does not know any more which segment it is of, nor the one before it. */

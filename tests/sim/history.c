@@ -286,6 +286,7 @@ void world_run(world_t *w, uint64_t seed)
     w->random = sim_random(seed);
     w->disk = sim_disk_new(sim_random_next(&w->random));
     sim_disk_skip_syncs(w->disk, bug_is(BUG_SKIPPED_SYNC));
+    sim_disk_skip_syncs_of(w->disk, bug_is(BUG_RENAMED_BEFORE_SYNC) ? ".new" : NULL);
     sim_disk_skip_directory_syncs(w->disk, bug_is(BUG_SKIPPED_DIRECTORY_SYNC));
     w->model = model_new();
     w->auth = auth_new(&(auth_options_t){.user = "guest", .password = "guest", .loopback_users = "guest"});
