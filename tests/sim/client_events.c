@@ -223,12 +223,20 @@ static void on_channel_refused(const hearing_t *h)
     }
 }
 
+/* In the middle of a message of which a part is damaged; that is the end of this life. */
+bool client_may_be_closed(client_t *c, uint16_t code)
+{
+    bool may = c->world->rot.is_on && code == REFUSAL_INTERNAL_ERROR;
+    c->world->is_over |= may;
+    return may;
+}
+
 static void on_connection_closed(client_t *c, const event_t *e)
 {
-    if (e->refusal)
+    if (e->refusal && !client_may_be_closed(c, e->refusal->code))
         report_failure("client %u: the connection is refused: %u %s", c->index, e->refusal->code,
                        e->refusal->text);
-    if (c->stage != STAGE_ENDING)
+    if (c->stage != STAGE_ENDING && !e->refusal)
         report_failure("client %u: the connection is closed, and nobody asked for it", c->index);
     client_is_over(c);
 }

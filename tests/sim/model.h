@@ -83,6 +83,8 @@ typedef struct model {
     uint32_t pending_count, pending_capacity;
     uint32_t first_alive; /* all below are over */
     uint32_t orders;
+    bool may_miss;   /* the disk has turned a bit: messages may be missing, but none in silence */
+    uint32_t missed; /* so many are, where they must be */
     uint64_t purge_issued[QUEUES]; /* the first one that is not answered; NEVER: none */
     uint64_t purged[QUEUES];       /* the first one in this life */
     uint32_t purges[QUEUES];
@@ -174,6 +176,8 @@ void model_definitions_reopened(model_t *m, uint64_t last);
 
 /* How many messages are in the queue: at least, at most. */
 void model_count(model_t *m, unsigned queue, uint32_t *least, uint32_t *most);
+/* Of some message nobody knows what a transaction did with it. */
+bool model_has_doubts(model_t *m);
 /* Reports which, for who looks at a history. */
 void model_show(model_t *m, unsigned queue);
 

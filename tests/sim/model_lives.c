@@ -86,6 +86,8 @@ void model_count(model_t *m, unsigned queue, uint32_t *least, uint32_t *most)
         *least += model_is_sure(m, model_message(m, id), queue);
         *most += t->possible && t->settle_done == NEVER;
     }
+    if (m->may_miss)
+        *least = 0;
 }
 
 void model_show(model_t *m, unsigned queue)
@@ -101,6 +103,17 @@ void model_show(model_t *m, unsigned queue)
 }
 
 /* ---- a dump ---- */
+
+static void lose(model_t *m, const published_t *p, unsigned queue)
+{
+    m->missed++;
+    if (!m->may_miss)
+        report_failure("queue %s: message %u is lost (published by channel %u, %s)", object_specs[queue].name,
+                       p->spec.id, p->channel,
+                       p->confirmed ? "confirmed"
+                       : p->tx      ? "in a transaction that was applied"
+                                    : "its record was durable");
+}
 
 void model_dump_begin(model_t *m, dump_t *d)
 {
@@ -136,11 +149,7 @@ void model_dump_end(model_t *m, const dump_t *d, unsigned queue)
             continue;
         bool seen = t->order >= d->first_order;
         if (!seen && model_is_sure(m, p, queue))
-            report_failure("queue %s: message %u is lost (published by channel %u, %s)",
-                           object_specs[queue].name, id, p->channel,
-                           p->confirmed ? "confirmed"
-                           : p->tx      ? "in a transaction that was applied"
-                                        : "its record was durable");
+            lose(m, p, queue);
         t->possible = seen && t->settle_done == NEVER;
         t->sure = t->possible && !object_specs[queue].fickle;
         if (seen && t->settle_done == NEVER)

@@ -102,6 +102,18 @@ void model_tx_reopened(model_t *m, uint64_t last)
     }
 }
 
+bool model_has_doubts(model_t *m)
+{
+    bool has = false;
+    for (uint32_t id = m->first_alive; id <= m->count; id++) {
+        const published_t *p = model_message(m, id);
+        has |= !p->over && p->tx && model_transaction(m, p->tx)->state == TX_ASKED;
+        for (unsigned q = 0; q < QUEUES; q++)
+            has |= p->entries[q].possible && p->entries[q].ack_tx;
+    }
+    return has;
+}
+
 /* ---- what is seen of it ---- */
 
 void model_tx_seen(model_t *m, published_t *p, unsigned queue, uint64_t last)

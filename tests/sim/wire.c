@@ -98,7 +98,7 @@ void wire_hear_connection(client_t *c, amqp_method_id id, const amqp_method_t *m
     } else if (id == AMQP_connection_close_ok) {
         wire->is_served = true;
         link_shut(wire->link);
-    } else if (id == AMQP_connection_close) {
+    } else if (id == AMQP_connection_close && !client_may_be_closed(c, m->connection_close.reply_code)) {
         fail(c, "the connection is refused: %u %.*s", m->connection_close.reply_code,
              (int)m->connection_close.reply_text.len, (const char *)m->connection_close.reply_text.data);
     }

@@ -136,6 +136,14 @@ typedef struct mood {
 
 typedef enum end { END_CUT, END_KILL, END_CLEAN, END_SYNC_FAILS, END_CALL_FAILS, END_FULL, ENDS } end_t;
 
+/* A bit that is not what was written. */
+typedef struct rot {
+    bool is_on;
+    char name[32];
+    uint64_t offset;
+    uint8_t mask;
+} rot_t;
+
 struct world {
     sim_random_t random;
     sim_disk_t *disk;
@@ -157,12 +165,14 @@ struct world {
     bool by_wakes;                                         /* nobody moves unless he was woken */
     mood_t mood;
     model_t *model;
+    rot_t rot;
 
     /* the checker's last answer */
     bool answer_ok, answered;
     uint32_t answer_count;
     dump_t *dump; /* what is delivered belongs to it */
 
+    uint64_t damaged;                    /* messages, in this life */
     uint64_t acts, messages, deliveries; /* for the report */
 };
 
@@ -257,6 +267,7 @@ void client_hears(client_t *c, const event_t *e);
 uint32_t client_cause_of(client_t *c, unsigned number, const message_t *m);
 /* Its connection is, and nothing of it is left in the engine. */
 void client_is_over(client_t *c);
+bool client_may_be_closed(client_t *c, uint16_t code);
 
 /* ---- wire.c: clients that speak AMQP ---- */
 
@@ -292,6 +303,13 @@ void wire_hear(client_t *c);
 
 void client_act(world_t *w);
 mood_t mood_of(world_t *w);
+
+/* ---- rot.c: between two lives ---- */
+
+/* Turns some bit of the log; false: there is none. */
+bool rot_begin(world_t *w);
+/* Turns it back. */
+void rot_end(world_t *w);
 
 /* ---- checker.c: what is there after an opening ---- */
 
