@@ -71,6 +71,13 @@
       "Messages left out because what the disk gave back is not what was written")                           \
     X(chaski_messages_dropped_total, COUNTER, NONE, true, c->dropped,                                        \
       "Messages dropped for subscribers that were too slow for them")                                        \
+    X(chaski_messages_duplicate_total, COUNTER, NONE, true, c->duplicates,                                   \
+      "Messages kept out by windows of exchanges, queues and publishers that had seen them")                 \
+    X(chaski_deduplication_ids, GAUGE, NONE, true, c->deduplication_ids, "Entries of these windows")         \
+    X(chaski_deduplication_publishers, GAUGE, NONE, true, c->publishers,                                     \
+      "Publishers whose sequence is remembered")                                                             \
+    X(chaski_deduplication_publishers_forgotten_total, COUNTER, NONE, true, c->publishers_forgotten,         \
+      "Publishers forgotten as there were more than limits.publishers")                                      \
     X(chaski_engine_longest_step_seconds, GAUGE, NONE, true, (double)v->longest_step_us / 1000000,           \
       "CPU time of the engine's longest step since the start")                                               \
     X(chaski_io_connections_least, GAUGE, NONE, true, v->machine.io_connections_least,                       \

@@ -151,6 +151,8 @@ static void print_people(const json_t *o, const json_t *damaged)
     print_alarms(o);
     printf("longest step: %.3f ms\n", number(o, "chaski.longest_step_us") / 1000);
     printf("dropped:      %.0f messages, for slow subscribers\n", number(o, "chaski.dropped"));
+    printf("repeats:      %.0f kept out; %.0f ids remembered\n", number(o, "chaski.duplicates"),
+           number(o, "chaski.deduplication_ids"));
     print_damaged(o, damaged);
 }
 

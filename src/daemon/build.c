@@ -52,6 +52,8 @@ static engine_options_t engine_settings(const settings_t *s, const bus_t *bus, c
         .unwritten_bytes = s->unwritten_bytes,
         .batch_bytes = s->segment_bytes / 4 < BATCH_MOST_BYTES ? s->segment_bytes / 4 : BATCH_MOST_BYTES,
         .restate_bytes = s->checkpoint_bytes,
+        .deduplication_ids_max = s->deduplication_ids,
+        .publishers_max = s->publishers,
         .transaction_bytes = s->transaction_bytes,
         .transaction_actions = (uint32_t)s->transaction_actions,
         .topics = bus->topics,

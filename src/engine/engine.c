@@ -20,6 +20,8 @@ void engine_options_default(engine_options_t *o)
         .unwritten_bytes = 64 << 20,
         .batch_bytes = 4 << 20,
         .restate_bytes = 256 << 20,
+        .deduplication_ids_max = 1000000,
+        .publishers_max = 100000,
         .transaction_bytes = 64 << 20,
         .transaction_actions = 16384,
     };
@@ -318,6 +320,7 @@ void counts_add_rest(engine_counts_t *counts, const engine_t *e)
     counts->messages_unacked = queues.messages_unacked;
     counts->messages_stored = queues.messages_stored;
     counts->messages_damaged = e->left_out;
+    counts->publishers = dedup_count(e->vhost->publishers);
     counts->memory_bytes = e->memory_bytes;
     counts->memory_high_bytes = e->options.memory_high_bytes;
     counts->memory_alarm = e->alarm;

@@ -28,6 +28,7 @@
 #include "base/text.h"
 #include "engine/bus/bus.h"
 #include "engine/bus/prefix.h"
+#include "engine/dedup/dedup.h"
 #include "engine/durable/durable_internal.h"
 #include "engine/durable/live.h"
 #include "engine/durable/space.h"
@@ -110,6 +111,7 @@ struct vhost {
     hash_table_t queues;
     list_t in_order; /* the same, as they were declared; and queries on their way: queue_place_t.node */
     exchange_t *default_exchange;
+    dedup_t *publishers; /* those that number their messages */
 };
 
 struct exchange {
@@ -134,6 +136,7 @@ struct exchange {
     uint32_t holds;               /* bindings in and out, running job */
     stated_t stated;              /* if it is durable and not predeclared */
     sequencer_t *sequencer;       /* of a synchronous one (sync/sync.h); NULL else */
+    dedup_t *dedup;               /* its window, if it knows repeats; NULL else */
     job_t removal;
 };
 
@@ -205,6 +208,8 @@ typedef struct route {
     exchange_t *synchronous; /* the first one on the way that numbers what goes through it, or NULL */
     size_t subscribers;      /* of the queues */
     size_t kept;             /* queues of rules: they come first */
+    size_t windows;          /* of exchanges and queues on the way: those that know repeats */
+    bool depends;            /* on what an exchange has seen */
     const keep_t *keep;      /* of the exchange being visited, if a rule keeps the message */
     uint64_t serial;         /* marks what this route visited */
     size_t work;             /* bindings, trie nodes and prefixes looked at */
@@ -237,7 +242,8 @@ exchange_t *route_recall(channel_t *ch, const message_t *m);
 /* Remembers the route just found from `x`, if headers had no part in it. */
 void route_remember(channel_t *ch, exchange_t *x, const message_t *m);
 
-/* Finds the queues for a message: each once, whatever the paths. They are in e->route until the next call.
+/* Finds the queues for a message: each once, whatever the paths, but none behind an exchange that has seen it. They are
+ * in e->route until the next call.
  * `keys`: the routing key and those of CC and BCC; `topic`: what prefixes are compared with. */
 void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t topic,
                    bytes_t headers);
@@ -276,6 +282,7 @@ struct queue {
     subscriber_t *subscriber; /* of one that is no more than a subscriber's backlog; owned */
     keep_t *keep;             /* the rule whose own it is: nobody else may use it */
     keep_keys_t *keys;        /* of such a one; owned */
+    dedup_t *dedup;           /* its window, if it knows repeats; NULL else */
     fifo_t fifo;
     list_t bindings;
     list_t consumers; /* all: consumer.in_queue */
@@ -711,6 +718,9 @@ command_handler_t on_subscriber, on_subscribe, on_unsubscribe;
 
 /* arguments.c: NULL, or a refusal (cause set) for a new queue's arguments. Fills type. */
 refusal_t *queue_arguments_check(const command_t *cmd, vhost_t *v, queue_type_t *type);
+/* NULL, or a refusal if the argument is not the same in a redeclare as in these `ours` of a queue or exchange (`what`). */
+refusal_t *argument_compare(const command_t *cmd, const char *argument, bytes_t ours, const char *what,
+                            bytes_t name, const vhost_t *v);
 /* NULL, or a refusal if a redeclare's arguments differ in one that the queue's type knows. */
 refusal_t *queue_arguments_compare(const command_t *cmd, const queue_t *q);
 
@@ -728,7 +738,7 @@ record_no publish_record(engine_t *e, message_t *m, const record_list_t *places)
 record_no publish_place(engine_t *e, message_t *m, queue_t *const *queues, size_t count);
 /* Puts the message where the route leads; takes over the caller's reference. One with parts, large as it is, goes to all
  * queues at once: a MESSAGE_ALSO must not speak of one, as apply.c makes cold entries of it. So does one with a number,
- * as all queues have them in order. */
+ * as all queues have them in order, and one that windows look at, as it is remembered when it is everywhere. */
 void publish_enqueue(channel_t *ch, const command_t *cmd, message_t *m);
 /* Nobody gets it: it goes back to its publisher if that is asked for. */
 void publish_return(channel_t *ch, const command_t *cmd, message_t *m);

@@ -241,13 +241,19 @@ void publish_enqueue(channel_t *ch, const command_t *cmd, message_t *m)
 {
     engine_t *e = ch->connection->engine;
     const route_t *r = &e->route;
-    if (r->count > e->options.slice && m->part_count == 0 && m->seq == 0) {
+    dedup_verdict_t verdict;
+    dedup_decide(ch, m, &verdict);
+    if (r->count > e->options.slice && m->part_count == 0 && m->seq == 0 && !verdict.is_new &&
+        verdict.repeats == 0) {
         fan_out(ch, m, r);
         return;
     }
     record_no record = publish_place(e, m, r->queues, r->count);
-    if (r->count == 0)
+    dedup_remember(e, &verdict, record > 0);
+    if (r->count == 0 && verdict.repeats == 0)
         publish_return(ch, cmd, m);
+    if (verdict.after > record)
+        record = verdict.after;
     confirm_done(ch, publish_safe_with(e, m, record));
     message_unref(e, m);
 }

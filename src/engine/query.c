@@ -35,6 +35,7 @@ static void add_queue(query_t *query, const queue_t *q)
     row->persistent = q->stored;
     row->damaged = q->left_out_count;
     row->dropped = q->subscriber ? q->subscriber->dropped : 0;
+    row->duplicates = dedup_repeats(q->dedup);
 }
 
 static void answer(engine_t *e, query_job_t *j)

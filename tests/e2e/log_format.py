@@ -41,6 +41,8 @@ TYPES = {
     15: ("event", "flags vhost message seq view need time name key arguments parts pairs"),
     16: ("result", "vhost name seq view queue kind need time arguments"),
     17: ("report", "vhost name seq view kind properties arguments"),
+    21: ("seen", "vhost queue message time name key"),
+    22: ("publisher", "vhost message seq view key"),
 }
 WITH_CONTENT = ("message", "part", "report")
 SEQUENCED = 4  # flag of a message

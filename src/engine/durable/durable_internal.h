@@ -110,6 +110,7 @@ typedef enum statement_kind {
     STATED_REPORT,
     STATED_LARGE,
     STATED_KEPT,
+    STATED_SEEN,
     STATED_KINDS
 } statement_kind_t;
 

@@ -162,6 +162,8 @@ static void open_event(sync_window_t *w, channel_t *ch, const command_t *cmd, co
 {
     engine_t *e = ch->connection->engine;
     const route_t *r = &e->route;
+    dedup_verdict_t verdict;
+    dedup_decide(ch, m, &verdict);
     uint32_t groups = count_groups(r);
     sync_event_t *ev = sync_event_new(w->sequencer, w, groups, message_routing_key(m), a->id);
     ev->seq = m->seq;
@@ -172,12 +174,14 @@ static void open_event(sync_window_t *w, channel_t *ch, const command_t *cmd, co
     note_groups(ev, r);
     if (a->expires && r->count > 0)
         note_places(ev, r);
-    ev->stored = publish_safe_with(e, m, publish_place(e, m, r->queues, r->count));
+    record_no record = publish_place(e, m, r->queues, r->count);
+    dedup_remember(e, &verdict, record > 0);
+    ev->stored = publish_safe_with(e, m, verdict.after > record ? verdict.after : record);
     ev->message = m->record;
     ev->release = sync_record_event(ev);
     if (ev->release > ev->stored)
         ev->stored = ev->release;
-    if (groups == 0)
+    if (groups == 0 && verdict.repeats == 0)
         publish_return(ch, cmd, m);
     sync_wait(ev, ch, cmd, message_properties(m));
     message_unref(e, m);

@@ -184,23 +184,40 @@ static uint64_t check_tokens(const fixture_t *f)
     return notes;
 }
 
-/* The log ends with any of its batches: that is what a crash leaves (a group is there, or it is not). */
-static void after_a_crash_all_of_it_is_there_or_nothing(void **state)
+/* The log ends with any of its batches: that is what a crash leaves (a group is there, or it is not). It is read from its
+ * beginning, or from where its last batch says. */
+static void check_each_end(fixture_t *f, bool from_the_beginning)
 {
-    fixture_t *f = *state;
     paper_t *p = paper_of(f);
-    move_tokens(f);
     uint64_t before = MOVES + 1;
     for (record_no n = p->count; n > 0; n--) {
         if (!paper_at(p, n)->is_last_of_batch)
             continue;
+        record_no from = paper_at(p, n)->replay_from;
         p->synced = n;
-        crash(f);
+        reopen_with(f, (reopen_options_t){.from = from_the_beginning || from == 0 ? 1 : from});
         uint64_t notes = check_tokens(f);
         assert_true(notes <= before && notes + 1 >= before); /* one transaction less at a time */
         before = notes;
     }
     assert_int_equal(before, 0);
+}
+
+static void after_a_crash_all_of_it_is_there_or_nothing(void **state)
+{
+    move_tokens(*state);
+    check_each_end(*state, true);
+}
+
+/* Checkpoints are made all the time, slice by slice between transactions. */
+static void so_it_is_behind_checkpoints(void **state)
+{
+    durable_free(*state);
+    fixture_t *f = *state =
+        durable_new((fixture_options_t){.batch_bytes = 64, .slice = 4, .restate_bytes = 300});
+    move_tokens(f);
+    assert_true(paper_of(f)->replay_from > 50);
+    check_each_end(f, false);
 }
 
 static void the_engine_goes_on_from_there(void **state)
@@ -310,6 +327,7 @@ int main(void)
         durable_test(its_acks_wait_for_definitions_too),
         durable_test(what_follows_a_commit_waits_for_it),
         small_batches_test(after_a_crash_all_of_it_is_there_or_nothing),
+        small_batches_test(so_it_is_behind_checkpoints),
         small_batches_test(the_engine_goes_on_from_there),
         durable_test(a_large_body_is_part_of_it),
         durable_test(large_bodies_come_back_one_after_the_other_before_commit_ok),
