@@ -232,11 +232,24 @@ static uint32_t push_parts(client_t *c, unsigned number, const content_spec_t *s
     return parts * each;
 }
 
+static void note_publish(client_t *c, unsigned number, uint32_t id)
+{
+    channel_t *ch = channel_of(c, number);
+    op_t *op = client_note(c, number, OP_PUBLISH);
+    op->message = id;
+    if (ch->confirms) {
+        *ops_push(&ch->unconfirmed) = *op;
+        ch->published++;
+    }
+    c->world->messages++;
+}
+
 void ask_publish(client_t *c, unsigned number, const content_spec_t *spec, bool mandatory, uint32_t parts)
 {
     channel_t *ch = channel_of(c, number);
     world_t *w = c->world;
     content_spec_t s = *spec;
+    publisher_number(c, number, &s, mandatory);
     s.id = model_publish(w->model, &s, ch->index, mandatory, w->last);
     if (ch->is_tx)
         model_message(w->model, s.id)->tx = channel_tx(c, ch);
@@ -248,17 +261,25 @@ void ask_publish(client_t *c, unsigned number, const content_spec_t *spec, bool 
                 s.persistent ? " persistent" : "", mandatory ? " mandatory" : "",
                 object_specs[exchange_object(s.exchange)].name, (int)message_key(s.key).len,
                 (const char *)message_key(s.key).data, s.headers, s.body_bytes, parts);
-    op_t *op = client_note(c, number, OP_PUBLISH);
-    op->message = s.id;
-    if (ch->confirms) {
-        *ops_push(&ch->unconfirmed) = *op;
-        ch->published++;
-    }
-    w->messages++;
+    if (s.publisher)
+        publisher_published(c, number, s.id);
+    note_publish(c, number, s.id);
     client_push(c, number,
                 (command_t){.type = COMMAND_PUBLISH,
                             .flags = mandatory ? COMMAND_MANDATORY : 0,
                             .message = content_message(&s, from, s.body_bytes - from)});
+}
+
+void ask_publish_again(client_t *c, unsigned number, uint32_t id)
+{
+    world_t *w = c->world;
+    const content_spec_t *s = &model_message(w->model, id)->spec;
+    report_line("%u.%u #%u (at %llu) publishes %u again", c->index, number, w->causes + 1,
+                (unsigned long long)w->last, id);
+    model_publish_again(w->model, id, w->last);
+    note_publish(c, number, id);
+    client_push(c, number,
+                (command_t){.type = COMMAND_PUBLISH, .message = content_message(s, 0, s->body_bytes)});
 }
 
 /* Of a message that never comes, as its channel or its connection ends. */

@@ -230,9 +230,11 @@ void client_act(world_t *w)
             client_leave(c, true); /* the socket dies while the goodbye waits */
     } else if (ch->stage == STAGE_NONE) {
         channel_open(c, n);
+        if (publisher_again(c, n))
+            return;
         if (dice(w, 2))
             ask_confirms(c, n);
-        else if (dice(w, 2))
+        else if (dice(w, 4))
             ask_tx(c, n);
     } else if (ch->stage == STAGE_REFUSED) {
         channel_release(c, n);

@@ -140,6 +140,7 @@ static void on_confirm(const hearing_t *h)
         ops_pop(&ch->unconfirmed);
         ops_done(h->client, ch, op.cause, false);
         model_confirmed(h->client->world->model, op.message);
+        publisher_confirmed(h->client->world, model_message(h->client->world->model, op.message));
     }
 }
 

@@ -3,6 +3,8 @@
  * history.c: a history: a few lives on one disk. Each begins with an opening, perhaps several when the power goes
  * meanwhile; goes on with a look at what is there and with random acts; and ends with a power cut, a kill, a sync that
  * fails, or properly. Nothing but the disk and the model outlives a life. */
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/text.h"
 #include "sim/bugs.h"
@@ -38,6 +40,8 @@ static void choose_options(world_t *w)
         .unwritten_bytes = some_power(w, 9, 16),
         .batch_bytes = some_power(w, 6, 13),
         .restate_bytes = some_power(w, 8, 15),
+        .deduplication_ids_max = 1000,
+        .publishers_max = 100,
         .transaction_bytes = 1 << 20,
         .transaction_actions = 1000,
         .log = report_log(),
@@ -312,6 +316,7 @@ void world_run(world_t *w, uint64_t seed)
     w->last = w->durable = 0;
     w->is_over = false;
     w->rot = (rot_t){0};
+    memset(w->publishers, 0, sizeof w->publishers);
     choose_options(w);
     choose_amqp_options(w);
     bool clean = true;

@@ -40,6 +40,8 @@ typedef struct entry {
     bool was_possible; /* until its queue went, in this life: what was said before may be heard later */
     bool inexact;      /* it came through a crash: may be marked redelivered without having been delivered */
     bool must_mark;    /* delivered in an earlier life: must be marked redelivered */
+    bool is_routed;    /* it went there, if it was taken at all, and nobody knows whether */
+    bool is_tainted;   /* nobody knows whether it was settled in an earlier life */
     uint8_t holder;    /* channel + 1 that has it, as far as is known; NOBODY */
     uint8_t claims[2]; /* it came to both of them: one of them must turn out to have ended before; NOBODY */
     uint16_t total, fresh; /* deliveries in this life; those of them not marked redelivered */
@@ -53,6 +55,9 @@ typedef struct published {
     uint8_t channel;
     bool mandatory, confirmed, over; /* over: nothing of it can come any more */
     bool pending;
+    bool is_untaken;   /* what was published is not there for certain, nor was */
+    bool is_again;     /* published again … */
+    bool maybe_taken;  /* … although it may have been there before */
     uint32_t removals; /* of the queue, if it went straight into one that nobody was removing */
     uint32_t tx;       /* it was published in this transaction; 0: in none */
     uint64_t issued, done;
@@ -119,6 +124,8 @@ object_mask_t model_route(const model_t *m, const content_spec_t *s, bool perhap
 
 published_t *model_message(model_t *m, uint32_t id);
 uint32_t model_publish(model_t *m, const content_spec_t *s, unsigned channel, bool mandatory, uint64_t last);
+/* The same message; if it was taken before, then that is what counts. */
+void model_publish_again(model_t *m, uint32_t id, uint64_t last);
 void model_publish_done(model_t *m, uint32_t id, uint64_t last);
 void model_confirmed(model_t *m, uint32_t id);
 void model_returned(model_t *m, uint32_t id);

@@ -32,7 +32,7 @@ static void entry_reopened(entry_t *t, uint64_t last, bool was_clean)
     if (t->settle_done <= last)
         t->possible = false;
     else if (t->settle_issued < last)
-        t->sure = false;
+        t->sure = false, t->is_tainted = true;
     t->settle_issued = t->settle_done = NEVER;
     t->purge = 0;
     t->was_possible = false;
@@ -51,12 +51,14 @@ static void message_reopened(published_t *p, uint64_t last, bool was_clean)
     for (unsigned q = 0; q < QUEUES; q++) {
         entry_t *t = &p->entries[q];
         t->possible &= p->spec.persistent && object_specs[q].durable && !cannot;
+        t->is_routed |= t->sure;
         t->sure &= is_there;
         entry_reopened(t, last, was_clean);
         t->sure &= t->possible;
         any |= t->possible;
     }
     p->over = !any;
+    p->is_untaken |= cannot && !p->maybe_taken;
     p->done = p->issued = PROMISED;
 }
 
@@ -132,10 +134,10 @@ void model_dump_message(model_t *m, dump_t *d, unsigned queue, uint32_t id)
     if (t->order)
         d->last_order = t->order;
     uint32_t *last = &d->last_of[p->channel];
-    if (id < *last)
+    if (id < *last && !p->is_again)
         report_failure("queue %s: message %u stands behind message %u, which was published later", name, id,
                        *last);
-    *last = id;
+    *last = p->is_again ? *last : id;
     t->order = ++m->orders;
 }
 
@@ -150,6 +152,7 @@ void model_dump_end(model_t *m, const dump_t *d, unsigned queue)
         bool seen = t->order >= d->first_order;
         if (!seen && model_is_sure(m, p, queue))
             lose(m, p, queue);
+        t->is_tainted |= !seen;
         t->possible = seen && t->settle_done == NEVER;
         t->sure = t->possible && !object_specs[queue].fickle;
         if (seen && t->settle_done == NEVER)

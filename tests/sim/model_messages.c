@@ -86,6 +86,42 @@ uint32_t model_publish(model_t *m, const content_spec_t *s, unsigned channel, bo
     return p->spec.id;
 }
 
+/* Of what goes to one queue. As for a new one, if it never was there. If it may have been: it is there now, unless it was
+ * taken and is settled, or its queue is another one. */
+void model_publish_again(model_t *m, uint32_t id, uint64_t last)
+{
+    published_t *p = model_message(m, id);
+    unsigned q = (unsigned)p->spec.key - MESSAGE_KEYS;
+    const definition_t *d = &m->objects[q];
+    entry_t *t = &p->entries[q];
+    p->is_again = true;
+    if (!p->is_untaken && t->sure)
+        return;
+    bool is_same = p->removals == d->removals && d->removing == 0 && t->possible && t->is_routed &&
+                   !t->is_tainted && t->settle_issued == NEVER;
+    bool is_owed = p->is_untaken || is_same;
+    t->is_tainted |= !is_same; /* also when it is published once more */
+    p->maybe_taken = !p->is_untaken;
+    if (p->is_untaken) {
+        *t = (entry_t){.settle_issued = NEVER, .settle_done = NEVER};
+        p->issued = last;
+        p->removals = d->removing > 0 ? UINT32_MAX : d->removals;
+    }
+    p->is_untaken = p->over = false;
+    m->first_alive = id < m->first_alive ? id : m->first_alive;
+    p->done = NEVER;
+    if (t->total == 0) { /* what has settled it was there before it, perhaps */
+        t->purge = 0;
+        t->settle_done = NEVER;
+    }
+    t->must_mark = false;
+    t->inexact |= p->maybe_taken;
+    t->order = 0;
+    route_entries(m, p, true);
+    t->sure &= is_owed;
+    add_pending(m, id);
+}
+
 void model_routes_changed(model_t *m)
 {
     for (uint32_t i = 0; i < m->pending_count; i++)
@@ -144,7 +180,10 @@ void model_publish_dropped(model_t *m, uint32_t id, bool maybe)
 {
     published_t *p = model_message(m, id);
     drop_pending(m, id);
+    p->is_untaken = !maybe && !p->maybe_taken;
+    maybe |= p->maybe_taken;
     for (unsigned q = 0; q < QUEUES; q++) {
+        p->entries[q].is_routed |= p->entries[q].sure;
         p->entries[q].sure = false;
         p->entries[q].possible &= maybe;
     }
@@ -156,6 +195,8 @@ void model_publish_dropped(model_t *m, uint32_t id, bool maybe)
 static void check_order(model_t *m, const published_t *p, const handover_t *h)
 {
     uint32_t *last = &m->last_fresh[h->channel][h->queue][p->channel];
+    if (p->is_again)
+        return;
     if (h->id <= *last)
         report_failure("queue %s: message %u came after message %u, which was published later",
                        queue_name(h->queue), h->id, *last);

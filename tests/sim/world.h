@@ -18,6 +18,7 @@ enum {
     CHECKER = CLIENTS - 1,
     CHANNELS = 3,
     CONSUMERS = 64,
+    PUBLISHER_UNCONFIRMED = 32,
     WIRE_SLACK_BYTES = 40000, /* loans go back some octets late, and a message may be long */
 };
 
@@ -144,6 +145,12 @@ typedef struct rot {
     uint8_t mask;
 } rot_t;
 
+/* Who numbers what he publishes. */
+typedef struct publisher {
+    uint32_t sequence;
+    uint32_t unconfirmed[PUBLISHER_UNCONFIRMED], count; /* messages, in order */
+} publisher_t;
+
 struct world {
     sim_random_t random;
     sim_disk_t *disk;
@@ -166,6 +173,7 @@ struct world {
     mood_t mood;
     model_t *model;
     rot_t rot;
+    publisher_t publishers[CHANNELS_IN_ALL];
 
     /* the checker's last answer */
     bool answer_ok, answered;
@@ -211,6 +219,8 @@ void ask_look(client_t *c, unsigned number, unsigned object);
 void ask_binding(client_t *c, unsigned number, unsigned x, unsigned to, unsigned key, bool create,
                  bool nowait);
 void ask_publish(client_t *c, unsigned number, const content_spec_t *s, bool mandatory, uint32_t parts);
+/* One that was published before. */
+void ask_publish_again(client_t *c, unsigned number, uint32_t id);
 void ask_parts_only(client_t *c, unsigned number);
 void ask_confirms(client_t *c, unsigned number);
 void ask_get(client_t *c, unsigned number, unsigned queue, bool no_ack);
@@ -225,6 +235,15 @@ uint32_t client_push(client_t *c, unsigned number, command_t cmd);
 /* `tag` 0: all. */
 void ask_settle(client_t *c, unsigned number, uint64_t tag, bool multiple, bool nack, bool requeue);
 void ask_close(client_t *c, unsigned number);
+
+/* ---- publisher.c ---- */
+
+/* Perhaps numbers what is published on this channel; then, it has this number of a message. */
+void publisher_number(client_t *c, unsigned number, content_spec_t *s, bool mandatory);
+void publisher_published(client_t *c, unsigned number, uint32_t id);
+void publisher_confirmed(world_t *w, const published_t *message);
+/* Publishes again on a new channel what was not confirmed on the last one; false if there is nothing. */
+bool publisher_again(client_t *c, unsigned number);
 
 /* ---- client_tx.c ---- */
 
