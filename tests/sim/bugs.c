@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "amqp/session_internal.h"
+#include "engine/dedup/dedup.h"
 #include "engine/engine_internal.h"
 #include "store/scan_group.h"
 #include "store/writer.h"
@@ -34,6 +35,8 @@ static const char *const names[BUGS] = {
     [BUG_RENAMED_BEFORE_SYNC] = "renamed-before-sync",
     [BUG_CHECKPOINT_AHEAD] = "checkpoint-ahead",
     [BUG_REWRITE_LOSES_RECORD] = "rewrite-loses-record",
+    [BUG_FORGOTTEN_PUBLISHER] = "forgotten-publisher",
+    [BUG_EARLY_REPEAT_CONFIRM] = "early-repeat-confirm",
 };
 
 /* The bug, and where the program is. */
@@ -101,6 +104,23 @@ void __wrap_reply_after(channel_t *ch, const event_t *reply, record_no after)
     bool early = (bug_is(BUG_EARLY_REDECLARE) && planted.is_redeclare) ||
                  (bug_is(BUG_EARLY_DELETE_OK) && reply->type == EVENT_QUEUE_COUNTED);
     __real_reply_after(ch, reply, early ? 0 : after);
+}
+
+void __real_dedup_decide(channel_t *ch, const message_t *m, dedup_verdict_t *v);
+void __wrap_dedup_decide(channel_t *ch, const message_t *m, dedup_verdict_t *v);
+void __wrap_dedup_decide(channel_t *ch, const message_t *m, dedup_verdict_t *v)
+{
+    __real_dedup_decide(ch, m, v);
+    if (bug_is(BUG_EARLY_REPEAT_CONFIRM))
+        v->after = 0;
+}
+
+void __real_dedup_apply(engine_t *e, record_no number, const record_t *r);
+void __wrap_dedup_apply(engine_t *e, record_no number, const record_t *r);
+void __wrap_dedup_apply(engine_t *e, record_no number, const record_t *r)
+{
+    if (!bug_is(BUG_FORGOTTEN_PUBLISHER))
+        __real_dedup_apply(e, number, r);
 }
 
 /* ---- records that are not made, or not waited for ---- */

@@ -29,6 +29,8 @@ typedef enum bug {
     BUG_RENAMED_BEFORE_SYNC,  /* the copy of a segment takes its place before it is synced */
     BUG_CHECKPOINT_AHEAD,     /* the log says that it need be read from the end of a checkpoint only */
     BUG_REWRITE_LOSES_RECORD, /* a rewritten segment lacks a record that is live */
+    BUG_FORGOTTEN_PUBLISHER,  /* after an opening nobody knows what publishers had numbered */
+    BUG_EARLY_REPEAT_CONFIRM, /* the confirm of a repeat does not wait until the first one is durable */
     BUGS
 } bug_t;
 
