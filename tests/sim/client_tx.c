@@ -24,35 +24,33 @@ void channel_claim(client_t *c, channel_t *ch, const held_t *h, bool requeue)
 
 /* ---- what becomes of it ---- */
 
-static void given_back(client_t *c, channel_t *ch, const claimed_t *k)
+static bool given_back(client_t *c, channel_t *ch, const claimed_t *k)
 {
     model_given_back(c->world->model, k->held.message, k->held.queue, ch->index, true);
+    return false;
 }
 
-static void held_again(client_t *c, channel_t *ch, const claimed_t *k)
+static bool held_again(client_t *c, channel_t *ch, const claimed_t *k)
 {
     (void)c;
     channel_hold(ch, k->held);
+    return false;
 }
 
-static void settled(client_t *c, channel_t *ch, const claimed_t *k)
+static bool settled(client_t *c, channel_t *ch, const claimed_t *k)
 {
-    if (k->requeue)
-        given_back(c, ch, k);
-    else
-        model_settle_done(c->world->model, k->held.message, k->held.queue, ch->index, PROMISED);
+    model_settle_done(c->world->model, k->held.message, k->held.queue, ch->index, PROMISED);
+    return false;
 }
 
-/* For all that was acked in this transaction. */
+/* For all that was acked in this transaction; true: it stays claimed. */
 static void unclaim(client_t *c, channel_t *ch, uint32_t tx,
-                    void (*what)(client_t *c, channel_t *ch, const claimed_t *k))
+                    bool (*what)(client_t *c, channel_t *ch, const claimed_t *k))
 {
     size_t kept = 0;
     for (size_t i = 0; i < ch->claimed_count; i++) {
         claimed_t k = ch->claimed[i];
-        if (k.tx == tx)
-            what(c, ch, &k);
-        else
+        if (k.tx != tx || what(c, ch, &k))
             ch->claimed[kept++] = k;
     }
     ch->claimed_count = kept;
@@ -96,6 +94,17 @@ void ask_tx(client_t *c, unsigned number)
     ask(c, number, COMMAND_TX_SELECT, OP_OTHER, 0);
 }
 
+/* What is requeued may be elsewhere before the commit is answered. */
+static bool commits(client_t *c, channel_t *ch, const claimed_t *k)
+{
+    model_t *m = c->world->model;
+    if (k->requeue)
+        model_given_back(m, k->held.message, k->held.queue, ch->index, channel_may_be_refused(ch));
+    else
+        model_tx_acks(m, k->tx, k->held.message, k->held.queue);
+    return !k->requeue;
+}
+
 void ask_commit(client_t *c, unsigned number)
 {
     channel_t *ch = &c->channels[number];
@@ -104,9 +113,7 @@ void ask_commit(client_t *c, unsigned number)
     report_line("%u.%u #%u (at %llu) commits transaction %u", c->index, number, c->world->causes + 1,
                 (unsigned long long)c->world->last, tx);
     model_tx_asked(m, tx, c->world->last);
-    for (size_t i = 0; i < ch->claimed_count; i++)
-        if (ch->claimed[i].tx == tx && !ch->claimed[i].requeue)
-            model_tx_acks(m, tx, ch->claimed[i].held.message, ch->claimed[i].held.queue);
+    unclaim(c, ch, tx, commits);
     ch->tx = 0;
     ask(c, number, COMMAND_TX_COMMIT, OP_COMMIT, tx);
 }
