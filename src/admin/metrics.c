@@ -45,6 +45,8 @@
       "Memory high watermark in bytes: of messages, for chaski")                                             \
     X(rabbitmq_disk_space_available_bytes, GAUGE, NONE, KNOWN(v->machine.disk_free_bytes),                   \
       v->machine.disk_free_bytes, "Disk space available in bytes")                                           \
+    X(rabbitmq_disk_space_available_limit_bytes, GAUGE, NONE, v->has_store, s->free_limit_bytes,             \
+      "Free disk space low watermark in bytes")                                                              \
     X(rabbitmq_process_open_fds, GAUGE, NONE, KNOWN(v->machine.open_files), v->machine.open_files,           \
       "Open file descriptors")                                                                               \
     X(rabbitmq_process_max_fds, GAUGE, NONE, KNOWN(v->machine.open_files_max), v->machine.open_files_max,    \
@@ -53,6 +55,8 @@
       "Node uptime; of chaski, which has no Erlang")                                                         \
     X(rabbitmq_alarms_memory_used_watermark, GAUGE, NONE, true, c->memory_alarm,                             \
       "1 if the node's memory alarm is in effect: publishers are held back")                                 \
+    X(rabbitmq_alarms_free_disk_space_watermark, GAUGE, NONE, true, c->disk_alarm,                           \
+      "1 if the node's disk alarm is in effect: publishers are held back")                                   \
     X(chaski_exchanges, GAUGE, NONE, true, c->exchanges, "Exchanges")                                        \
     X(chaski_bindings, GAUGE, NONE, true, c->bindings, "Bindings")                                           \
     X(chaski_transactions_committed_total, COUNTER, NONE, true, c->committed, "Transactions committed")      \

@@ -97,6 +97,8 @@ static json_t *alarms(const engine_counts_t *c)
     json_t *out = json_array();
     if (c->memory_alarm)
         json_array_append_new(out, json_string("memory"));
+    if (c->disk_alarm)
+        json_array_append_new(out, json_string("disk"));
     return out;
 }
 
@@ -126,8 +128,10 @@ static json_t *own(const view_t *v)
         json_object_set_new(out, "resident_bytes", number(v->machine.resident_bytes));
     if (v->machine.disk_free_bytes != UINT64_MAX)
         json_object_set_new(out, "disk_free_bytes", number(v->machine.disk_free_bytes));
-    if (v->has_store)
+    if (v->has_store) {
+        json_object_set_new(out, "disk_free_limit_bytes", number(v->store.free_limit_bytes));
         json_object_set_new(out, "store", store(v));
+    }
     return out;
 }
 

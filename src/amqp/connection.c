@@ -122,8 +122,13 @@ static void blocked(amqp_session_t *s, amqp_method_id id, const void *method)
 
 void amqp_on_connection_blocked(amqp_session_t *s, event_t *e)
 {
-    (void)e;
-    amqp_connection_blocked_t m = {.reason = BYTES("low on memory")};
+    /* RabbitMQ's words. It says them once: an alarm that joins another changes nothing for who is blocked. */
+    static const char *const reasons[] = {
+        [ALARM_MEMORY] = "low on memory",
+        [ALARM_DISK] = "low on disk",
+        [ALARM_MEMORY | ALARM_DISK] = "low on memory & disk",
+    };
+    amqp_connection_blocked_t m = {.reason = bytes_string(reasons[e->alarms])};
     blocked(s, AMQP_connection_blocked, &m);
 }
 

@@ -74,7 +74,7 @@ static void print_listeners(const json_t *overview)
 
 static void print_store(const json_t *overview)
 {
-    char size[32];
+    char size[32], rewritten[32];
     const json_t *s = below(overview, "chaski.store");
     if (!s) {
         printf("store:        none: messages are in memory only\n");
@@ -86,18 +86,22 @@ static void print_store(const json_t *overview)
            number(s, "segments"), number(s, "segments_free"),
            print_size(number(s, "bytes"), size, sizeof size), number(s, "record"),
            number(s, "durable_record"), number(s, "sync_ms_most"));
+    printf("space:        since the start %.0f segments dropped, %s rewritten\n",
+           number(s, "segments_dropped"),
+           print_size(number(s, "rewritten_bytes"), rewritten, sizeof rewritten));
 }
 
 static void print_memory(const json_t *overview)
 {
-    char resident[32], messages[32], high[32], disk[32];
+    char resident[32], messages[32], high[32], disk[32], limit[32];
     printf("memory:       %s; messages %s of %s\n",
            print_size(number(overview, "chaski.resident_bytes"), resident, sizeof resident),
            print_size(number(overview, "chaski.message_bytes"), messages, sizeof messages),
            print_size(number(overview, "chaski.message_bytes_high"), high, sizeof high));
     if (below(overview, "chaski.disk_free_bytes"))
-        printf("disk:         %s free\n",
-               print_size(number(overview, "chaski.disk_free_bytes"), disk, sizeof disk));
+        printf("disk:         %s free; publishers are held back below %s\n",
+               print_size(number(overview, "chaski.disk_free_bytes"), disk, sizeof disk),
+               print_size(number(overview, "chaski.disk_free_limit_bytes"), limit, sizeof limit));
 }
 
 static void print_alarms(const json_t *overview)

@@ -47,6 +47,10 @@
       "share of the memory of the machine or cgroup at which publishers are held back")                              \
     X(memory_absolute, "vm_memory_high_watermark.absolute", BUDGET, "none", 1, GIB(1048576), RESTART,                \
       "the same as a size; has precedence over the relative one")                                                    \
+    X(disk_relative, "disk_free_limit.relative", FRACTION, "0", 0, 10, RESTART,                                      \
+      "free space on the disk of data_dir at which publishers are held back, as a share of memory; 0: not set")      \
+    X(disk_absolute, "disk_free_limit.absolute", BUDGET, "none", 0, GIB(1048576), RESTART,                           \
+      "the same as a size; has precedence over the relative one; 50MB if neither is set")                            \
     X(default_user, "default_user", TEXT, "guest", 1, 255, RESTART,                                                  \
       "name of the user")                                                                                            \
     X(default_pass, "default_pass", TEXT, "guest", 0, 255, RESTART,                                                  \
@@ -85,8 +89,8 @@
       "size of a segment of the log")                                                                                \
     X(first_segment_bytes, "store.first_segment_bytes", SIZE, "1MiB", 4096, GIB(1), RESTART,                         \
       "size of the first segment of a new log")                                                                      \
-    X(segments_ahead, "store.segments_ahead", NUMBER, "1", 1, 64, RESTART,                                           \
-      "segments that lie ready, written once, before they are needed")                                               \
+    X(segments_ahead, "store.segments_ahead", NUMBER, "2", 1, 64, RESTART,                                           \
+      "segments that lie ready, written once, before they are needed; the reserve of a full disk")                   \
     X(frame_bytes, "store.frame_bytes", SIZE, "1MiB", 512, MIB(16), RESTART,                                         \
       "a frame of the log is closed when it has this size")                                                          \
     X(part_bytes, "store.part_bytes", SIZE, "256KiB", 64, MIB(64), RESTART,                                          \

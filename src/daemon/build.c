@@ -37,6 +37,15 @@ static uint64_t memory_high_bytes(const settings_t *s)
     return bytes > 0 ? bytes : 1;
 }
 
+/* What is on its way when no more segments can be made goes into those that lie ready, where acks want room too: so it is
+ * half of what is certain to be there then, the log having begun one of them. */
+static uint64_t unwritten_bytes(const settings_t *s)
+{
+    uint64_t segments = s->segments_ahead > 1 ? s->segments_ahead - 1 : 1;
+    uint64_t reserve = segments * s->segment_bytes / 2;
+    return s->unwritten_bytes < reserve ? s->unwritten_bytes : reserve;
+}
+
 static engine_options_t engine_settings(const settings_t *s, const bus_t *bus, const log_t *log)
 {
     return (engine_options_t){
@@ -49,7 +58,7 @@ static engine_options_t engine_settings(const settings_t *s, const bus_t *bus, c
         .slice = (uint32_t)s->slice,
         .consumers_max_per_channel = (uint32_t)s->consumer_max_per_channel,
         .memory_bodies = s->memory_bodies,
-        .unwritten_bytes = s->unwritten_bytes,
+        .unwritten_bytes = unwritten_bytes(s),
         .batch_bytes = s->segment_bytes / 4 < BATCH_MOST_BYTES ? s->segment_bytes / 4 : BATCH_MOST_BYTES,
         .restate_bytes = s->checkpoint_bytes,
         .deduplication_ids_max = s->deduplication_ids,

@@ -14,14 +14,22 @@
 /* Quiet for so long, the log writes its mark. */
 #define IDLE_MS 50
 
-/* How soon the helper tries again what failed. */
-#define RETRY_MS 1000
-
 /* ---- opening ---- */
 
 static bool apply(void *context, record_no number, const record_t *r, bytes_t content, bool damaged)
 {
     return engine_apply(context, number, r, content, damaged);
+}
+
+/* RabbitMQ's, where nothing is set. */
+#define FREE_LIMIT_BYTES 50000000
+
+static uint64_t free_limit_bytes(const settings_t *s)
+{
+    if (s->disk_absolute != SETTINGS_NONE)
+        return s->disk_absolute;
+    uint64_t relative = (uint64_t)(s->disk_relative * (double)os_memory_total());
+    return relative > 0 ? relative : FREE_LIMIT_BYTES;
 }
 
 static store_options_t store_settings(const settings_t *s, const log_t *log)
@@ -31,6 +39,7 @@ static store_options_t store_settings(const settings_t *s, const log_t *log)
         .first_segment_bytes = s->first_segment_bytes,
         .frame_bytes = (uint32_t)s->frame_bytes,
         .segments_ahead = (uint32_t)s->segments_ahead,
+        .free_limit_bytes = free_limit_bytes(s),
         .read_bytes = (uint32_t)s->store_read_bytes,
         .rewrite_bytes_per_second = s->rewrite_rate,
         .ring_items = (size_t)s->store_ring_items,
@@ -147,12 +156,6 @@ static bool helper_turn(store_side_t *s)
     return more;
 }
 
-static int helper_wait_ms(const store_side_t *s)
-{
-    uint32_t ms = store_helper_wait_ms(s->store);
-    return ms < RETRY_MS ? (int)ms : RETRY_MS;
-}
-
 static void run_helper(void *context)
 {
     store_side_t *s = context;
@@ -163,7 +166,7 @@ static void run_helper(void *context)
         if (helper_turn(s) || atomic_load(&s->helper_quit_asked))
             os_wakeup_cancel(s->helper_wakeup);
         else
-            (void)os_wakeup_wait(s->helper_wakeup, helper_wait_ms(s));
+            (void)os_wakeup_wait(s->helper_wakeup, (int)store_helper_wait_ms(s->store));
     }
 }
 

@@ -273,7 +273,7 @@ void channel_drop_parked(channel_t *ch)
     connection_check_reading(ch->connection);
 }
 
-/* A publish at the memory alarm: it and what follows wait until the alarm is over. A handler's answer does not: the ack
+/* A publish at an alarm: it and what follows wait until the alarm is over. A handler's answer does not: the ack
  * behind it passes, and would leave it behind. Nor does what belongs to a transaction that has begun: what that holds, and
  * what its acks would free, may be what keeps the alarm on. */
 static bool must_hold(channel_t *ch, const command_t *cmd)

@@ -106,6 +106,7 @@ void engine_free(engine_t **ep)
     e->freeing = true;
     recovery_abandon(e);
     records_free(e);
+    contents_end(e);
     LIST_EACH (node, &e->connections)
         connection_close(LIST_OF(node, connection_t, link), NULL, true);
     finish_jobs(e);
@@ -323,7 +324,8 @@ void counts_add_rest(engine_counts_t *counts, const engine_t *e)
     counts->publishers = dedup_count(e->vhost->publishers);
     counts->memory_bytes = e->memory_bytes;
     counts->memory_high_bytes = e->options.memory_high_bytes;
-    counts->memory_alarm = e->alarm;
+    counts->memory_alarm = e->alarms & ALARM_MEMORY;
+    counts->disk_alarm = e->alarms & ALARM_DISK;
     counts->last_record = e->next_record - 1;
     counts->durable_record = e->durable;
     counts->live_records = e->live.records;

@@ -94,6 +94,8 @@ void message_adopt_read(engine_t *e, message_t *m, record_no record);
 message_t *message_without_header(const message_t *m, const char *name);
 /* One with this header, a number, in place of any of that name; with one reference for the caller. */
 message_t *message_with_count(engine_t *e, const message_t *m, const char *name, int64_t count);
+/* The same message, or a copy in its place if it has this header; the caller's reference passes to that. */
+message_t *message_drop_header(engine_t *e, message_t *m, const char *name);
 
 /* ---- exchanges and bindings ---- */
 
@@ -247,6 +249,8 @@ void route_remember(channel_t *ch, exchange_t *x, const message_t *m);
  * `keys`: the routing key and those of CC and BCC; `topic`: what prefixes are compared with. */
 void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t topic,
                    bytes_t headers);
+/* A route to just these queues. */
+void route_to(engine_t *e, queue_t *const *queues, size_t count);
 void route_deinit(route_t *r);
 
 /* True if the headers satisfy the binding's arguments (headers.c); both as table_write_sorted writes them. */
@@ -462,7 +466,7 @@ struct channel {
     /* Parking: while a job of the channel runs or publishes are held back, commands wait here in order. */
     command_queue_t parked;
     job_t *awaited;   /* the job it waits for, or NULL */
-    bool held;        /* at the memory alarm */
+    bool held;        /* at an alarm */
     list_t held_link; /* engine.held */
     bool executing;   /* a command of it is being carried out: it must not be freed underneath */
     job_t resume;     /* carries out what was parked */
@@ -581,6 +585,9 @@ struct engine {
     record_no durable;              /* everything up to this one is */
     record_no definitions;          /* the last one that changed what is defined */
     timer_heap_t waits;
+    record_no waited_for; /* the highest that anything has waited for */
+    wait_t gathering;     /* records of some steps, while the disk is short */
+    bool gather_no_more;
     list_t readers;
     live_t live;
     space_t space;
@@ -601,7 +608,7 @@ struct engine {
     route_t route;
     buffer_t scratch;
     uint64_t memory_bytes;
-    bool alarm;
+    unsigned alarms; /* enum alarm: those that are set */
     bool shutting_down;
     bool freeing; /* nobody listens any more */
     engine_counts_t counts;
@@ -699,8 +706,10 @@ void counts_add_rest(engine_counts_t *counts, const engine_t *e);
 /* query.c: answers COMMAND_QUERY on the port it came from; takes the query. */
 void query_start(engine_t *e, engine_port_t *p, command_t *cmd);
 
-/* flow.c: the memory alarm */
+/* flow.c: alarms */
 void flow_check(engine_t *e);
+/* True if the store has changed its mind about the disk since. */
+bool flow_has_news(const engine_t *e);
 /* True if publishes may have to be held back: asked of each, before anything else is. */
 bool flow_is_tight(const engine_t *e);
 /* True if publishes on this connection must be held back now; its client is told. */

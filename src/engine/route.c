@@ -160,10 +160,8 @@ static void visit_keys(route_t *r, exchange_t *x, const bytes_t *keys, size_t ke
             visit_key(r, x, keys[k]);
 }
 
-void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t topic,
-                   bytes_t headers)
+static void route_begin(route_t *r)
 {
-    route_t *r = &e->route;
     r->count = 0;
     r->subscribers = r->kept = 0;
     r->exchange_count = 0;
@@ -174,6 +172,21 @@ void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_c
     r->topic_bytes = 0;
     r->is_sorted = false;
     r->serial++;
+}
+
+void route_to(engine_t *e, queue_t *const *queues, size_t count)
+{
+    route_t *r = &e->route;
+    route_begin(r);
+    for (size_t i = 0; i < count; i++)
+        add_queue(r, queues[i]);
+}
+
+void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t topic,
+                   bytes_t headers)
+{
+    route_t *r = &e->route;
+    route_begin(r);
     add_exchange(r, x);
     for (size_t i = 0; i < r->exchange_count; i++) {
         exchange_t *at = r->exchanges[i];

@@ -19,7 +19,7 @@ typedef enum event_type {
     /* The last event of a connection. refusal: why (the wire says so to the peer), or NULL: the client asked or is
      * gone. */
     EVENT_CONNECTION_CLOSED,
-    EVENT_CONNECTION_BLOCKED, /* alarm: tell the client, if it wants to know: "low on memory" */
+    EVENT_CONNECTION_BLOCKED, /* alarms: tell the client, if it wants to know: "low on memory" */
     EVENT_CONNECTION_UNBLOCKED,
     EVENT_READING_PAUSED, /* too much is held back for this connection: stop reading its socket */
     EVENT_READING_RESUMED,
@@ -57,12 +57,21 @@ enum event_flag {
     EVENT_ASKS = 1 << 4,
 };
 
+/* Why publishers are held back: one of them, or several. */
+enum alarm {
+    ALARM_MEMORY = 1 << 0,
+    ALARM_DISK = 1 << 1,
+};
+
 #define EVENT_REPLY_TO               BYTES("amq.events.reply")
 #define EVENT_CORRELATION_MOST_BYTES 32
 
 typedef struct event {
     uint8_t type; /* event_type_t */
-    uint8_t flags;
+    union {
+        uint8_t flags;
+        uint8_t alarms; /* of CONNECTION_BLOCKED: enum alarm */
+    };
     uint16_t channel;
     uint32_t connection;
     uint32_t cause; /* of the command it answers */

@@ -6,11 +6,13 @@
  *   engine ── batches ──> log thread ── done ──> engine        a batch is lent, and comes back when it is synced
  *   engine ── reads ────> helper ────── read ──> engine
  *   helper ── segments ─> engine ───── orders ─> helper        which parts of the log lie there, and what to do with them
+ *   helper ── disk_short ─> engine                             whether there is room for more than what makes room
  *
  * A batch is one group: all of it is there after a crash, or nothing. Batches come back in the order they were given;
  * when one is back, every record up to its last is durable. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -99,6 +101,7 @@ typedef struct journal {
     lane_t *segments; /* helper → engine */
     lane_t *orders;   /* engine → helper */
     size_t ring_items;
+    atomic_bool disk_short; /* store → engine: nothing more should be published (the disk alarm) */
 } journal_t;
 
 void journal_init(journal_t *j, size_t ring_items);

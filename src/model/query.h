@@ -49,7 +49,7 @@ typedef struct engine_counts {
     uint64_t messages_damaged;  /* left out (query_queue.damaged), of all queues */
     uint64_t memory_bytes;      /* of messages in queues and on their way to clients */
     uint64_t memory_high_bytes; /* where the alarm begins; 0: never */
-    bool memory_alarm;
+    bool memory_alarm, disk_alarm;
     uint64_t last_record;       /* of the log, made; 0: none */
     uint64_t durable_record;    /* and synced */
     uint64_t live_records;      /* that messages need */

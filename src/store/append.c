@@ -26,10 +26,20 @@ static uint64_t room_needed(uint64_t group_bytes)
 static bool fits_here(const store_t *s, uint64_t group_bytes)
 {
     const writer_t *w = &s->log_side.writer;
-    if (w->at + room_needed(group_bytes) <= w->segment.bytes)
-        return true;
-    bool fits_nowhere = SEGMENT_HEADER_BYTES + room_needed(group_bytes) > s->options.segment_bytes;
-    return s->log_side.is_fresh && fits_nowhere; /* the file grows */
+    return w->at + room_needed(group_bytes) <= w->segment.bytes;
+}
+
+/* A group that fits into no segment makes a fresh one grow. */
+static bool must_grow(const store_t *s, uint64_t group_bytes)
+{
+    return s->log_side.is_fresh && SEGMENT_HEADER_BYTES + room_needed(group_bytes) > s->options.segment_bytes;
+}
+
+/* The only octets of the log whose space was not taken before: without room for them it waits, and does not end. */
+static bool may_grow(store_t *s, uint64_t group_bytes)
+{
+    const writer_t *w = &s->log_side.writer;
+    return room_for_growth(s, w->at + room_needed(group_bytes) - w->segment.bytes);
 }
 
 static int sync_log(store_t *s, error_t *err)
@@ -71,8 +81,11 @@ static int switch_segment(store_t *s, error_t *err)
 static int make_room(store_t *s, uint64_t group_bytes, error_t *err)
 {
     int rc = 1;
-    while (rc > 0 && !fits_here(s, group_bytes))
+    while (rc > 0 && !fits_here(s, group_bytes)) {
+        if (must_grow(s, group_bytes))
+            return may_grow(s, group_bytes);
         rc = switch_segment(s, err);
+    }
     return rc;
 }
 
@@ -136,6 +149,21 @@ static int append_one(store_t *s, unsigned *wake, error_t *err)
     return rc;
 }
 
+/* The helper's wish: segments can go when an opening would not read them, which the first frame of a segment says. */
+static int begin_early(store_t *s, error_t *err)
+{
+    log_side_t *l = &s->log_side;
+    if (!atomic_load(&s->begins_early))
+        return 0;
+    int rc = l->known.replay_from > l->anchor ? switch_segment(s, err) : 0;
+    if (rc > 0) {
+        writer_put_mark(&l->writer, FRAME_MARK, l->last + 1, &l->known);
+        l->first_claim = l->known.replay_from;
+    }
+    atomic_store(&s->begins_early, false);
+    return rc;
+}
+
 /* ---- giving back ---- */
 
 static void give_back(store_t *s)
@@ -154,6 +182,7 @@ static void tell_others(store_t *s, unsigned *wake)
     if (l->has_switched || l->anchor > atomic_load(&s->anchor))
         *wake |= STORE_WAKE_HELPER;
     atomic_store(&s->anchor, l->anchor);
+    atomic_store(&s->replay_from, l->known.replay_from);
     l->has_switched = false;
     if (lane_flush(s->journal.done))
         *wake |= STORE_WAKE_ENGINE;
@@ -168,6 +197,8 @@ int store_log_turn(store_t *s, unsigned *wake, error_t *err)
     *wake = 0;
     if (l->has_failed)
         return error_set(err, "the log has failed");
+    if (begin_early(s, err) < 0)
+        return -1;
     int rc;
     do
         rc = append_one(s, wake, err);

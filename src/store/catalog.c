@@ -77,8 +77,8 @@ static int check_nothing_there(const catalog_segment_t *s, window_t *w, error_t 
         rc = window_get(w, SEGMENT_HEADER_BYTES, FRAME_GROUP_BYTES, &octets, err);
     if (rc != 0 || (are_zeros(octets) && w->unreadable == 0))
         return rc;
-    return error_set(err, "%s at 0: the header is damaged, and no other segment has the key to what is in it",
-                     s->name);
+    return error_set(err, "%s at 0: the header %s, and no other segment has the key to what is in it",
+                     s->name, w->unreadable > 0 ? "cannot be read" : "is damaged");
 }
 
 /* ---- first frames ---- */

@@ -65,10 +65,11 @@ static void drop_first_spare(helper_side_t *h)
 
 /* ---- making segments ---- */
 
-/* Said once, until it goes well again. */
+/* Said once, until it goes well again. Whether the disk has less than it should is looked at without delay. */
 static bool complain(store_t *s, const error_t *err)
 {
     helper_side_t *h = &s->helper;
+    h->room.look_at_ms = 0;
     if (!h->has_complained && s->options.log)
         log_line(s->options.log, LOG_ERROR, "store: cannot make room for the log: %s", err->text);
     h->has_complained = true;
@@ -113,14 +114,16 @@ static bool remove_spare(store_t *s, const spare_t *spare)
     return true;
 }
 
-/* One more than needed is kept, so that a log whose segments die as it goes makes no new ones. */
+/* One more than needed is kept, so that a log whose segments die as it goes makes no new ones; unless others need the
+ * room. */
 static bool use_spare(store_t *s)
 {
     helper_side_t *h = &s->helper;
     if (h->spare_count == 0)
         return false;
     const spare_t *spare = &h->spares[0];
-    bool is_wanted = spare->bytes == s->options.segment_bytes && ready_count(h) <= s->options.segments_ahead;
+    size_t most = room_segments_wanted(h, &s->options) + !h->room.is_low;
+    bool is_wanted = spare->bytes == s->options.segment_bytes && ready_count(h) < most;
     return is_wanted ? recycle(s, spare) : remove_spare(s, spare);
 }
 
@@ -178,7 +181,7 @@ static bool make_segment(store_t *s)
     helper_side_t *h = &s->helper;
     if (h->making.file)
         return go_on_making(s);
-    return ready_count(h) < s->options.segments_ahead && begin_making(s);
+    return ready_count(h) < room_segments_wanted(h, &s->options) && begin_making(s);
 }
 
 static bool work_for_space(store_t *s)
@@ -219,7 +222,7 @@ static bool serve_read(store_t *s, unsigned *wake)
 bool store_helper_turn(store_t *s, unsigned *wake)
 {
     bool has_heard = hear_log(s);
-    *wake = has_heard ? STORE_WAKE_LOG : 0;
+    *wake = has_heard || room_log_may_go_on(s) ? STORE_WAKE_LOG : 0;
     if (helper_take_orders(s))
         *wake |= STORE_WAKE_ENGINE;
     bool is_urgent = ready_count(&s->helper) == 0;
@@ -227,6 +230,10 @@ bool store_helper_turn(store_t *s, unsigned *wake)
         is_urgent ? work_for_space(s) || serve_read(s, wake) : serve_read(s, wake) || work_for_space(s);
     did = did || helper_rewrite_segment(s);
     if (lane_flush(s->ready))
+        *wake |= STORE_WAKE_LOG;
+    if (room_look(s))
+        *wake |= STORE_WAKE_ENGINE;
+    if (room_begin_early(s))
         *wake |= STORE_WAKE_LOG;
     if (lane_flush(s->journal.read))
         *wake |= STORE_WAKE_ENGINE;

@@ -185,6 +185,7 @@ static void set_log_side(store_t *s, const scan_t *scan)
     l->is_fresh = scan->tail_begin == scan->tail_end;
     l->first_claim = l->anchor = scan->replay_from;
     atomic_store(&s->anchor, l->anchor);
+    atomic_store(&s->replay_from, l->anchor);
 }
 
 /* ---- what an end in the midst of rewriting has left ---- */

@@ -4,7 +4,7 @@
  *
  * An order waits until an opening would not read the segment any more: until the first frame of the segment that the log
  * has begun last, which is synced then, claims to be read from behind it. Segments may go in any order: all below that is
- * found by its number, or is not there. */
+ * found by its number, or is not there. While the disk is short the log may begin its next segment early for them (room.c). */
 #include <assert.h>
 
 #include "base/alloc.h"
@@ -56,6 +56,21 @@ bool helper_take_orders(store_t *s)
         add_order(h, *item);
     }
     return lane_release(s->journal.orders);
+}
+
+/* Half a segment, if it is to be rewritten: of its records fewer than half are needed. */
+uint64_t helper_bytes_to_win(const store_t *s)
+{
+    const helper_side_t *h = &s->helper;
+    record_no anchor = atomic_load(&s->anchor), next = atomic_load(&s->replay_from);
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < h->order_count; i++) {
+        size_t index = segment_list_find(&h->segments, h->orders[i]->segment);
+        const listed_segment_t *l = index != SIZE_MAX ? &h->segments.segments[index] : NULL;
+        if (l && l->end > anchor && l->end <= next)
+            bytes += h->orders[i]->keep_count > 0 ? l->bytes / 2 : l->bytes;
+    }
+    return bytes;
 }
 
 /* The oldest that may be carried out, out of the list; or NULL. *index is SIZE_MAX if its segment is gone. */
@@ -114,12 +129,6 @@ bool helper_drop_segment(store_t *s)
 }
 
 /* ---- rewriting ---- */
-
-static uint64_t now_ms(const store_t *s)
-{
-    const clock_source_t *clock = &s->options.clock;
-    return clock->now_ms ? clock->now_ms(clock->context) : UINT64_MAX;
-}
 
 /* Keeps to the rate: not before what was done just now is due. */
 static void pace(store_t *s, uint64_t now, uint64_t worked)
@@ -203,7 +212,7 @@ static void refuse_rewriting(store_t *s, segment_order_t *order, size_t index)
 bool helper_rewrite_segment(store_t *s)
 {
     helper_side_t *h = &s->helper;
-    uint64_t now = now_ms(s);
+    uint64_t now = store_now_ms(s);
     if (now < h->rewrite_at_ms)
         return false;
     if (!h->rewrite.order) {
@@ -224,10 +233,9 @@ bool helper_rewrite_segment(store_t *s)
 uint32_t store_helper_wait_ms(const store_t *s)
 {
     const helper_side_t *h = &s->helper;
-    uint64_t now = now_ms(s);
-    bool waits = h->rewrite.order || h->order_count > 0;
-    if (!waits || now >= h->rewrite_at_ms)
-        return UINT32_MAX;
-    uint64_t left = h->rewrite_at_ms - now;
-    return left < UINT32_MAX ? (uint32_t)left : UINT32_MAX;
+    uint64_t now = store_now_ms(s), left = room_wait_ms(s);
+    bool waits = (h->rewrite.order || h->order_count > 0) && now < h->rewrite_at_ms;
+    if (waits && h->rewrite_at_ms - now < left)
+        left = h->rewrite_at_ms - now;
+    return (uint32_t)left;
 }

@@ -91,6 +91,7 @@ void store_count(const store_t *s, store_counts_t *counts)
         .segments = look(&c->segments),
         .segments_free = look(&c->segments_free),
         .bytes = look(&c->bytes),
+        .free_limit_bytes = s->options.free_limit_bytes,
         .appended_bytes = look(&c->appended_bytes),
         .syncs = look(&c->syncs),
         .records = look(&c->records),

@@ -9,8 +9,8 @@
  *   the log          store_log_turn: takes batches, appends, syncs, gives them back
  *   the helper       store_helper_turn: makes segments ahead of need, drops and rewrites those of before, reads records back
  *
- * They share lanes and a few atomic numbers. Each turn says whom to wake; and as with every lane, who takes from `done` or
- * `read` and has lane_release say that it gave room back, wakes the log or the helper: they may have more for it.
+ * They share lanes and a few atomic numbers. Each turn says whom to wake; and as with every lane, who takes from `done`,
+ * `read` or `segments` and has lane_release say that it gave room back, wakes the log or the helper: they may have more for it.
  *
  * The file format is in segment.h and frame.h and, for people, in docs/durability.md. */
 #pragma once
@@ -28,7 +28,8 @@ typedef struct store_options {
     uint64_t segment_bytes;       /* of a segment made ahead; a larger group makes its segment grow */
     uint64_t first_segment_bytes; /* of the very first, so that an empty directory is ready at once */
     uint32_t frame_bytes;         /* a frame is closed when it has reached this */
-    uint32_t segments_ahead;      /* segments that lie ready */
+    uint32_t segments_ahead;      /* segments that lie ready; the reserve when no more can be made */
+    uint64_t free_limit_bytes;    /* less free on the disk than this: the disk alarm */
     uint32_t read_bytes;          /* one read of the disk when records are read back; a slice of rewriting */
     uint64_t
         rewrite_bytes_per_second; /* read and written for it at most, by the clock; 0: nothing is rewritten */
@@ -36,7 +37,9 @@ typedef struct store_options {
     bool serve_damaged; /* store.on_damage = serve: leave out what is lost instead of refusing to open */
     const log_t *log;
     random_source_t random; /* for the log's identity and key, when it is made */
-    clock_source_t clock;   /* measures syncs, and the rate of rewriting; zeroed: neither is */
+    /* Measures syncs, the rate of rewriting, and when to look at the disk. Zeroed: the first two are not measured, and it
+     * looks at every turn. */
+    clock_source_t clock;
 } store_options_t;
 
 void store_options_default(store_options_t *o);
@@ -88,7 +91,8 @@ int store_log_idle(store_t *s, error_t *err);
  * failing to make a segment is said in the log and tried again at a later turn. */
 bool store_helper_turn(store_t *s, unsigned *wake);
 
-/* After a turn that did nothing: so soon there is something to do though nobody wakes the helper; UINT32_MAX: not known. */
+/* After a turn that did nothing: so soon there is something to do though nobody wakes the helper: it looks at the disk,
+ * tries again what failed, or goes on rewriting. */
 uint32_t store_helper_wait_ms(const store_t *s);
 
 /* For metrics; any thread. */

@@ -33,6 +33,15 @@ typedef struct spare {
     uint64_t bytes;
 } spare_t;
 
+/* What is known of the disk's free space (room.c). */
+typedef struct room {
+    uint64_t free_bytes; /* at the last look */
+    uint64_t look_at_ms;
+    uint32_t sleep_ms;
+    bool is_low;     /* less than free_limit_bytes */
+    bool is_unknown; /* the disk did not say */
+} room_t;
+
 /* The helper's party (helper.c). */
 typedef struct helper_side {
     segment_list_t segments; /* those with records, the current one, those that lie ready */
@@ -44,6 +53,7 @@ typedef struct helper_side {
     bool has_complained; /* the last try to make a segment failed */
     bool reads_later;    /* the last try to read did, for want of a descriptor; likewise said once */
     read_back_t reader;
+    room_t room;
     segment_order_t **orders; /* that wait to be carried out: at most one of a segment */
     size_t order_count, order_capacity;
     rewrite_t rewrite;
@@ -69,10 +79,20 @@ struct store {
     lane_t *news;  /* of log_news_t: log → helper */
     atomic_uint_least64_t
         anchor; /* log → helper: an opening reads from here, or further on; segments below may go */
+    atomic_uint_least64_t replay_from;     /* log → helper: and would, if the log began a segment now */
+    atomic_bool begins_early;              /* helper → log: it should, for the orders that wait for it */
+    atomic_uint_least64_t log_lacks_bytes; /* log → helper: for a group larger than a segment; 0: nothing */
     store_counters_t counters;
     log_side_t log_side;
     helper_side_t helper;
 };
+
+/* By the store's clock; UINT64_MAX without one. */
+static inline uint64_t store_now_ms(const store_t *s)
+{
+    const clock_source_t *clock = &s->options.clock;
+    return clock->now_ms ? clock->now_ms(clock->context) : UINT64_MAX;
+}
 
 /* ---- open.c ---- */
 
@@ -102,6 +122,31 @@ void helper_tell_segment(store_t *s, const listed_segment_t *segment);
 /* Takes the orders that came. True if the engine has room again to give more. */
 bool helper_take_orders(store_t *s);
 
+/* How many octets orders would give back, about, if the log began its next segment. */
+uint64_t helper_bytes_to_win(const store_t *s);
+
 /* Carries out one, or a slice of one: true if there was something to do. */
 bool helper_drop_segment(store_t *s);
 bool helper_rewrite_segment(store_t *s);
+
+/* ---- room.c ---- */
+
+/* The helper's: looks at the disk when it is time, and says in journal.disk_short whether publishers must be held back.
+ * True if that has changed. */
+bool room_look(store_t *s);
+
+/* When to look again, if nobody wakes the helper. */
+uint32_t room_wait_ms(const store_t *s);
+
+/* So many should lie ready. The reserve comes with the second segment that is used: a log that stays small stays so. */
+size_t room_segments_wanted(const helper_side_t *h, const store_options_t *o);
+
+/* The log's: true if a segment may grow by so much. If not the log must wait, and the helper knows for what. */
+bool room_for_growth(store_t *s, uint64_t more_bytes);
+
+/* The helper's: has the log begin its next segment early, if that gives back at least as much as it costs while the disk
+ * is short. True if the log must be woken. */
+bool room_begin_early(store_t *s);
+
+/* The helper's: true if the log waits for that, and there is room now. */
+bool room_log_may_go_on(const store_t *s);

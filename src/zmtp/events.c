@@ -61,7 +61,7 @@ static void on_reading_resumed(zmtp_session_t *s, event_t *e)
     zmtp_session_resume(s, ZMTP_PAUSE_ENGINE);
 }
 
-/* The memory alarm. Who only publishes is not read: then it cannot close its socket behind what is held back, either. Who
+/* An alarm. Who only publishes is not read: then it cannot close its socket behind what is held back, either. Who
  * answers is read, for answers are what ends the alarm. Nothing is held for who was gone when it came. */
 static void on_blocked(zmtp_session_t *s, event_t *e)
 {

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The memory alarm: publishers are told and held back, everybody else goes on, and nothing is lost."""
 import socket
-import time
 
 import pika
 import pytest
@@ -10,60 +9,11 @@ from pika import spec
 import peers
 from client import *
 from lib.broker import wait_until
+from publisher import *
 
-LIMIT_S = 20
-BODY = b"x" * 16384
 ALARM = {"vm_memory_high_watermark.absolute": "2MB"}
-PUBLISHES_AT_MOST = 1000  # 16 MB; the alarm comes at about 125
 
 pytestmark = [pytest.mark.chaski_only, pytest.mark.threads, pytest.mark.broker(settings=ALARM)]
-
-
-class Publisher:
-    """A connection that publishes numbered messages and hears of being blocked and unblocked."""
-
-    def __init__(self, connection, q):
-        self.connection, self.q = connection, q
-        self.channel = connection.channel()
-        self.heard = []
-        self.count = 0
-        connection._impl.add_on_connection_blocked_callback(lambda _c, frame: self.heard.append(frame.method.reason))
-        connection._impl.add_on_connection_unblocked_callback(lambda *_: self.heard.append("unblocked"))
-
-    def publish(self, count=1):
-        for _ in range(count):
-            send(self.channel, "", self.q, b"%06d" % self.count + BODY)
-            self.count += 1
-
-    def publish_until_blocked(self):
-        """Publishes one message after the confirm of the other, so that only the last one is held."""
-        confirms, before, words = Confirms(self.channel), self.count, len(self.heard)
-        while len(self.heard) == words:
-            assert self.count - before < PUBLISHES_AT_MOST, "never blocked"
-            self.publish()
-            confirms.wait_for(lambda: len(confirms.events) == self.count - before or len(self.heard) > words,
-                              "a confirm or the alarm")
-
-    def wait_to_hear(self, *words):
-        pump(self.connection, lambda: self.heard == list(words), lambda: f"{words}; heard {self.heard}")
-
-
-def numbers(inbox):
-    return [int(body[:6]) for body in inbox.bodies()]
-
-
-def receive_all(inbox, q, publisher):
-    """Takes and acknowledges everything the publisher published."""
-    inbox.channel.basic_qos(prefetch_count=20)
-    inbox.consume(q)
-    acknowledged = 0
-    deadline = time.monotonic() + LIMIT_S
-    while len(inbox.items) < publisher.count:
-        assert time.monotonic() < deadline, f"{len(inbox.items)} of {publisher.count} messages came"
-        inbox.channel.connection.process_data_events(time_limit=0.1)
-        for tag in inbox.tags()[acknowledged:]:
-            inbox.channel.basic_ack(tag)
-        acknowledged = len(inbox.items)
 
 
 @pytest.fixture

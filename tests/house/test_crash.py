@@ -196,14 +196,14 @@ def failed_tests(report):
 def test_a_broker_that_keeps_everything_passes(tmp_path):
     code, output = run("loop.py", "--cycles", 3, "--cut", "--dir", tmp_path, "--results", tmp_path)
     assert code == 0 and "3 cycles, 0 faults" in output, output
-    assert failed_tests(tmp_path / "loop.xml") == set()
+    assert failed_tests(tmp_path / "crash.xml") == set()
 
 
 def test_a_broker_that_forgets_fails_and_its_seed_is_told(tmp_path):
     code, output = run("loop.py", "--cycles", 3, "--forget", "--seed", 7, "--dir", tmp_path, "--results", tmp_path)
     assert code == 1 and "SEED=7" in output, output
     assert {"every_confirmed_message_is_there_until_acked", "definitions_that_were_answered_are_there"} \
-        <= failed_tests(tmp_path / "loop.xml")
+        <= failed_tests(tmp_path / "crash.xml")
 
 
 @pytest.mark.parametrize("script", ["exit 1", "sleep 0.1; exit 0"])
@@ -212,15 +212,26 @@ def test_a_broker_that_does_not_start_fails(tmp_path, script):
     broker.write_text(f"#!/bin/bash\n{script}\n")
     broker.chmod(0o755)
     code, output = run("loop.py", "--cycles", 1, "--dir", tmp_path, "--results", tmp_path, broker=broker)
-    assert code == 1 and failed_tests(tmp_path / "loop.xml") == {"the_broker_starts_again_and_answers"}, output
+    assert code == 1 and failed_tests(tmp_path / "crash.xml") == {"the_broker_starts_again_and_answers"}, output
+
+
+def built(name):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    subprocess.run(["make", name], cwd=ROOT, env=environment, check=True, timeout=120, stdout=subprocess.DEVNULL)
+    return ROOT / name
 
 
 @pytest.fixture(scope="module")
 def lines_program():
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    subprocess.run(["make", "build/crash/lines"], cwd=ROOT, env=environment, check=True, timeout=120,
-                   stdout=subprocess.DEVNULL)
-    return ROOT / "build" / "crash" / "lines"
+    return built("build/crash/lines")
+
+
+def test_a_disk_that_lies_about_syncs_loses_what_was_confirmed_and_that_fails(tmp_path):
+    library = built("build/crash/powercut.so")
+    code, output = run("loop.py", "--cycles", 3, "--power", library, "--lie", "--dir", tmp_path, "--results", tmp_path)
+    assert code == 1, output
+    assert {"every_confirmed_message_is_there_until_acked", "definitions_that_were_answered_are_there"} \
+        <= failed_tests(tmp_path / "powercut.xml")
 
 
 @pytest.mark.parametrize("how, expected", [(("--kills", 0), 0), (("--kills", 2, "--forget"), 1)])

@@ -166,6 +166,12 @@ static bus_code_t wait_frame(wire_t *w, amqp_frame_t *frame, uint64_t deadline_m
     }
 }
 
+static void on_blocked(const amqp_connection_blocked_t *blocked)
+{
+    cli_complain(CLI_FAILED, "the broker holds publishers back: it is %.*s",
+                 TEXT_ARG(amqp_view(blocked->reason)));
+}
+
 static bus_code_t on_method(wire_t *w, amqp_method_t method, bus_message_t *m, bool *came, error_t *err)
 {
     switch (method.id) {
@@ -185,7 +191,7 @@ static bus_code_t on_method(wire_t *w, amqp_method_t method, bus_message_t *m, b
         on_nack(w, method.decoded);
         return BUS_OK;
     case AMQP_CONNECTION_BLOCKED_METHOD:
-        cli_complain(CLI_FAILED, "the broker holds publishers back: it is low on memory");
+        on_blocked(method.decoded);
         return BUS_OK;
     case AMQP_CONNECTION_UNBLOCKED_METHOD:
         cli_complain(CLI_FAILED, "the broker takes messages again");

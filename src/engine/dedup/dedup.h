@@ -63,6 +63,9 @@ refusal_t *dedup_check_publisher(const command_t *cmd, const exchange_t *x, byte
 /* True if the window has seen what these headers say: the message goes no further. */
 bool dedup_knows(const dedup_t *w, bytes_t headers);
 
+/* True if a window may have a say on this message, whose route was just found. */
+bool dedup_concerns(const engine_t *e, const message_t *m);
+
 /* Decides over a message whose route (engine.route) was just found, and takes out of it what windows hold back. Nothing may be
  * placed between the route and this: what is placed is remembered, and so changes both. */
 void dedup_decide(channel_t *ch, const message_t *m, dedup_verdict_t *v);

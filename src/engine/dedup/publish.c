@@ -146,15 +146,28 @@ static void route_decides(route_t *r, dedup_verdict_t *v)
     r->count = left;
 }
 
+/* Empty if there are none, or they say only how frames became this message. */
+static bytes_t headers_of(const message_t *m)
+{
+    bytes_t properties = message_properties(m);
+    if (!(properties_flags(properties) & PROPERTY_FLAG(PROPERTY_HEADERS)) ||
+        frames_properties_alone(properties))
+        return BYTES("");
+    return properties_headers(properties);
+}
+
+bool dedup_concerns(const engine_t *e, const message_t *m)
+{
+    field_t publisher, sequence;
+    return e->route.windows > 0 || find_numbering(headers_of(m), &publisher, &sequence);
+}
+
 void dedup_decide(channel_t *ch, const message_t *m, dedup_verdict_t *v)
 {
     route_t *r = &ch->connection->engine->route;
-    bytes_t properties = message_properties(m);
-    *v = (dedup_verdict_t){0};
-    if (!(properties_flags(properties) & PROPERTY_FLAG(PROPERTY_HEADERS)) ||
-        frames_properties_alone(properties))
+    *v = (dedup_verdict_t){.headers = headers_of(m)};
+    if (v->headers.len == 0)
         return;
-    v->headers = properties_headers(properties);
     if (publisher_decides(ch, v))
         r->count = r->kept = r->exchange_count = 0;
     else if (r->windows > 0)

@@ -40,6 +40,12 @@ static bool may_leave(const queue_t *q, const fifo_item_t *item)
     return item->out || q->consumer_count == 0 || item->position >= q->fifo.cursor + KEPT_WITH_CONSUMERS;
 }
 
+/* Not into the reserve of a full disk: no more come in then, and those that are there have room. */
+static bool may_spill(const engine_t *e)
+{
+    return !records_full(e) && (e->alarms & ALARM_DISK) == 0;
+}
+
 /* Another queue may have put the message there before. */
 static void spill(queue_t *q, const fifo_item_t *item)
 {
@@ -60,7 +66,7 @@ static bool chill(engine_t *e, queue_t *q, uint32_t *budget)
     uint64_t from = q->chill_from;
     while (fifo_next(&q->fifo, &from, q->fifo.tail, budget, &item)) {
         bool leaves = may_leave(q, &item), is_new = leaves && item.record == 0;
-        if (is_new ? records_full(e) : item.record > e->durable)
+        if (is_new ? !may_spill(e) : item.record > e->durable)
             return false;
         if (is_new)
             spill(q, &item);

@@ -141,6 +141,8 @@ void statements_run(engine_t *e);
 void contents_begin(engine_t *e, queue_t *q);
 /* … says some more of them: returns the octets, about; *cost: units of work. They end when `contents` is NULL again. */
 size_t contents_state(engine_t *e, uint32_t *cost);
+/* Ends amid them, if they have begun. */
+void contents_end(engine_t *e);
 size_t large_state(engine_t *e, stated_t *s);
 /* Begins a round with the next step: the log was opened, and so has one segment more. */
 void statements_renew(engine_t *e);

@@ -7,6 +7,8 @@
  * Without a log records have no numbers, and nothing waits. */
 #include "engine/engine_internal.h"
 
+#define GATHER_MS 100
+
 bool records_wanted(const engine_t *e)
 {
     return e->journal && !e->applying && !e->freeing;
@@ -23,6 +25,7 @@ void wait_for(engine_t *e, wait_t *w, record_no record, wait_over_t *over)
 {
     w->over = over;
     heap_set(&e->waits, &w->timer, record);
+    e->waited_for = record > e->waited_for ? record : e->waited_for;
 }
 
 void wait_cancel(engine_t *e, wait_t *w)
@@ -119,11 +122,39 @@ record_no records_define(engine_t *e, const record_t *r)
     return number;
 }
 
+/* ---- while the disk is short ---- */
+
+static void has_gathered(engine_t *e, wait_t *w)
+{
+    (void)w;
+    e->gather_no_more = true;
+}
+
+/* What nobody waits for may come together over some steps. Acks above all: each in a group of its own they would use up
+ * the reserve, and the runs that they are take a few octets. */
+static bool may_gather(engine_t *e)
+{
+    bool is_awaited = e->batch && e->waited_for >= e->batch->first;
+    if ((e->alarms & ALARM_DISK) == 0 || is_awaited || e->gather_no_more || e->shutting_down)
+        return false;
+    if (e->gathering.timer.place == 0 && (e->batch || !list_empty(&e->settling)))
+        timer_set(e, &e->gathering, e->now_ms + GATHER_MS, has_gathered);
+    return true;
+}
+
+static void give(engine_t *e)
+{
+    close_batch(e);
+    timer_cancel(e, &e->gathering);
+    e->gather_no_more = false;
+}
+
 void records_give(engine_t *e)
 {
     if (e->journal == NULL)
         return;
-    close_batch(e);
+    if (!may_gather(e))
+        give(e);
     if (lane_flush(e->journal->batches))
         e->wake_log = true;
     if (lane_flush(e->journal->reads))
@@ -257,8 +288,9 @@ void engine_attach_journal(engine_t *e, journal_t *journal)
 
 bool engine_has_news(const engine_t *e)
 {
-    return e->journal && (!lane_empty(e->journal->done) || !lane_empty(e->journal->read) ||
-                          !lane_empty(e->journal->segments));
+    const journal_t *j = e->journal;
+    return j &&
+           (!lane_empty(j->done) || !lane_empty(j->read) || !lane_empty(j->segments) || flow_has_news(e));
 }
 
 bool engine_wants_log(engine_t *e)
@@ -281,6 +313,7 @@ void engine_finish(engine_t *e)
         mark_exactly(HASH_OF(n, queue_t, by_id));
     for (hash_node_t *n = hash_next(&e->vhost->exchanges, NULL); n; n = hash_next(&e->vhost->exchanges, n))
         sequencer_finish(HASH_OF(n, exchange_t, node));
+    e->gather_no_more = true;
     records_give(e);
 }
 

@@ -77,11 +77,14 @@ static void to_record(statement_kind_t kind, stated_t *s, record_t *r)
         binding_to_record(LIST_OF(s, binding_t, stated), r);
 }
 
+/* While the disk is short much sooner, before the reserve is used up: what is behind a round is what may go. */
 static bool round_is_due(const engine_t *e)
 {
     const statements_t *s = &e->stated;
-    uint64_t least = 4 * s->bytes_of_round;
-    return s->bytes_since >= e->options.restate_bytes && s->bytes_since >= least;
+    uint64_t least = 4 * s->bytes_of_round, enough = e->options.restate_bytes;
+    if ((e->alarms & ALARM_DISK) && enough > e->options.unwritten_bytes)
+        enough = e->options.unwritten_bytes;
+    return s->bytes_since >= enough && s->bytes_since >= least;
 }
 
 static void begin_round(engine_t *e)

@@ -103,6 +103,12 @@ static bool anybody_is_there(const tx_t *tx, size_t at, uint32_t places)
     return false;
 }
 
+static void must_be_stored(tx_t *tx, record_no record)
+{
+    if (record > tx->stored)
+        tx->stored = record;
+}
+
 /* Into its places, which begin there. Returns the record that must be durable for it. */
 static record_no place(engine_t *e, const tx_t *tx, size_t at, const tx_publish_t *p)
 {
@@ -110,10 +116,39 @@ static record_no place(engine_t *e, const tx_t *tx, size_t at, const tx_publish_
     return publish_safe_with(e, p->message, record);
 }
 
-static void must_be_stored(tx_t *tx, record_no record)
+/* Routes it once more, to find the windows on its way; what was bound since its publish does not count. Of an exchange that is
+ * gone no window is asked, but those of its queues are. */
+static void route_again(channel_t *ch, const tx_t *tx, size_t at, const tx_publish_t *p)
 {
-    if (record > tx->stored)
-        tx->stored = record;
+    route_t *r = &ch->connection->engine->route;
+    exchange_t *x = exchange_find(ch->connection->vhost, message_exchange(p->message));
+    size_t left = 0;
+    if (x)
+        publish_route(ch, x, p->message, properties_headers(message_properties(p->message)));
+    else
+        route_to(ch->connection->engine, &tx->places[at], p->places);
+    r->serial++;
+    for (size_t i = at; i < at + p->places; i++)
+        tx->places[i]->visited = r->serial;
+    for (size_t i = 0; i < r->count; i++)
+        if (r->queues[i]->visited == r->serial)
+            r->queues[left++] = r->queues[i];
+    r->count = left;
+}
+
+/* The same of one that may be a repeat. True: it is one, of something, and so no message that nobody got. */
+static bool place_once(channel_t *ch, size_t at, tx_publish_t *p)
+{
+    engine_t *e = ch->connection->engine;
+    dedup_verdict_t verdict;
+    route_again(ch, ch->tx, at, p);
+    p->message = message_drop_header(e, p->message, "BCC");
+    dedup_decide(ch, p->message, &verdict);
+    record_no record = publish_place(e, p->message, e->route.queues, e->route.count);
+    dedup_remember(e, &verdict, record > 0);
+    must_be_stored(ch->tx, publish_safe_with(e, p->message, record));
+    must_be_stored(ch->tx, verdict.after);
+    return verdict.repeats > 0;
 }
 
 /* What nobody gets, but wants back, stays. */
@@ -128,6 +163,8 @@ static void place_publishes(channel_t *ch)
         e->counts.published++;
         if (p.answers)
             sync_says(ch, p.message);
+        else if (p.repeats)
+            returns &= !place_once(ch, at, &p);
         else
             must_be_stored(tx, place(e, tx, at, &p));
         at += p.places;

@@ -42,6 +42,7 @@ static bool has_room(channel_t *ch, const command_t *cmd, uint64_t bytes, size_t
 
 /* ---- publishes ---- */
 
+/* `headers`: "" if BCC is to stay. */
 static tx_publish_t *add_publish(channel_t *ch, command_t *cmd, bytes_t headers)
 {
     tx_t *tx = ch->tx;
@@ -64,7 +65,9 @@ static void add_place(tx_t *tx, queue_t *q)
 static void add_routed(channel_t *ch, command_t *cmd, bytes_t headers)
 {
     const route_t *r = &ch->connection->engine->route;
-    tx_publish_t *p = add_publish(ch, cmd, headers);
+    bool repeats = dedup_concerns(ch->connection->engine, cmd->message);
+    tx_publish_t *p = add_publish(ch, cmd, repeats ? BYTES("") : headers);
+    p->repeats = repeats;
     p->places = (uint32_t)r->count;
     p->numbers = r->synchronous;
     if (p->numbers)

@@ -394,17 +394,22 @@ static void blocked_is_told_to_those_who_can_hear_it(void **state)
 {
     hands_t *h = *state;
     open_client(h);
-    tell(h, (event_t){.type = EVENT_CONNECTION_BLOCKED});
-    assert_text(RECEIVE(h, 0, connection_blocked).reason, "low on memory");
-    tell(h, (event_t){.type = EVENT_CONNECTION_UNBLOCKED});
-    EXPECT(h, 0, connection_unblocked);
+    static const char *const reasons[] = {[ALARM_MEMORY] = "low on memory",
+                                          [ALARM_DISK] = "low on disk",
+                                          [ALARM_MEMORY | ALARM_DISK] = "low on memory & disk"};
+    for (uint8_t alarms = ALARM_MEMORY; alarms <= (ALARM_MEMORY | ALARM_DISK); alarms++) {
+        tell(h, (event_t){.type = EVENT_CONNECTION_BLOCKED, .alarms = alarms});
+        assert_text(RECEIVE(h, 0, connection_blocked).reason, reasons[alarms]);
+        tell(h, (event_t){.type = EVENT_CONNECTION_UNBLOCKED});
+        EXPECT(h, 0, connection_unblocked);
+    }
 }
 
 static void blocked_is_not_told_to_the_others(void **state)
 {
     hands_t *h = *state;
     open_with(h, no_capabilities, 131072, 2047, 0);
-    tell(h, (event_t){.type = EVENT_CONNECTION_BLOCKED});
+    tell(h, (event_t){.type = EVENT_CONNECTION_BLOCKED, .alarms = ALARM_DISK});
     tell(h, (event_t){.type = EVENT_CONNECTION_UNBLOCKED});
     expect_nothing_sent(h);
 }

@@ -4,6 +4,7 @@
 #include "engine/dedup.h"
 
 #include "engine/events.h"
+#include "engine/tx.h"
 
 /* ---- an exchange ---- */
 
@@ -465,6 +466,79 @@ static void a_synchronous_exchange_has_its_own_way(void **state)
     buffer_free(&b);
 }
 
+/* ---- transactions ---- */
+
+static void in_a_transaction_windows_are_asked_at_the_commit(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = new_channel(f), other = new_channel(f);
+    window_exchange(ch, "x", "fanout", 0, (window_t){0});
+    new_queue(ch, "q"), bound(ch, "q", "x", "");
+    tx_select(ch);
+    publish_as(ch, "x", "", "1", 0, "a"), publish_as(ch, "x", "", "2", COMMAND_MANDATORY, "a");
+    publish_as(ch, "x", "", "3", 0, "b");
+    publish_as(other, "x", "", "4", 0, "b"); /* is there first */
+    committed(ch);
+    assert_queue_is(other, "q", "4", "1");
+    publish_as(ch, "x", "", "5", 0, "c");
+    rolled_back(ch);
+    publish_as(ch, "x", "", "6", 0, "c"), publish_as(ch, "x", "", "7", 0, "a");
+    committed(ch);
+    assert_queue_is(other, "q", "6");
+    assert_int_equal(counts(f).returned, 0);
+    assert_int_equal(counts(f).duplicates, 3);
+}
+
+static void in_a_transaction_a_queue_keeps_out_what_others_get(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = new_channel(f), other = new_channel(f);
+    window_queue(ch, "w", 0, (window_t){0}), new_queue(ch, "q");
+    bound(ch, "w", "amq.fanout", ""), bound(ch, "q", "amq.fanout", "");
+    tx_select(ch);
+    publish_as(ch, "amq.fanout", "", "1", 0, "a"), publish_as(ch, "amq.fanout", "", "2", 0, "a");
+    new_queue(other, "late"), bound(other, "late", "amq.fanout", ""); /* they were routed before */
+    committed(ch);
+    assert_queue_is(other, "w", "1");
+    assert_queue_is(other, "q", "1", "2");
+    assert_queue_is_empty(other, "late");
+}
+
+static void in_a_transaction_numbers_rise_with_the_commit(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = new_channel(f), other = new_channel(f);
+    new_queue(ch, "q");
+    tx_select(ch);
+    publish_number(ch, "", "q", "1", 0, "p", 1), publish_number(ch, "", "q", "2", 0, "p", 2);
+    publish_number(ch, "", "q", "1 again", 0, "p", 1);
+    rolled_back(ch);
+    publish_number(ch, "", "q", "1", 0, "p", 1), publish_number(ch, "", "q", "2", 0, "p", 2);
+    publish_number(ch, "", "q", "1 again", 0, "p", 1);
+    committed(ch);
+    assert_queue_is(other, "q", "1", "2");
+}
+
+static void in_a_transaction_bcc_reaches_its_queues_and_is_not_seen(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = new_channel(f), other = new_channel(f);
+    window_queue(ch, "w", 0, (window_t){0}), new_queue(ch, "q");
+    buffer_t headers = {0};
+    table_put_string(&headers, "x-deduplication-header", text("a"));
+    put_array(&headers, "BCC", (const char *const[]){"q", NULL});
+    tx_select(ch);
+    publish_headers(ch, "", "w", "m", 0, buffer_bytes(&headers));
+    committed(ch);
+    get(other, "q", COMMAND_NO_ACK);
+    const seen_t *s = expect(other, EVENT_GET_OK);
+    field_t bcc;
+    assert_false(
+        table_find(properties_headers(bytes_make(s->properties, s->properties_len)), BYTES("BCC"), &bcc));
+    assert_queue_is(other, "w", "m");
+    buffer_free(&headers);
+}
+
 static void switched_off_the_others_mean_nothing(void **state)
 {
     fixture_t *f = *state;
@@ -536,6 +610,10 @@ int main(void)
         fixture_test(arguments_that_cannot_be_are_refused),
         fixture_test(a_synchronous_exchange_has_its_own_way),
         fixture_test(switched_off_the_others_mean_nothing),
+        fixture_test(in_a_transaction_windows_are_asked_at_the_commit),
+        fixture_test(in_a_transaction_a_queue_keeps_out_what_others_get),
+        fixture_test(in_a_transaction_numbers_rise_with_the_commit),
+        fixture_test(in_a_transaction_bcc_reaches_its_queues_and_is_not_seen),
         fixture_test(a_redeclare_asks_for_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

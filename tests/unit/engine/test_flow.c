@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_flow.c: the memory alarm: publishes are held back, acks are not, and all goes on in order afterwards.
+ * test_flow.c: the alarms of memory and disk: publishes are held back, acks are not, and all goes on in order afterwards.
  */
-#include "engine/expect.h"
+#include "engine/durable.h"
 
 #define HIGH 10000
 
@@ -367,6 +367,144 @@ static void ending_a_step_with_many_held_channels_does_not_do_all_their_work(voi
     fixture_free(f);
 }
 
+/* ---- the disk ---- */
+
+static void say_disk(fixture_t *f, bool is_short)
+{
+    atomic_store(&paper_of(f)->journal.disk_short, is_short);
+    assert_true(engine_has_news(f->engine));
+    run(f);
+    assert_false(engine_has_news(f->engine));
+    assert_int_equal(counts(f).disk_alarm, is_short);
+}
+
+static uint8_t expect_blocked(chan_t ch)
+{
+    return expect(whole(ch), EVENT_CONNECTION_BLOCKED)->event.alarms;
+}
+
+static void without_room_on_the_disk_all_publishes_are_held_and_acks_pass(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){.slice = 8});
+    chan_t ch = new_channel(f);
+    new_durable_queue(ch, "q");
+    new_queue(ch, "transient");
+    put_durably(ch, "q", "1");
+    get(ch, "q", 0);
+    expect(ch, EVENT_GET_OK);
+    say_disk(f, true);
+    record_no before = paper_of(f)->count;
+    put(ch, "transient", "held");
+    put_durably(ch, "q", "2");
+    assert_int_equal(expect_blocked(ch), ALARM_DISK);
+    assert_int_equal(counts(f).messages_ready, 0);
+    ack(ch, 1, 0);
+    run(f);
+    assert_int_equal(counts(f).messages_unacked, 0);
+    f->now_ms += 100;
+    run(f);
+    assert_true(paper_of(f)->count > before); /* in the log, too */
+    say_disk(f, false);
+    expect(whole(ch), EVENT_CONNECTION_UNBLOCKED);
+    assert_queue_is(ch, "transient", "held");
+    assert_queue_is(ch, "q", "2");
+    durable_free(f);
+}
+
+/* As RabbitMQ does: what is told are the reasons at that moment, once. */
+static void publishers_go_on_when_the_last_alarm_is_over(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){.memory_high_bytes = HIGH, .slice = 8});
+    chan_t ch = until_alarm(f), late = new_channel(f), other = new_channel(f);
+    put(ch, "full", "held");
+    assert_int_equal(expect_blocked(ch), ALARM_MEMORY);
+    say_disk(f, true);
+    expect_nothing(whole(ch));
+    put(late, "full", "held");
+    assert_int_equal(expect_blocked(late), ALARM_MEMORY | ALARM_DISK);
+    relieve(other);
+    expect_nothing(whole(ch));
+    assert_true(ch.client->blocked && late.client->blocked);
+    say_disk(f, false);
+    expect(whole(ch), EVENT_CONNECTION_UNBLOCKED);
+    expect(whole(late), EVENT_CONNECTION_UNBLOCKED);
+    assert_queue_is(other, "full", "held", "held");
+    durable_free(f);
+}
+
+static void without_room_nothing_is_put_into_the_log_to_free_memory(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){.cold = true});
+    chan_t ch = new_channel(f);
+    new_queue(ch, "q");
+    atomic_store(&paper_of(f)->journal.disk_short, true);
+    put(ch, "q", "1"); /* it comes before the engine has looked */
+    run(f);
+    assert_true(counts(f).disk_alarm);
+    assert_int_equal(counts(f).messages_ready, 1);
+    assert_int_equal(paper_count(paper_of(f), RECORD_MESSAGE), 0);
+    say_disk(f, false);
+    assert_int_equal(paper_count(paper_of(f), RECORD_MESSAGE), 1);
+    assert_queue_is(ch, "q", "1");
+    durable_free(f);
+}
+
+/* Each in a group of its own they would take the reserve. */
+static void without_room_acks_go_to_the_log_together(void **state)
+{
+    (void)state;
+    enum { COUNT = 50 };
+    fixture_t *f = durable_new((fixture_options_t){0});
+    chan_t ch = new_channel(f);
+    new_durable_queue(ch, "q");
+    put_many_durably(ch, "q", 0, COUNT);
+    for (int i = 0; i < COUNT; i++)
+        get(ch, "q", 0), expect(ch, EVENT_GET_OK);
+    say_disk(f, true);
+    f->now_ms += 100;
+    run(f);
+    uint64_t batches = paper_of(f)->batches;
+    record_no records = paper_of(f)->count;
+    for (uint64_t tag = 1; tag <= COUNT; tag++)
+        ack(ch, tag, 0), run(f);
+    assert_int_equal(paper_of(f)->batches, batches);
+    assert_in_range(engine_deadline_ms(f->engine), f->now_ms, f->now_ms + 100);
+    f->now_ms += 100;
+    run(f);
+    assert_int_equal(paper_of(f)->batches, batches + 1);
+    assert_int_equal(paper_of(f)->count, records + 1);
+    /* what somebody waits for goes at once, with what was before it */
+    new_durable_queue(ch, "other");
+    assert_int_equal(paper_of(f)->batches, batches + 2);
+    crash(f);
+    assert_int_equal(counts(f).messages_ready, 0);
+    durable_free(f);
+}
+
+static void without_room_the_log_is_made_short_sooner(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){.restate_bytes = 8000, .unwritten_bytes = 1000});
+    chan_t ch = new_channel(f);
+    new_durable_queue(ch, "q");
+    for (int i = 0; i < 20; i++) {
+        put_durably(ch, "q", long_body);
+        get(ch, "q", COMMAND_NO_ACK);
+        expect(ch, EVENT_GET_OK);
+    }
+    record_no needed = paper_of(f)->replay_from;
+    assert_true(needed < 10);
+    say_disk(f, true);
+    get(ch, "q", COMMAND_NO_ACK);
+    expect(ch, EVENT_GET_EMPTY);
+    declare(ch, "other", COMMAND_DURABLE), expect_declared(ch, "other", 0, 0);
+    assert_true(paper_of(f)->replay_from > 20);
+    durable_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +525,11 @@ int main(void)
         cmocka_unit_test(acks_that_come_while_others_are_settled_pass_as_well),
         cmocka_unit_test(the_alarm_comes_again_when_what_was_held_fills_the_memory),
         cmocka_unit_test(ending_a_step_with_many_held_channels_does_not_do_all_their_work),
+        cmocka_unit_test(without_room_on_the_disk_all_publishes_are_held_and_acks_pass),
+        cmocka_unit_test(publishers_go_on_when_the_last_alarm_is_over),
+        cmocka_unit_test(without_room_nothing_is_put_into_the_log_to_free_memory),
+        cmocka_unit_test(without_room_acks_go_to_the_log_together),
+        cmocka_unit_test(without_room_the_log_is_made_short_sooner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

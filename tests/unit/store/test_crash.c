@@ -81,9 +81,11 @@ static record_no open_and_check(fixture_t *f, record_no durable)
     return f->found.last;
 }
 
+/* With every other seed the disk is short all the time: the log begins segments early, so that others can go. */
 static fixture_t *small_fixture(uint64_t seed)
 {
     fixture_t *f = fixture_new(seed);
+    f->options.free_limit_bytes = seed % 2 ? 0 : UINT64_MAX;
     f->options.segment_bytes = 8 * 1024;
     f->options.first_segment_bytes = 4 * 1024;
     f->options.frame_bytes = 512;

@@ -68,11 +68,11 @@ static void a_file_of_an_unknown_format_is_refused_by_name(void **state)
     put_batch(f, 1, 10);
     settle_well(f);
     close_store(f);
-    sim_disk_flip(f->sim, "log.0000000003", 11, 3);
+    sim_disk_flip(f->sim, "log.0000000002", 11, 3);
     uint64_t operations = sim_disk_operations(f->sim);
-    assert_refused(f, "log.0000000003", "version 1,");
+    assert_refused(f, "log.0000000002", "version 1,");
     assert_int_equal(sim_disk_operations(f->sim), operations);
-    sim_disk_flip(f->sim, "log.0000000003", 11, 3);
+    sim_disk_flip(f->sim, "log.0000000002", 11, 3);
     open_well(f);
     check_all_seen(f, 1);
     fixture_free(f);

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_room.c: the disk alarm: how much is free, and the reserve of a log that cannot have more segments. */
+#include "store/log_fixture.h"
+
+static bool is_short(const fixture_t *f)
+{
+    return atomic_load(&store_journal(f->store)->disk_short);
+}
+
+static store_counts_t count(const fixture_t *f)
+{
+    store_counts_t counts;
+    store_count(f->store, &counts);
+    return counts;
+}
+
+/* What all files take now. */
+static uint64_t used_bytes(const fixture_t *f)
+{
+    return count(f).bytes;
+}
+
+static void has_news(fixture_t *f)
+{
+    unsigned wake;
+    (void)store_helper_turn(f->store, &wake);
+    assert_true(wake & STORE_WAKE_ENGINE);
+    (void)store_helper_turn(f->store, &wake);
+    assert_false(wake & STORE_WAKE_ENGINE); /* once */
+}
+
+static void less_free_than_the_limit_is_the_alarm_and_it_ends_by_itself(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(1);
+    f->options.free_limit_bytes = 100000;
+    open_well(f);
+    put_batch(f, 1, 10);
+    settle_well(f);
+    assert_false(is_short(f));
+    assert_int_equal(count(f).free_limit_bytes, 100000);
+    sim_disk_limit(f->sim, used_bytes(f) + 99999);
+    has_news(f);
+    assert_true(is_short(f));
+    put_batch(f, 1, 10); /* the log itself goes on */
+    settle_well(f);
+    sim_disk_limit(f->sim, used_bytes(f) + 100000);
+    has_news(f);
+    assert_false(is_short(f));
+    fixture_free(f);
+}
+
+/* Until the log cannot have another segment; what has gathered is durable. */
+static void until_short(fixture_t *f)
+{
+    while (!is_short(f)) {
+        assert_true(f->next < RECORDS_MOST / 2);
+        put_batch(f, 1, 900);
+        settle_well(f);
+    }
+}
+
+static void the_alarm_comes_while_the_reserve_is_there(void **state)
+{
+    (void)state;
+    for (uint32_t ahead = 1; ahead <= 4; ahead++) {
+        fixture_t *f = fixture_new(2);
+        f->options.segments_ahead = ahead;
+        open_well(f);
+        sim_disk_limit(f->sim, 20 * f->options.segment_bytes);
+        until_short(f);
+        assert_int_equal(count(f).segments_free, ahead - 1); /* and the one that was just begun */
+        /* all of it can be used: by acks, say */
+        uint64_t before = count(f).appended_bytes;
+        while (f->durable == f->next - 1) {
+            put_batch(f, 1, 100);
+            assert_true(settle(f) >= 0);
+        }
+        assert_int_equal(count(f).segments_free, 0);
+        assert_true(count(f).appended_bytes - before > ahead * (f->options.segment_bytes - 4096));
+        /* nothing is lost by it */
+        sim_disk_limit(f->sim, UINT64_MAX);
+        settle_well(f);
+        assert_false(is_short(f));
+        fixture_free(f);
+    }
+}
+
+/* Nothing more need be written for it: the log begins the next segment, and what an opening would not read goes. */
+static void segments_that_die_end_it(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(3);
+    open_well(f);
+    sim_disk_limit(f->sim, 20 * f->options.segment_bytes);
+    for (int round = 0; round < 10; round++) {
+        until_short(f);
+        f->replay_from = f->next - 20; /* acks: all before is not needed any more */
+        put_batch(f, 1, 100);
+        settle_well(f);
+        assert_false(is_short(f));
+        assert_int_equal(count(f).segments_free, f->options.segments_ahead + 1);
+        power_cycle(f);
+        open_well(f);
+        assert_in_range(f->seen_first, 1, f->replay_from);
+        assert_int_equal(f->found.last, f->next - 1);
+    }
+    fixture_free(f);
+}
+
+static void no_segment_is_begun_early_that_gives_back_less(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(8);
+    f->options.free_limit_bytes = 1;
+    open_well(f);
+    while (count(f).segments < 4) {
+        put_batch(f, 1, 900);
+        settle_well(f);
+    }
+    uint64_t segments = count(f).segments;
+    f->replay_from = 3; /* of the first segment, which is small, all can go */
+    put_batch(f, 1, 100);
+    settle_well(f);
+    sim_disk_limit(f->sim, 0);
+    put_batch(f, 1, 100);
+    settle_well(f);
+    assert_true(is_short(f));
+    assert_int_equal(count(f).segments, segments);
+    f->replay_from = f->next; /* and now all of all */
+    put_batch(f, 1, 100);
+    settle_well(f);
+    assert_int_equal(count(f).segments, 2);
+    fixture_free(f);
+}
+
+static void with_little_free_no_more_is_kept_than_needed(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(4);
+    f->options.free_limit_bytes = 1 << 20;
+    open_well(f);
+    while (count(f).segments < 8) {
+        put_batch(f, 1, 900);
+        settle_well(f);
+    }
+    sim_disk_limit(f->sim, used_bytes(f) + 1000);
+    f->replay_from = f->next - 5;
+    for (int i = 0; i < 2; i++) {
+        put_batch(f, 1, 100);
+        settle_well(f);
+    }
+    assert_int_equal(count(f).segments_free, f->options.segments_ahead);
+    fixture_free(f);
+}
+
+static void a_log_that_stays_small_has_no_reserve(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(5);
+    f->options.segments_ahead = 3;
+    open_well(f);
+    put_batch(f, 1, 10);
+    settle_well(f);
+    assert_int_equal(count(f).segments_free, 1);
+    put_batch(f, 1, 5000);
+    settle_well(f);
+    assert_int_equal(count(f).segments_free, 3);
+    fixture_free(f);
+}
+
+/* Its segment must grow, and that alone of all the log writes may not fit: the disk must not be told to fail. */
+static void a_group_larger_than_a_segment_waits_for_room(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(6);
+    unsigned wake;
+    open_well(f);
+    put_batch(f, 1, 10);
+    settle_well(f);
+    sim_disk_limit(f->sim, used_bytes(f) + 50000);
+    put_batch(f, 1, 80000);
+    put_batch(f, 1, 10);
+    assert_true(settle(f) >= 0);
+    assert_int_equal(f->durable, f->next - 3);
+    assert_true(is_short(f));
+    sim_disk_limit(f->sim, UINT64_MAX);
+    (void)store_helper_turn(f->store, &wake); /* it looks */
+    (void)store_helper_turn(f->store, &wake); /* and wakes the log */
+    assert_true(wake & STORE_WAKE_LOG);
+    settle_well(f);
+    assert_false(is_short(f));
+    close_store(f);
+    open_well(f);
+    check_all_seen(f, f->next - 1);
+    fixture_free(f);
+}
+
+static uint64_t clock_ms(void *context)
+{
+    return *(uint64_t *)context;
+}
+
+static void it_looks_more_often_the_less_is_left(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(7);
+    uint64_t now_ms = 5000, limit = 1000000;
+    unsigned wake;
+    f->options.clock = (clock_source_t){.now_ms = clock_ms, .context = &now_ms};
+    f->options.free_limit_bytes = limit;
+    open_well(f);
+    put_batch(f, 1, 10);
+    settle_well(f);
+    assert_int_equal(store_helper_wait_ms(f->store), 1000);
+    sim_disk_limit(f->sim, used_bytes(f) + limit + 200000000);
+    now_ms += 999;
+    (void)store_helper_turn(f->store, &wake);
+    assert_int_equal(store_helper_wait_ms(f->store), 1000); /* it has not looked */
+    now_ms++;
+    (void)store_helper_turn(f->store, &wake);
+    assert_int_equal(store_helper_wait_ms(f->store), 400);
+    sim_disk_limit(f->sim, used_bytes(f) + limit);
+    now_ms += 400;
+    (void)store_helper_turn(f->store, &wake);
+    assert_int_equal(store_helper_wait_ms(f->store), 100);
+    assert_false(is_short(f));
+    fixture_free(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(less_free_than_the_limit_is_the_alarm_and_it_ends_by_itself),
+        cmocka_unit_test(the_alarm_comes_while_the_reserve_is_there),
+        cmocka_unit_test(segments_that_die_end_it),
+        cmocka_unit_test(no_segment_is_begun_early_that_gives_back_less),
+        cmocka_unit_test(with_little_free_no_more_is_kept_than_needed),
+        cmocka_unit_test(a_log_that_stays_small_has_no_reserve),
+        cmocka_unit_test(a_group_larger_than_a_segment_waits_for_room),
+        cmocka_unit_test(it_looks_more_often_the_less_is_left),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
