@@ -264,6 +264,7 @@ void records_read(engine_t *e, reader_t *r, read_request_t *request, reader_done
 /* The store is gone: what it was lent, and what it was asked for, is nobody's any more. */
 void records_free(engine_t *e)
 {
+    timer_cancel(e, &e->gathering);
     while (e->lent)
         forget_batch(e, e->lent);
     if (e->batch) {
