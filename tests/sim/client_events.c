@@ -82,7 +82,8 @@ static void on_delivery(const hearing_t *h, unsigned queue, bool no_ack)
                                             .redelivered = redelivered,
                                             .no_ack = no_ack,
                                             .late = late,
-                                            .last = w->last});
+                                            .last = w->last,
+                                            .settled = settled_through(w)});
     if (!no_ack && ch->sweep_settles)
         model_settle_asked(w->model, id, queue, ch->sweep_issued);
     if (!no_ack && ch->stage == STAGE_OPEN)

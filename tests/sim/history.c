@@ -163,7 +163,7 @@ static void open_life(world_t *w, bool was_clean)
     if (found.damaged_contents + found.lost_ranges > 0 && !w->rot.is_on)
         report_failure("the opening found damage");
     w->last = w->durable = found.last;
-    w->is_over = false;
+    w->is_over = w->gathers = false;
     w->by_wakes = dice(w, 2);
     w->engine_due = w->log_due = w->helper_due = true; /* as when threads begin */
     w->port_due[0] = w->port_due[1] = true;

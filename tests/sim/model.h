@@ -138,7 +138,7 @@ typedef struct handover {
     bool redelivered, no_ack;
     bool
         late; /* the receiver gave back everything meanwhile, or will not settle it: what is known of it is old */
-    uint64_t last;
+    uint64_t last, settled; /* the last record; that by which a delivery without ack is settled */
 } handover_t;
 
 void model_delivered(model_t *m, const handover_t *h);

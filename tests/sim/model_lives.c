@@ -29,7 +29,7 @@ void model_life_over(model_t *m, bool is_clean)
 
 static void entry_reopened(entry_t *t, uint64_t last, bool was_clean)
 {
-    if (t->settle_done <= last)
+    if (t->settle_done <= last || (was_clean && t->settle_done != NEVER))
         t->possible = false;
     else if (t->settle_issued < last)
         t->sure = false, t->is_tainted = true;

@@ -259,7 +259,7 @@ void model_delivered(model_t *m, const handover_t *h)
         check_not_settled(t, h);
     if (h->no_ack) {
         may_be_settled(t, 0);
-        t->settle_done = h->last;
+        t->settle_done = h->settled;
         t->holder = NOBODY;
     } else if (!h->late && t->settle_done == NEVER) {
         t->holder = (uint8_t)(h->channel + 1);

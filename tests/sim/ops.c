@@ -54,7 +54,7 @@ static void is_done(client_t *c, channel_t *ch, const op_t *op)
         model_publish_done(w->model, op->message, w->last);
         break;
     case OP_SETTLE:
-        model_settle_done(w->model, op->message, op->object, ch->index, w->last);
+        model_settle_done(w->model, op->message, op->object, ch->index, settled_through(w));
         break;
     case OP_SWEEP:
         sweep_is_over(ch);

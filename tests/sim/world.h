@@ -166,8 +166,9 @@ struct world {
     client_t clients[CLIENTS];
     uint32_t causes;
     uint64_t now_ms;
-    uint64_t last, durable;                                /* the engine's records, as of its last step */
-    bool is_over;                                          /* the disk is gone: this life is */
+    uint64_t last, durable; /* the engine's records, as of its last step */
+    bool gathers; /* in this life acks may have had their records later than what came behind them */
+    bool is_over; /* the disk is gone: this life is */
     bool engine_due, log_due, helper_due, port_due[PORTS]; /* who was woken, or has more to do */
     bool by_wakes;                                         /* nobody moves unless he was woken */
     mood_t mood;
@@ -183,6 +184,12 @@ struct world {
     uint64_t damaged;                    /* messages, in this life */
     uint64_t acts, messages, deliveries; /* for the report */
 };
+
+/* What was settled by now has its records up to there. */
+static inline uint64_t settled_through(const world_t *w)
+{
+    return w->gathers ? NEVER - 1 : w->last;
+}
 
 /* 0 … n - 1. */
 static inline uint32_t dice(world_t *w, uint32_t n)
