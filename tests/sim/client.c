@@ -32,7 +32,7 @@ op_t *client_note(client_t *c, unsigned number, op_kind_t kind)
 }
 
 /* Of a request that is refused if the object is not there. */
-static op_t *note_use(client_t *c, unsigned number, op_kind_t kind, unsigned object)
+op_t *client_note_use(client_t *c, unsigned number, op_kind_t kind, unsigned object)
 {
     const definition_t *d = &c->world->model->objects[object];
     op_t *op = client_note(c, number, kind);
@@ -42,13 +42,13 @@ static op_t *note_use(client_t *c, unsigned number, op_kind_t kind, unsigned obj
     return op;
 }
 
-static void push_request(client_t *c, unsigned number, uint8_t type, unsigned flags, request_t view)
+void client_push_request(client_t *c, unsigned number, uint8_t type, unsigned flags, request_t view)
 {
     client_push(c, number,
                 (command_t){.type = type, .flags = (uint16_t)flags, .request = request_new(&view)});
 }
 
-static void say(client_t *c, unsigned number, const char *what, const char *which)
+void client_say(client_t *c, unsigned number, const char *what, const char *which)
 {
     report_line("%u.%u #%u (at %llu) %s %s", c->index, number, c->world->causes + 1,
                 (unsigned long long)c->world->last, what, which);
@@ -81,7 +81,7 @@ void client_enter(world_t *w, unsigned index)
     c->lent = c->returned = 0;
     for (unsigned q = 0; q < QUEUES; q++)
         c->took[q] = (took_t){.settled_since = NEVER};
-    say(c, 0, "enters", "");
+    client_say(c, 0, "enters", "");
     c->wire.is_used = false;
     if (dice(w, 2))
         wire_enter(c);
@@ -91,7 +91,7 @@ void client_enter(world_t *w, unsigned index)
 
 void client_leave(client_t *c, bool gone)
 {
-    say(c, 0, gone ? "is gone" : "leaves", "");
+    client_say(c, 0, gone ? "is gone" : "leaves", "");
     c->stage = STAGE_ENDING;
     for (unsigned n = 1; n <= CHANNELS; n++)
         channel_lets_go(c, channel_of(c, n));
@@ -113,7 +113,7 @@ void client_return_loans(client_t *c)
 
 void channel_open(client_t *c, unsigned number)
 {
-    say(c, number, "opens the channel", "");
+    client_say(c, number, "opens the channel", "");
     channel_reset(channel_of(c, number));
     channel_of(c, number)->stage = STAGE_OPEN;
     client_push(c, number, (command_t){.type = COMMAND_CHANNEL_OPEN});
@@ -128,7 +128,7 @@ void channel_release(client_t *c, unsigned number)
 void ask_close(client_t *c, unsigned number)
 {
     channel_t *ch = channel_of(c, number);
-    say(c, number, "closes the channel", "");
+    client_say(c, number, "closes the channel", "");
     ch->stage = STAGE_ENDING;
     channel_lets_go(c, ch);
     client_note(c, number, OP_CLOSE);
@@ -137,7 +137,7 @@ void ask_close(client_t *c, unsigned number)
 
 void ask_echo(client_t *c, unsigned number)
 {
-    say(c, number, "echo", "");
+    client_say(c, number, "echo", "");
     client_note(c, number, OP_OTHER);
     client_push(c, number, (command_t){.type = COMMAND_ECHO});
 }
@@ -154,16 +154,16 @@ static void push_object(client_t *c, unsigned number, unsigned object, bool crea
                  (spec->internal ? COMMAND_INTERNAL : 0u);
     static const uint8_t types[2][2] = {{COMMAND_EXCHANGE_DELETE, COMMAND_QUEUE_DELETE},
                                         {COMMAND_EXCHANGE_DECLARE, COMMAND_QUEUE_DECLARE}};
-    push_request(c, number, types[create][object_is_queue(object)], flags,
-                 (request_t){.name = object_name(object),
-                             .kind = bytes_string(exchange_kind_name(spec->kind)),
-                             .arguments = buffer_bytes(&arguments)});
+    client_push_request(c, number, types[create][object_is_queue(object)], flags,
+                        (request_t){.name = object_name(object),
+                                    .kind = bytes_string(exchange_kind_name(spec->kind)),
+                                    .arguments = buffer_bytes(&arguments)});
     buffer_free(&arguments);
 }
 
 void ask_object(client_t *c, unsigned number, unsigned object, bool create, bool nowait)
 {
-    say(c, number, create ? "declares" : "deletes", object_specs[object].name);
+    client_say(c, number, create ? "declares" : "deletes", object_specs[object].name);
     op_t *op = client_note(c, number, OP_OBJECT);
     op->object = (uint8_t)object;
     op->creates = create;
@@ -174,8 +174,8 @@ void ask_object(client_t *c, unsigned number, unsigned object, bool create, bool
 
 void ask_look(client_t *c, unsigned number, unsigned object)
 {
-    say(c, number, "looks for", object_specs[object].name);
-    note_use(c, number, OP_LOOK, object);
+    client_say(c, number, "looks for", object_specs[object].name);
+    client_note_use(c, number, OP_LOOK, object);
     push_object(c, number, object, true, COMMAND_PASSIVE);
 }
 
@@ -198,20 +198,20 @@ void ask_binding(client_t *c, unsigned number, unsigned x, unsigned to, unsigned
     model_binding_asked(c->world->model, x, to, key, create, c->world->last);
     static const uint8_t types[2][2] = {{COMMAND_EXCHANGE_UNBIND, COMMAND_QUEUE_UNBIND},
                                         {COMMAND_EXCHANGE_BIND, COMMAND_QUEUE_BIND}};
-    push_request(c, number, types[create][queue], nowait ? COMMAND_NOWAIT : 0,
-                 (request_t){.name = object_name(to),
-                             .source = object_name(exchange_object(x)),
-                             .routing_key = binding_key(key),
-                             .arguments = buffer_bytes(&arguments)});
+    client_push_request(c, number, types[create][queue], nowait ? COMMAND_NOWAIT : 0,
+                        (request_t){.name = object_name(to),
+                                    .source = object_name(exchange_object(x)),
+                                    .routing_key = binding_key(key),
+                                    .arguments = buffer_bytes(&arguments)});
     buffer_free(&arguments);
 }
 
 void ask_purge(client_t *c, unsigned number, unsigned queue)
 {
-    say(c, number, "purges", object_specs[queue].name);
-    note_use(c, number, OP_PURGE, queue);
+    client_say(c, number, "purges", object_specs[queue].name);
+    client_note_use(c, number, OP_PURGE, queue);
     model_purge_asked(c->world->model, queue, c->world->causes + 1, c->world->last);
-    push_request(c, number, COMMAND_QUEUE_PURGE, 0, (request_t){.name = object_name(queue)});
+    client_push_request(c, number, COMMAND_QUEUE_PURGE, 0, (request_t){.name = object_name(queue)});
 }
 
 /* ---- publishing ---- */
@@ -219,7 +219,7 @@ void ask_purge(client_t *c, unsigned number, unsigned queue)
 void ask_confirms(client_t *c, unsigned number)
 {
     channel_of(c, number)->confirms = true;
-    say(c, number, "wants confirms", "");
+    client_say(c, number, "wants confirms", "");
     client_note(c, number, OP_OTHER);
     client_push(c, number, (command_t){.type = COMMAND_CONFIRM_SELECT});
 }
@@ -286,7 +286,7 @@ void ask_publish_again(client_t *c, unsigned number, uint32_t id)
 void ask_parts_only(client_t *c, unsigned number)
 {
     content_spec_t s = {.id = UINT32_MAX, .body_bytes = 3000};
-    say(c, number, "begins a message", "");
+    client_say(c, number, "begins a message", "");
     if (!c->wire.is_used) {
         (void)push_parts(c, number, &s, 2);
         ask_close(c, number);
@@ -294,161 +294,4 @@ void ask_parts_only(client_t *c, unsigned number)
     }
     wire_say_half(c, number, &s);
     client_leave(c, true);
-}
-
-/* ---- taking ---- */
-
-static void note_settled(client_t *c, unsigned queue)
-{
-    took_t *t = &c->took[queue];
-    if (t->anything && t->settled_since == NEVER)
-        t->settled_since = c->world->last;
-}
-
-static void note_taking(client_t *c, unsigned queue, bool no_ack)
-{
-    c->took[queue].anything = true;
-    if (no_ack)
-        note_settled(c, queue);
-}
-
-void ask_get(client_t *c, unsigned number, unsigned queue, bool no_ack)
-{
-    say(c, number, no_ack ? "gets without ack from" : "gets from", object_specs[queue].name);
-    op_t *op = note_use(c, number, OP_GET, queue);
-    op->no_ack = no_ack;
-    note_taking(c, queue, no_ack);
-    push_request(c, number, COMMAND_GET, no_ack ? COMMAND_NO_ACK : 0,
-                 (request_t){.name = object_name(queue)});
-}
-
-static bytes_t tag_of(uint32_t consumer, char out[2])
-{
-    out[0] = 'c';
-    out[1] = (char)(' ' + consumer);
-    return bytes_make(out, 2);
-}
-
-void ask_consume(client_t *c, unsigned number, unsigned queue, bool no_ack)
-{
-    char tag[2];
-    if (c->consumer_count + 1 >= CONSUMERS)
-        return;
-    say(c, number, no_ack ? "consumes without ack from" : "consumes from", object_specs[queue].name);
-    op_t *op = note_use(c, number, OP_CONSUME, queue);
-    note_taking(c, queue, no_ack);
-    op->consumer = ++c->consumer_count;
-    c->consumers[op->consumer] = (consumer_t){(uint8_t)number, (uint8_t)queue, no_ack, false};
-    request_t view = {.name = object_name(queue), .tag = tag_of(op->consumer, tag)};
-    client_push(c, number,
-                (command_t){.type = COMMAND_CONSUME,
-                            .flags = no_ack ? COMMAND_NO_ACK : 0,
-                            .count = op->consumer,
-                            .request = request_new(&view)});
-}
-
-void ask_cancel(client_t *c, unsigned number, uint32_t consumer, bool nowait)
-{
-    char tag[2];
-    say(c, number, "cancels", "");
-    c->consumers[consumer].cancelling = true;
-    if (!nowait)
-        client_note(c, number, OP_OTHER);
-    push_request(c, number, COMMAND_CANCEL, nowait ? COMMAND_NOWAIT : 0,
-                 (request_t){.tag = tag_of(consumer, tag)});
-}
-
-void ask_qos(client_t *c, unsigned number, uint32_t prefetch, bool global)
-{
-    say(c, number, "qos", "");
-    client_note(c, number, OP_OTHER);
-    client_push(c, number,
-                (command_t){.type = COMMAND_QOS, .flags = global ? COMMAND_GLOBAL : 0, .count = prefetch});
-}
-
-/* ---- settling ---- */
-
-/* All that came after this was asked and before it is answered may be included. */
-static void begin_sweep(client_t *c, unsigned number, bool settles)
-{
-    channel_t *ch = channel_of(c, number);
-    client_note(c, number, OP_SWEEP);
-    ch->sweeps++;
-    ch->sweep_settles |= settles;
-    ch->sweep_issued = c->world->last;
-    for (unsigned q = 0; settles && q < QUEUES; q++)
-        note_settled(c, q);
-}
-
-static void settle_held(client_t *c, unsigned number, held_t *h, bool requeue)
-{
-    channel_t *ch = channel_of(c, number);
-    model_t *m = c->world->model;
-    if (ch->is_tx) {
-        channel_claim(c, ch, h, requeue);
-        return;
-    }
-    if (requeue) {
-        model_given_back(m, h->message, h->queue, ch->index, channel_may_be_refused(ch));
-        return;
-    }
-    model_settle_asked(m, h->message, h->queue, c->world->last);
-    if (h->late)
-        return; /* nobody knows whether it still was to be settled */
-    op_t *op = client_note(c, number, OP_SETTLE);
-    op->message = h->message;
-    op->object = h->queue;
-}
-
-static void settle_through(client_t *c, unsigned number, uint64_t tag, bool requeue)
-{
-    channel_t *ch = channel_of(c, number);
-    size_t kept = 0;
-    for (size_t i = 0; i < ch->held_count; i++) {
-        held_t h = ch->held[i];
-        if (h.tag <= tag)
-            settle_held(c, number, &h, requeue);
-        else
-            ch->held[kept++] = h;
-    }
-    ch->held_count = kept;
-}
-
-static void settle_one(client_t *c, unsigned number, uint64_t tag, bool requeue)
-{
-    channel_t *ch = channel_of(c, number);
-    for (size_t i = 0; i < ch->held_count; i++) {
-        held_t h = ch->held[i];
-        if (h.tag != tag)
-            continue;
-        settle_held(c, number, &h, requeue);
-        memmove(&ch->held[i], &ch->held[i + 1], (--ch->held_count - i) * sizeof h);
-        return;
-    }
-}
-
-void ask_settle(client_t *c, unsigned number, uint64_t tag, bool multiple, bool nack, bool requeue)
-{
-    report_line("%u.%u #%u (at %llu) %s %s%llu%s", c->index, number, c->world->causes + 1,
-                (unsigned long long)c->world->last, nack ? (requeue ? "requeues" : "rejects") : "acks",
-                multiple ? "through " : "", (unsigned long long)tag, tag == 0 ? " (all)" : "");
-    if (!multiple)
-        settle_one(c, number, tag, nack && requeue);
-    else
-        settle_through(c, number, tag ? tag : UINT64_MAX, nack && requeue);
-    if (tag == 0)
-        begin_sweep(c, number, !(nack && requeue));
-    client_push(c, number,
-                (command_t){.type = nack ? COMMAND_NACK : COMMAND_ACK,
-                            .flags = (uint16_t)((multiple ? COMMAND_MULTIPLE : 0) |
-                                                (nack && requeue ? COMMAND_REQUEUE : 0)),
-                            .number = tag});
-}
-
-void ask_recover(client_t *c, unsigned number, bool nowait)
-{
-    say(c, number, "recovers", "");
-    settle_through(c, number, UINT64_MAX, true);
-    begin_sweep(c, number, false);
-    client_push(c, number, (command_t){.type = COMMAND_RECOVER, .flags = nowait ? COMMAND_NOWAIT : 0});
 }

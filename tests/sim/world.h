@@ -239,6 +239,11 @@ void ask_recover(client_t *c, unsigned number, bool nowait);
 /* The command, with the next cause, and what is noted for it first. */
 op_t *client_note(client_t *c, unsigned number, op_kind_t kind);
 uint32_t client_push(client_t *c, unsigned number, command_t cmd);
+void client_push_request(client_t *c, unsigned number, uint8_t type, unsigned flags, request_t view);
+/* Of a request that is refused if the object is not there. */
+op_t *client_note_use(client_t *c, unsigned number, op_kind_t kind, unsigned object);
+/* To who looks at a history. */
+void client_say(client_t *c, unsigned number, const char *what, const char *which);
 /* `tag` 0: all. */
 void ask_settle(client_t *c, unsigned number, uint64_t tag, bool multiple, bool nack, bool requeue);
 void ask_close(client_t *c, unsigned number);
