@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_tx_durable.c: what the log has of transactions: one batch each, and so all of it or nothing after a crash. */
+#include "engine/dedup.h"
 #include "engine/dump.h"
 #include "engine/tx.h"
 
@@ -318,6 +319,99 @@ static void who_goes_while_it_comes_back_has_committed(void **state)
     assert_int_equal(f->engine->live.length, 0);
 }
 
+/* ---- what is published twice ---- */
+
+/* An id is remembered with the commit, and asked for then: of two transactions the first one committed has it. */
+static void a_repeat_is_known_with_the_commit(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = new_channel(f), other = new_channel(f);
+    window_exchange(ch, "x", "fanout", COMMAND_DURABLE, (window_t){0});
+    new_durable_queue(ch, "q"), bound(ch, "q", "x", "");
+    tx_select(ch), tx_select(other);
+    publish_id(ch, "x", "", "a"), rolled_back(ch);
+    publish_id(ch, "x", "", "a"), publish_as(ch, "x", "", "again", PERSISTENTLY | COMMAND_MANDATORY, "a");
+    publish_as(other, "x", "", "other", PERSISTENTLY | COMMAND_MANDATORY, "a"),
+        publish_id(other, "x", "", "b");
+    committed(ch);
+    publish_as(ch, "x", "", "later", PERSISTENTLY | COMMAND_MANDATORY, "a");
+    committed(other), committed(ch); /* nothing comes back: it is somewhere */
+    assert_int_equal(counts(f).duplicates, 3);
+    crash(f);
+    ch = new_channel(f);
+    tx_select(ch);
+    publish_id(ch, "x", "", "a"), publish_id(ch, "x", "", "c");
+    committed(ch);
+    assert_queue_is(ch, "q", "a", "b", "c");
+}
+
+static void a_repeats_commit_waits_for_the_first_one(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = new_channel(f), other = new_channel(f);
+    window_exchange(ch, "x", "fanout", COMMAND_DURABLE, (window_t){0});
+    new_durable_queue(ch, "q"), bound(ch, "q", "x", "");
+    tx_select(ch);
+    hold(f);
+    publish_id(other, "x", "", "a");
+    run(f);
+    publish_id(ch, "x", "", "a"), commit(ch);
+    expect_nothing(ch);
+    hold_no_more(f);
+    expect_ok(ch);
+}
+
+static void a_queue_keeps_a_repeat_out(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = new_channel(f);
+    window_queue(ch, "once", COMMAND_DURABLE, (window_t){0});
+    new_durable_queue(ch, "all");
+    bound(ch, "once", "amq.fanout", ""), bound(ch, "all", "amq.fanout", "");
+    tx_select(ch);
+    publish_id(ch, "amq.fanout", "", "a"), publish_id(ch, "amq.fanout", "", "a"), committed(ch);
+    publish_id(ch, "amq.fanout", "", "a"), committed(ch);
+    assert_queue_is(ch, "once", "a");
+    assert_queue_is(ch, "all", "a", "a", "a");
+}
+
+static void a_publishers_numbers_rise_with_the_commit(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = new_channel(f);
+    new_durable_queue(ch, "q");
+    tx_select(ch);
+    publish_number(ch, "", "q", "1", PERSISTENTLY, "p", 1),
+        publish_number(ch, "", "q", "2", PERSISTENTLY, "p", 2);
+    rolled_back(ch);
+    publish_number(ch, "", "q", "1", PERSISTENTLY, "p", 1),
+        publish_number(ch, "", "q", "2", PERSISTENTLY, "p", 2);
+    publish_number(ch, "", "q", "wrong", PERSISTENTLY | COMMAND_MANDATORY, "p", 2);
+    committed(ch);
+    crash(f);
+    ch = new_channel(f);
+    tx_select(ch);
+    publish_number(ch, "", "q", "wrong", PERSISTENTLY, "p", 2),
+        publish_number(ch, "", "q", "3", PERSISTENTLY, "p", 3);
+    committed(ch);
+    assert_queue_is(ch, "q", "1", "2", "3");
+}
+
+static void an_exchange_behind_another_keeps_its_own_part_out(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = new_channel(f);
+    window_exchange(ch, "x", "fanout", 0, (window_t){0});
+    new_exchange(ch, "y", "fanout");
+    bind_exchange(ch, "x", "y", ""), expect_ok(ch);
+    new_queue(ch, "behind"), bound(ch, "behind", "x", "");
+    new_queue(ch, "direct"), bound(ch, "direct", "y", "");
+    tx_select(ch);
+    publish_id(ch, "y", "", "a"), publish_id(ch, "y", "", "a"), committed(ch);
+    assert_queue_is(ch, "behind", "a");
+    assert_queue_is(ch, "direct", "a", "a");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +426,11 @@ int main(void)
         durable_test(a_large_body_is_part_of_it),
         durable_test(large_bodies_come_back_one_after_the_other_before_commit_ok),
         durable_test(who_goes_while_it_comes_back_has_committed),
+        durable_test(a_repeat_is_known_with_the_commit),
+        durable_test(a_repeats_commit_waits_for_the_first_one),
+        durable_test(a_queue_keeps_a_repeat_out),
+        durable_test(a_publishers_numbers_rise_with_the_commit),
+        durable_test(an_exchange_behind_another_keeps_its_own_part_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
