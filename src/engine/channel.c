@@ -290,7 +290,7 @@ static bool must_hold(channel_t *ch, const command_t *cmd)
 
 /* Acks pass what is held back at the alarm: they are what ends it; and so do the answers before them, unless confirms
  * count them, or some of it came in parts. One that is wrong waits for its turn, so that the publishes before it are not
- * lost by it. */
+ * lost by it. Nothing passes the end of a transaction (the callers see to it): it would become a part of that one. */
 static bool may_pass(channel_t *ch, const command_t *cmd, bool behind_part)
 {
     if (cmd->type == COMMAND_ACK || cmd->type == COMMAND_NACK)
@@ -306,8 +306,8 @@ static bool is_part(const command_t *cmd)
 /* Acks that are parked (pass_acks) go before those that come now. */
 static bool must_wait(channel_t *ch, const command_t *cmd)
 {
-    bool first = ch->parked.length == 0 ||
-                 (!job_running(&ch->resume) && may_pass(ch, cmd, is_part(command_queue_last(&ch->parked))));
+    bool first = ch->parked.length == 0 || (!job_running(&ch->resume) && ch->parked.ends == 0 &&
+                                            may_pass(ch, cmd, is_part(command_queue_last(&ch->parked))));
     if (ch->awaited || !first)
         return true;
     return must_hold(ch, cmd);
@@ -326,7 +326,7 @@ static bool free_if_over(channel_t *ch)
 typedef struct ack_pass {
     channel_t *channel;
     uint32_t left;
-    bool behind_part;
+    bool behind_part, behind_end;
 } ack_pass_t;
 
 static bool take_ack(void *context, command_t *cmd)
@@ -335,7 +335,8 @@ static bool take_ack(void *context, command_t *cmd)
     channel_t *ch = p->channel;
     bool behind_part = p->behind_part;
     p->behind_part = is_part(cmd);
-    if (p->left == 0 || ch->awaited || !may_pass(ch, cmd, behind_part))
+    p->behind_end |= command_ends_tx(cmd);
+    if (p->left == 0 || p->behind_end || ch->awaited || !may_pass(ch, cmd, behind_part))
         return false;
     p->left--;
     ch->connection->parked_count--;
@@ -348,7 +349,7 @@ static bool take_ack(void *context, command_t *cmd)
  * too. At most `budget` of them; returns how many. */
 static uint32_t pass_acks(channel_t *ch, uint32_t budget)
 {
-    ack_pass_t pass = {ch, budget, false};
+    ack_pass_t pass = {.channel = ch, .left = budget};
     if (ch->held && budget > 0)
         command_queue_filter(&ch->parked, take_ack, &pass);
     return budget - pass.left;

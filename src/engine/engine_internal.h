@@ -416,7 +416,14 @@ void unacked_deinit(unacked_list_t *l);
 typedef struct command_queue {
     command_t *items; /* circular */
     size_t capacity, head, length;
+    size_t ends; /* of them, those that end a transaction */
 } command_queue_t;
+
+/* True if the command ends a transaction: what comes behind it is of the next one. */
+static inline bool command_ends_tx(const command_t *c)
+{
+    return c->type == COMMAND_TX_COMMIT || c->type == COMMAND_TX_ROLLBACK;
+}
 
 void command_queue_push(command_queue_t *q, const command_t *c);
 void command_queue_push_front(command_queue_t *q, const command_t *c);

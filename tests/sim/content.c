@@ -39,6 +39,11 @@ static void write_properties(const content_spec_t *s, bool arrives, buffer_t *b)
     if (s->copy && !(s->is_hidden && arrives))
         write_copy(s, &headers);
     message_headers(s->headers, &headers);
+    if (s->publisher) {
+        text_format(name, sizeof name, "p%u", s->publisher);
+        table_put_string(&headers, "x-publisher-id", bytes_string(name));
+        table_put_long(&headers, "x-publisher-sequence", s->sequence);
+    }
     bool has_headers = headers.len > 0;
     write_u16(b, (uint16_t)((has_headers ? PROPERTY_FLAG(PROPERTY_HEADERS) : 0) |
                             PROPERTY_FLAG(PROPERTY_DELIVERY_MODE) | PROPERTY_FLAG(PROPERTY_MESSAGE_ID)));

@@ -178,11 +178,16 @@ static void place_publishes(channel_t *ch)
         queue_release(tx->places[--tx->place_count]);
 }
 
+/* Of a queue that is gone nothing is settled; it must not come back. */
 static void settle_claimed(channel_t *ch)
 {
     tx_t *tx = ch->tx;
-    for (size_t i = 0; i < tx->ack_count; i++)
-        settle_one(ch, unacked_find(&ch->unacked, tx->acks[i].tag), tx->acks[i].how);
+    for (size_t i = 0; i < tx->ack_count; i++) {
+        unacked_t *u = unacked_find(&ch->unacked, tx->acks[i].tag);
+        record_no gone = u->queue->deleted && u->queue->id > 0 ? ch->connection->engine->definitions : 0;
+        tx->stored = gone > tx->stored ? gone : tx->stored;
+        settle_one(ch, u, tx->acks[i].how);
+    }
     tx->ack_count = 0;
 }
 

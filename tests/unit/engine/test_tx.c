@@ -481,6 +481,29 @@ static void an_ack_takes_the_publishes_of_its_transaction_along(void **state)
     }
 }
 
+/* Nor does it overtake the end of another transaction, of which it would become a part. */
+static void an_ack_stays_behind_a_commit_that_waits(void **state)
+{
+    fixture_t *f = with_little_memory(state);
+    chan_t ch = new_channel(f), other = new_channel(f), third = new_channel(f);
+    new_queue(ch, "q"), new_queue(ch, "r");
+    for (int i = 0; i < 11; i++)
+        put(other, "q", filler());
+    run(f);
+    assert_true(counts(f).memory_alarm);
+    tx_select(ch);
+    get(ch, "q", 0);
+    uint64_t tag = expect(ch, EVENT_GET_OK)->event.delivery_tag;
+    put(ch, "r", "1"), commit(ch);
+    run(f);
+    ack(ch, tag, 0), push_simple(ch, COMMAND_TX_ROLLBACK, 0);
+    expect_nothing(ch);
+    purge(third, "q"), expect(third, EVENT_QUEUE_COUNTED);
+    expect_ok(ch), expect_ok(ch);
+    assert_queue_is(ch, "r", "1");
+    ack(ch, tag, 0), committed(ch); /* it was rolled back: it is still there to be acked */
+}
+
 static void memory_is_bounded_all_the_same(void **state)
 {
     fixture_t *f = with_little_memory(state);
@@ -673,6 +696,7 @@ int main(void)
         fixture_test(large_ones_take_turns),
         fixture_test(a_transaction_that_has_begun_passes_the_alarm),
         fixture_test(a_rollback_ends_the_alarm),
+        fixture_test(an_ack_stays_behind_a_commit_that_waits),
         fixture_test(an_ack_takes_the_publishes_of_its_transaction_along),
         fixture_test(memory_is_bounded_all_the_same),
         fixture_test(what_nobody_can_commit_any_more_does_not_keep_the_alarm_on),

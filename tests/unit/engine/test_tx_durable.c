@@ -91,6 +91,25 @@ static void it_waits_for_definitions_as_a_confirm_does(void **state)
     expect_ok(ch);
 }
 
+/* Nor with the message that was acked when the queue had just gone. */
+static void its_acks_wait_for_definitions_too(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = new_channel(f), other = new_channel(f);
+    new_durable_queue(ch, "q");
+    put_durably(ch, "q", "1");
+    run(f);
+    tx_select(ch);
+    got(ch, "q", "1");
+    hold(f);
+    delete_queue(other, "q", 0);
+    run(f);
+    ack(ch, 1, 0), commit(ch);
+    expect_nothing(ch);
+    hold_no_more(f);
+    expect_ok(ch);
+}
+
 static void what_follows_a_commit_waits_for_it(void **state)
 {
     fixture_t *f = *state;
@@ -399,6 +418,7 @@ int main(void)
         small_batches_test(a_transaction_is_one_batch),
         durable_test(commit_ok_comes_when_it_is_durable),
         durable_test(it_waits_for_definitions_as_a_confirm_does),
+        durable_test(its_acks_wait_for_definitions_too),
         durable_test(what_follows_a_commit_waits_for_it),
         small_batches_test(after_a_crash_all_of_it_is_there_or_nothing),
         small_batches_test(so_it_is_behind_checkpoints),
