@@ -28,6 +28,13 @@ static const char help[] =
     "Exit codes of both: 0 nothing is wrong; 1 faults were found; 2 it cannot be read.\n";
 
 static const char *const parts[] = {"verify", "inspect"};
+static const char *const options[] = {"--records", "--from", "--json"};
+
+static int not_known(const char *word, const char *nearest)
+{
+    return cli_complain(CLI_WRONG_USE, "log knows no '%s'%s%s%s; chaski log --help", word,
+                        nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+}
 
 static int parse_option(int argc, char **argv, int *i, log_options_t *o)
 {
@@ -43,8 +50,11 @@ static int parse_option(int argc, char **argv, int *i, log_options_t *o)
         o->json = true;
     else if (strcmp(argv[*i], "--records") == 0)
         o->records = true;
-    else if (argv[*i][0] == '-' || o->folder)
-        return cli_complain(CLI_WRONG_USE, "log knows no '%s' here; chaski log --help", argv[*i]);
+    else if (argv[*i][0] == '-')
+        return not_known(argv[*i], cli_nearest(argv[*i], options, 3));
+    else if (o->folder)
+        return cli_complain(CLI_WRONG_USE, "log %s reads one folder: '%s', or '%s'?", argv[1], o->folder,
+                            argv[*i]);
     else
         o->folder = argv[*i];
     return CLI_DONE;
@@ -72,7 +82,7 @@ static disk_t *open_folder(const char *folder, error_t *err)
         return NULL;
     }
     if (!S_ISDIR(found.st_mode)) {
-        error_set(err, "%s is no folder", folder);
+        error_set(err, "%s is a file: name the folder that it is in, the data_dir of the broker", folder);
         return NULL;
     }
     return os_disk_open(folder, err);
@@ -92,11 +102,8 @@ static int run(int argc, char **argv)
     log_options_t o;
     if (argc < 2)
         return cli_complain(CLI_WRONG_USE, "log: verify or inspect? chaski log --help");
-    if (strcmp(argv[1], "verify") != 0 && strcmp(argv[1], "inspect") != 0) {
-        const char *nearest = cli_nearest(argv[1], parts, 2);
-        return cli_complain(CLI_WRONG_USE, "log knows no '%s'%s%s%s; chaski log --help", argv[1],
-                            nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
-    }
+    if (strcmp(argv[1], "verify") != 0 && strcmp(argv[1], "inspect") != 0)
+        return not_known(argv[1], cli_nearest(argv[1], parts, 2));
     int code = parse(argc, argv, &o);
     return code == CLI_DONE ? run_on(&o) : code;
 }

@@ -229,7 +229,7 @@ int log_inspect(const log_options_t *o, disk_t *disk, error_t *err)
     if (log_read(disk, &visitor, &summary, err) != 0)
         return -1;
     if (summary.segments == 0)
-        return error_set(err, "%s holds no log", o->folder);
+        return error_set(err, "%s holds no log: is it the data_dir of a broker?", o->folder);
     if (o->json)
         print_json_summary(&summary);
     else

@@ -10,7 +10,8 @@
 
 /* Queues with damaged messages, the worst first; more are not listed. */
 #define DAMAGED_PATH                                                                                         \
-    "/api/queues?page=1&page_size=50&sort=messages_damaged&sort_reverse=true&columns=name,messages_damaged"
+    "/api/queues?page=1&page_size=50&sort=messages_damaged&sort_reverse=true&"                               \
+    "columns=name,messages_damaged,damaged_first_position,damaged_last_position"
 
 static const char help[] =
     "usage: chaski status [--url URL] [--json]\n"
@@ -128,7 +129,8 @@ static void print_damaged(const json_t *overview, const json_t *damaged)
     {
         printf("  %8.0f in ", number(row, "messages_damaged"));
         print_text(bytes_string(text(row, "name")));
-        putchar('\n');
+        printf(", positions %.0f to %.0f\n", number(row, "damaged_first_position"),
+               number(row, "damaged_last_position"));
     }
 }
 

@@ -56,6 +56,7 @@ engine_t *engine_new(const engine_options_t *options)
     list_init(&e->readers);
     list_init(&e->settling);
     list_init(&e->chilling);
+    list_init(&e->telling);
     space_init(e);
     statements_init(&e->stated);
     hash_init(&e->queues_by_id, id_of_queue);
@@ -279,6 +280,7 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
     more |= cold_run(e);
     more |= statements_run(e);
     more |= space_run(e);
+    left_out_say(e);
     records_give(e);
     more |= !list_empty(&e->joining) || !list_empty(&e->sync_freed) || !list_empty(&e->slow_over) ||
             !list_empty(&e->ending) || !list_empty(&e->jobs) || !list_empty(&e->dirty_queues);

@@ -265,6 +265,13 @@ typedef struct left_out {
     record_no record;
 } left_out_t;
 
+/* Neighbours that were left out for the same reason, by position, and how far the log has heard of them. */
+typedef struct left_out_run {
+    uint64_t first, last, told; /* 0: none */
+    record_no first_record, last_record;
+    bool is_damaged, is_stored;
+} left_out_run_t;
+
 /* Where a queue stands among all of its vhost, or how far a query has come (query.c). */
 typedef struct queue_place {
     list_t node; /* vhost.in_order */
@@ -310,7 +317,10 @@ struct queue {
     uint64_t stored;      /* entries that are in the log, to be there after a crash … */
     uint64_t spilled;     /* … and those of which only the message is, to be out of memory */
     left_out_t *left_out; /* those that cannot be read: still needed, so that they stay to be looked at */
-    size_t left_out_count;
+    size_t left_out_count, left_out_capacity;
+    uint64_t left_out_first, left_out_last; /* positions; 0: none */
+    left_out_run_t left_out_run;
+    list_t telling; /* engine.telling: the run is longer than at the last look */
 
     /* Settled positions that are not recorded yet (settle.c). */
     list_t settling; /* engine.settling */
@@ -604,6 +614,7 @@ struct engine {
     list_t settling;      /* queues */
     list_t chilling;      /* queues */
     uint64_t asked_bytes; /* of those being read back, about */
+    list_t telling;       /* queues */
     uint64_t left_out;    /* messages that cannot be read, of all queues */
     buffer_t places;      /* a list of the record being made */
     bool applying;

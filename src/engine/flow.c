@@ -5,7 +5,10 @@
  * bring it down again. What was held goes on when the last alarm is over. */
 #include "engine/engine_internal.h"
 
-static void let_go(engine_t *e)
+/* Of those that are told; what holds for a moment only is nobody's business. */
+#define ALARMS_TOLD (ALARM_MEMORY | ALARM_DISK)
+
+static void tell_unblocked(engine_t *e)
 {
     for (list_t *node; (node = list_first(&e->blocked));) {
         connection_t *c = LIST_OF(node, connection_t, blocked_link);
@@ -13,6 +16,10 @@ static void let_go(engine_t *e)
         emit(c, &(event_t){.type = EVENT_CONNECTION_UNBLOCKED});
         connection_check_reading(c);
     }
+}
+
+static void let_go(engine_t *e)
+{
     list_t held; /* one that is held again at once joins the engine's list, not this one */
     list_init(&held);
     list_splice(&held, &e->held);
@@ -23,9 +30,29 @@ static void let_go(engine_t *e)
     }
 }
 
-static void alarm_clear(engine_t *e, enum alarm alarm)
+static void tell_blocked(connection_t *c)
 {
-    e->alarms &= ~(unsigned)alarm;
+    engine_t *e = c->engine;
+    unsigned alarms = e->alarms & ALARMS_TOLD;
+    if (alarms == 0 || list_linked(&c->blocked_link))
+        return;
+    list_append(&e->blocked, &c->blocked_link);
+    emit(c, &(event_t){.type = EVENT_CONNECTION_BLOCKED, .alarms = (uint8_t)alarms});
+}
+
+/* Those that are held without a word hear of it now. */
+static void alarm_set(engine_t *e, unsigned alarm)
+{
+    e->alarms |= alarm;
+    LIST_EACH (node, &e->held)
+        tell_blocked(LIST_OF(node, channel_t, held_link)->connection);
+}
+
+static void alarm_clear(engine_t *e, unsigned alarm)
+{
+    e->alarms &= ~alarm;
+    if ((e->alarms & ALARMS_TOLD) == 0)
+        tell_unblocked(e);
     if (e->alarms == 0)
         let_go(e);
 }
@@ -34,7 +61,7 @@ static void alarm_clear(engine_t *e, enum alarm alarm)
 
 static void memory_alarm_set(engine_t *e)
 {
-    e->alarms |= ALARM_MEMORY;
+    alarm_set(e, ALARM_MEMORY);
     log_line(e->options.log, LOG_WARNING,
              "memory alarm set: messages take %llu octets of %llu, publishers are held back",
              (unsigned long long)e->memory_bytes, (unsigned long long)e->options.memory_high_bytes);
@@ -67,25 +94,27 @@ static bool memory_is_short(const engine_t *e)
 
 /* ---- disk ---- */
 
-static bool disk_is_short(const engine_t *e)
+static unsigned disk_alarms(const engine_t *e)
 {
-    return e->journal && atomic_load_explicit(&e->journal->disk_short, memory_order_relaxed);
+    const journal_t *j = e->journal;
+    return j ? (atomic_load_explicit(&j->disk_short, memory_order_relaxed) ? ALARM_DISK : 0u) |
+                   (atomic_load_explicit(&j->log_short, memory_order_relaxed) ? ALARM_LOG : 0u)
+             : 0;
 }
 
 bool flow_has_news(const engine_t *e)
 {
-    return disk_is_short(e) != ((e->alarms & ALARM_DISK) != 0);
+    return disk_alarms(e) != (e->alarms & (ALARM_DISK | ALARM_LOG));
 }
 
 /* The store has written the line that says so, and why. */
 static void disk_check(engine_t *e)
 {
-    if (!flow_has_news(e))
-        return;
-    if (disk_is_short(e))
-        e->alarms |= ALARM_DISK;
-    else
-        alarm_clear(e, ALARM_DISK);
+    unsigned now = disk_alarms(e), before = e->alarms & (ALARM_DISK | ALARM_LOG);
+    if (now & ~before)
+        alarm_set(e, now & ~before);
+    if (before & ~now)
+        alarm_clear(e, before & ~now);
 }
 
 /* ---- both ---- */
@@ -94,11 +123,14 @@ void flow_check(engine_t *e)
 {
     memory_check(e);
     disk_check(e);
+    if (e->alarms == 0 && !records_full(e))
+        let_go(e);
 }
 
+/* What was held comes back all at once, and must not go past the log: with that full, too, it waits. */
 bool flow_is_tight(const engine_t *e)
 {
-    return e->alarms != 0 || memory_is_short(e);
+    return e->alarms != 0 || memory_is_short(e) || records_full(e);
 }
 
 bool flow_holds(connection_t *c)
@@ -106,9 +138,6 @@ bool flow_holds(connection_t *c)
     engine_t *e = c->engine;
     if (e->alarms == 0 && memory_is_short(e))
         memory_alarm_set(e);
-    if (e->alarms != 0 && !list_linked(&c->blocked_link)) {
-        list_append(&e->blocked, &c->blocked_link);
-        emit(c, &(event_t){.type = EVENT_CONNECTION_BLOCKED, .alarms = (uint8_t)e->alarms});
-    }
-    return e->alarms != 0;
+    tell_blocked(c);
+    return e->alarms != 0 || records_full(e);
 }

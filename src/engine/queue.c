@@ -32,6 +32,7 @@ static queue_t *queue_new(vhost_t *v)
     list_init(&q->getters);
     list_init(&q->owed);
     list_init(&q->chilling);
+    list_init(&q->telling);
     list_init(&q->reading.link);
     job_init(&q->cleaning);
     q->mark = q->mark_safe = q->delivered_below = 1;
@@ -92,6 +93,7 @@ static void queue_free(queue_t *q)
     timer_cancel(e, &q->expiry);
     wait_cancel(e, &q->marking);
     list_remove(&q->chilling);
+    list_remove(&q->telling);
     mem_free(q->left_out);
     list_remove(&q->dirty);
     list_remove(&q->owned);

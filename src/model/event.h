@@ -61,6 +61,7 @@ enum event_flag {
 enum alarm {
     ALARM_MEMORY = 1 << 0,
     ALARM_DISK = 1 << 1,
+    ALARM_LOG = 1 << 2, /* the engine's own: for a moment, and nobody is told */
 };
 
 #define EVENT_REPLY_TO               BYTES("amq.events.reply")

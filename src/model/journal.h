@@ -102,6 +102,7 @@ typedef struct journal {
     lane_t *orders;   /* engine → helper */
     size_t ring_items;
     atomic_bool disk_short; /* store → engine: nothing more should be published (the disk alarm) */
+    atomic_bool log_short;  /* the same, for a moment: the log is faster than its segments are made */
 } journal_t;
 
 void journal_init(journal_t *j, size_t ring_items);

@@ -31,8 +31,9 @@ typedef struct query_queue {
     uint64_t ready, unacked;
     uint64_t persistent; /* of both, those that are in the log */
     uint64_t damaged;    /* left out, because what the disk gave back is not what was written */
-    uint64_t dropped;    /* a subscriber's: what it was too slow for, since it came */
-    uint64_t duplicates; /* that its window kept out, since the start */
+    uint64_t damaged_first, damaged_last; /* their lowest and highest position; 0: there are none */
+    uint64_t dropped;                     /* a subscriber's: what it was too slow for, since it came */
+    uint64_t duplicates;                  /* that its window kept out, since the start */
 } query_queue_t;
 
 /* The report of an event that is over; places in query.octets. */

@@ -70,6 +70,7 @@ static int switch_segment(store_t *s, error_t *err)
     writer_use(&l->writer, next, SEGMENT_HEADER_BYTES);
     lane_pop(s->ready);
     (void)lane_release(s->ready);
+    room_taken(s);
     l->is_fresh = l->has_switched = true;
     l->indexed_at = SEGMENT_HEADER_BYTES;
     lane_push(s->news, &(log_news_t){true, {l->last + 1, SEGMENT_HEADER_BYTES}, left_bytes, l->contents});
@@ -183,6 +184,8 @@ static void tell_others(store_t *s, unsigned *wake)
 {
     log_side_t *l = &s->log_side;
     (void)lane_flush(s->news);
+    if (l->has_switched)
+        *wake |= STORE_WAKE_ENGINE;
     if (l->has_switched || l->anchor > atomic_load(&s->anchor))
         *wake |= STORE_WAKE_HELPER;
     atomic_store(&s->anchor, l->anchor);

@@ -73,6 +73,24 @@ static void change(store_t *s, bool is_short)
         say(s, LOG_WARNING, "disk alarm cleared", h->room.free_bytes);
 }
 
+/* Not with the second segment of all: until then one is as many as there should be. */
+void room_taken(store_t *s)
+{
+    bool is_last = s->options.segments_ahead > 1 && lane_peek(s->ready) == NULL;
+    if (is_last && s->log_side.has_reserve)
+        atomic_store(&s->journal.log_short, true);
+    s->log_side.has_reserve = true;
+}
+
+static bool has_caught_up(store_t *s)
+{
+    const helper_side_t *h = &s->helper;
+    if (!atomic_load(&s->journal.log_short) || h->segments.count == h->in_use)
+        return false;
+    atomic_store(&s->journal.log_short, false);
+    return true;
+}
+
 bool room_look(store_t *s)
 {
     room_t *r = &s->helper.room;
@@ -81,9 +99,9 @@ bool room_look(store_t *s)
         look(s);
         r->look_at_ms = s->options.clock.now_ms ? now + r->sleep_ms : 0;
     }
-    bool is_short = is_stuck(s) || r->is_low;
+    bool is_short = is_stuck(s) || r->is_low, is_news = has_caught_up(s);
     if (is_short == atomic_load(&s->journal.disk_short))
-        return false;
+        return is_news;
     change(s, is_short);
     return true;
 }

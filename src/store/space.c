@@ -67,7 +67,7 @@ static const segment_order_t *order_of(const helper_side_t *h, uint64_t segment)
 }
 
 /* Segments are ordered to be rewritten one after the other. So if one is, the others that could be then are taken for
- * sparse as well: half of them. */
+ * sparse as well: half of them. As that is a guess, a whole segment is given for twice as much only. */
 uint64_t helper_bytes_to_win(const store_t *s)
 {
     const helper_side_t *h = &s->helper;
@@ -85,7 +85,9 @@ uint64_t helper_bytes_to_win(const store_t *s)
         else
             other_bytes += l->bytes;
     }
-    return dead_bytes + (is_rewriting ? other_bytes / 2 : 0);
+    uint64_t sparse_bytes = is_rewriting ? other_bytes / 2 : 0;
+    bool is_guess = dead_bytes < s->options.segment_bytes && h->segments.count > h->in_use;
+    return is_guess ? (dead_bytes + sparse_bytes) / 2 : dead_bytes + sparse_bytes;
 }
 
 /* The oldest that may be carried out, out of the list; or NULL. *index is SIZE_MAX if its segment is gone. */

@@ -23,6 +23,7 @@ typedef struct log_side {
     uint64_t contents;          /* pieces that were put into this segment */
     uint64_t indexed_at;
     bool is_fresh;     /* no group was put into this segment yet */
+    bool has_reserve;  /* more than one segment should lie ready */
     bool has_switched; /* and the helper was not woken yet */
     bool has_failed;
 } log_side_t;
@@ -136,6 +137,10 @@ bool helper_rewrite_segment(store_t *s);
 /* The helper's: looks at the disk when it is time, and says in journal.disk_short whether publishers must be held back.
  * True if that has changed. */
 bool room_look(store_t *s);
+
+/* The log's, when it has begun a segment: with the last that lies ready publishers wait, until the helper has caught up or
+ * said that it cannot. */
+void room_taken(store_t *s);
 
 /* When to look again, if nobody wakes the helper. */
 uint32_t room_wait_ms(const store_t *s);

@@ -138,7 +138,7 @@ def check_one_is_missing(broker, data_dir, number, count):
     assert http.api(broker, "/overview")["chaski"]["damaged"] == 1
     assert http.metrics(broker)["chaski_messages_damaged"] == 1
     _, said = chaski("status", "--url", f"http://guest:guest@127.0.0.1:{broker.http_port}")
-    assert re.search(r"^damaged: +1 messages", said, re.M) and re.search(r"^ +1 in q$", said, re.M), said
+    assert re.search(r"^damaged: +1 messages", said, re.M) and re.search(r"^ +1 in q, positions (\d+) to \1$", said, re.M), said
     return int(line.group(2))
 
 

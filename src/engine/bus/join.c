@@ -205,8 +205,7 @@ static void take_item(engine_t *e, const join_t *j, read_item_t *item, bool want
     record_release(e, item->record);
     if (m == NULL) {
         if (!q->deleted)
-            queue_leave_out(q, item->position,
-                            item->outcome == READ_DAMAGED ? "is damaged" : "cannot be read");
+            queue_leave_out(q, item->position, item->outcome == READ_DAMAGED);
         return;
     }
     item->message = NULL;

@@ -329,7 +329,7 @@ static void leave_out_damaged(engine_t *e, const recovery_t *rec)
     for (size_t i = 0; i < rec->damaged_count; i++) {
         queue_t *q = queue_find_by_id(e, rec->damaged[i].queue);
         if (q)
-            queue_leave_out(q, rec->damaged[i].position, "is damaged");
+            queue_leave_out(q, rec->damaged[i].position, true);
     }
 }
 
@@ -383,6 +383,7 @@ void engine_recovered(engine_t *e, record_no last, uint64_t now_ms)
     settle_state(e);
     references_rebuild(e);
     leave_out_damaged(e, rec);
+    left_out_say(e);
     space_checkpointed(e, e->stated.low);
     dedup_recovered(e);
     statements_renew(e);

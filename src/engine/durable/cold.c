@@ -146,8 +146,7 @@ static void take_item(queue_t *q, read_item_t *item)
         return; /* it was done with meanwhile */
     if (m == NULL) {
         if (!q->deleted)
-            queue_leave_out(q, item->position,
-                            item->outcome == READ_DAMAGED ? "is damaged" : "cannot be read");
+            queue_leave_out(q, item->position, item->outcome == READ_DAMAGED);
         return;
     }
     item->message = NULL;
@@ -217,7 +216,7 @@ bool queue_can_deliver(queue_t *q)
         if (first.record == 0)
             return true;
         if (first.message && first.message->damaged) {
-            queue_leave_out(q, first.position, "is damaged");
+            queue_leave_out(q, first.position, true);
             continue;
         }
         if (first.message == NULL)
@@ -242,39 +241,4 @@ void queue_store_answered(queue_t *q)
     q->waits_for_store = false;
     queue_mark(q);
     channels_go_on(&q->getters);
-}
-
-/* ---- what cannot be read ---- */
-
-void queue_leave_out(queue_t *q, uint64_t position, const char *why)
-{
-    engine_t *e = q->vhost->engine;
-    fifo_item_t item;
-    if (!fifo_pull(&q->fifo, position, &item))
-        return;
-    log_line(e->options.log, LOG_ERROR,
-             QUEUE_FORMAT ": the message at position %llu (record %llu of the log) %s; it is left out%s",
-             NAMED_ARG(q->name, q->vhost), (unsigned long long)position, (unsigned long long)item.record, why,
-             item.stored ? ", and stays in the log until the queue is purged or deleted" : "");
-    if (!item.stored) {
-        queue_let_go(q, &item);
-        return;
-    }
-    q->stored--;
-    q->left_out = mem_resize(q->left_out, (q->left_out_count + 1) * sizeof *q->left_out);
-    q->left_out[q->left_out_count++] = (left_out_t){position, item.record};
-    e->left_out++;
-    if (item.message)
-        message_unref(e, item.message);
-}
-
-void queue_forget_left_out(queue_t *q)
-{
-    engine_t *e = q->vhost->engine;
-    for (size_t i = 0; i < q->left_out_count; i++)
-        record_release(e, q->left_out[i].record);
-    e->left_out -= q->left_out_count;
-    mem_free(q->left_out);
-    q->left_out = NULL;
-    q->left_out_count = 0;
 }

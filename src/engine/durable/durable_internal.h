@@ -184,6 +184,14 @@ bool mark_covers(queue_t *q, uint64_t position);
 /* At a clean stop: says exactly what was delivered. */
 void mark_exactly(queue_t *q);
 
+/* left_out.c */
+/* Takes an entry out of the order because its message is damaged, or cannot be read; it stays in the log. */
+void queue_leave_out(queue_t *q, uint64_t position, bool is_damaged);
+/* They are done with, as the queue is purged or gone. */
+void queue_forget_left_out(queue_t *q);
+/* At the end of a step: the log hears of those that are new. */
+void left_out_say(engine_t *e);
+
 /* cold.c */
 /* True if the first ready entry can go out now. If there is one that cannot, the queue waits for the store. */
 bool queue_can_deliver(queue_t *q);
@@ -191,10 +199,6 @@ bool queue_can_deliver(queue_t *q);
 void queue_took(queue_t *q);
 /* Nobody waits for it any more: dispatch and getters look again. */
 void queue_store_answered(queue_t *q);
-/* Takes an entry out of the order because its message cannot be read; it stays in the log. */
-void queue_leave_out(queue_t *q, uint64_t position, const char *why);
-/* They are done with, as the queue is purged or gone. */
-void queue_forget_left_out(queue_t *q);
 /* An entry was appended: if memory is short it leaves it as soon as it can. */
 void cold_note(queue_t *q, uint64_t position);
 /* True if bodies take more than they should. */

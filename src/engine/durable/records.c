@@ -122,7 +122,7 @@ record_no records_define(engine_t *e, const record_t *r)
     return number;
 }
 
-/* ---- while the disk is short ---- */
+/* ---- while the disk is short, or the log ---- */
 
 static void has_gathered(engine_t *e, wait_t *w)
 {
@@ -135,7 +135,7 @@ static void has_gathered(engine_t *e, wait_t *w)
 static bool may_gather(engine_t *e)
 {
     bool is_awaited = e->batch && e->waited_for >= e->batch->first;
-    if ((e->alarms & ALARM_DISK) == 0 || is_awaited || e->gather_no_more || e->shutting_down)
+    if ((e->alarms & (ALARM_DISK | ALARM_LOG)) == 0 || is_awaited || e->gather_no_more || e->shutting_down)
         return false;
     if (e->gathering.timer.place == 0 && (e->batch || !list_empty(&e->settling)))
         timer_set(e, &e->gathering, e->now_ms + GATHER_MS, has_gathered);

@@ -201,7 +201,7 @@ static void what_is_no_log_is_said(void **state)
     assert_int_not_equal(access(path, F_OK), 0);
     path_in(p, "log.0000000001", path);
     assert_int_equal(RUN(p, "verify", path), CLI_WRONG_USE);
-    assert_said(p, "is no folder");
+    assert_said(p, "is a file: name the folder");
     each_file(p, remove_file, NULL);
     assert_int_equal(RUN(p, "verify", p->folder), CLI_WRONG_USE);
     assert_said(p, "holds no log");

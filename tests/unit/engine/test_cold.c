@@ -376,6 +376,26 @@ static void what_cannot_be_read_is_left_out_with_a_line_for_each(void **state)
     assert_true(f->engine->live.length > 0); /* they stay in the log */
 }
 
+static void a_long_range_is_a_few_lines_and_all_of_it_is_named(void **state)
+{
+    enum { COUNT = 1000 };
+    fixture_t *f = *state;
+    chan_t ch = with_messages(f, COUNT);
+    record_no last = paper_last(paper_of(f), RECORD_MESSAGE);
+    for (record_no n = 1; n <= last; n++)
+        if (paper_read(paper_of(f), n).type == RECORD_MESSAGE)
+            paper_at(paper_of(f), n)->outcome = READ_DAMAGED;
+    size_t lines = f->log_lines;
+    get(ch, "q", 0);
+    expect(ch, EVENT_GET_EMPTY);
+    assert_int_equal(counts(f).messages_damaged, COUNT);
+    assert_in_range(f->log_lines - lines, 1, 11); /* twice as long each time */
+    assert_non_null(strstr(f->last_line, "error: queue 'q' in vhost '/': the messages at positions 1 to "));
+    assert_non_null(strstr(f->last_line, " are damaged; they are left out, and stay in the log until"));
+    purge(ch, "q"), expect(ch, EVENT_QUEUE_COUNTED);
+    assert_non_null(strstr(f->last_line, "positions 1 to 1000 "));
+}
+
 static void a_first_message_that_cannot_be_read_holds_up_no_get(void **state)
 {
     fixture_t *f = *state;
@@ -540,6 +560,7 @@ int main(void)
         cold_test(a_get_that_must_wait_again_costs_its_step_nothing),
         cold_test(a_get_waits_while_its_queue_is_purged_or_deleted),
         cold_test(what_cannot_be_read_is_left_out_with_a_line_for_each),
+        cold_test(a_long_range_is_a_few_lines_and_all_of_it_is_named),
         cold_test(a_first_message_that_cannot_be_read_holds_up_no_get),
         cmocka_unit_test(purge_and_delete_forget_what_was_left_out),
         cmocka_unit_test(what_was_left_out_is_needed_until_it_is_purged),
