@@ -148,6 +148,20 @@ static int pass_window(run_t *r)
     return client_flush(&r->client);
 }
 
+#define QUIET_S      5
+#define QUIET_MOST_S 300
+
+/* What is still under way in the background comes to its end. */
+static void wait_until_quiet(const run_t *r)
+{
+    uint64_t before = 0;
+    for (int s = 0; s < QUIET_MOST_S && disk_bytes(r->data) != before; s += QUIET_S) {
+        before = disk_bytes(r->data);
+        sleep(QUIET_S);
+        print_line(r);
+    }
+}
+
 static int pass_all(run_t *r)
 {
     print_head();
@@ -159,8 +173,7 @@ static int pass_all(run_t *r)
                 return -1;
         print_line(r);
     }
-    sleep(5); /* what is still under way in the background */
-    print_line(r);
+    wait_until_quiet(r);
     return 0;
 }
 

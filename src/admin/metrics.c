@@ -59,6 +59,9 @@
       "1 if the node's disk alarm is in effect: publishers are held back")                                   \
     X(chaski_exchanges, GAUGE, NONE, true, c->exchanges, "Exchanges")                                        \
     X(chaski_bindings, GAUGE, NONE, true, c->bindings, "Bindings")                                           \
+    X(chaski_transactions_committed_total, COUNTER, NONE, true, c->committed, "Transactions committed")      \
+    X(chaski_transactions_rolled_back_total, COUNTER, NONE, true, c->rolled_back,                            \
+      "Transactions rolled back by their clients")                                                           \
     X(chaski_events_open, GAUGE, NONE, true, c->events_open, "Synchronous events whose publishers wait")     \
     X(chaski_events_ok_total, COUNTER, NONE, true, c->events_ok, "Synchronous events handled as asked for")  \
     X(chaski_events_failed_total, COUNTER, NONE, true, c->events_failed,                                     \
@@ -72,6 +75,13 @@
       "Messages left out because what the disk gave back is not what was written")                           \
     X(chaski_messages_dropped_total, COUNTER, NONE, true, c->dropped,                                        \
       "Messages dropped for subscribers that were too slow for them")                                        \
+    X(chaski_messages_duplicate_total, COUNTER, NONE, true, c->duplicates,                                   \
+      "Messages kept out by windows of exchanges, queues and publishers that had seen them")                 \
+    X(chaski_deduplication_ids, GAUGE, NONE, true, c->deduplication_ids, "Entries of these windows")         \
+    X(chaski_deduplication_publishers, GAUGE, NONE, true, c->publishers,                                     \
+      "Publishers whose sequence is remembered")                                                             \
+    X(chaski_deduplication_publishers_forgotten_total, COUNTER, NONE, true, c->publishers_forgotten,         \
+      "Publishers forgotten as there were more than limits.publishers")                                      \
     X(chaski_engine_longest_step_seconds, GAUGE, NONE, true, (double)v->longest_step_us / 1000000,           \
       "CPU time of the engine's longest step since the start")                                               \
     X(chaski_io_connections_least, GAUGE, NONE, true, v->machine.io_connections_least,                       \

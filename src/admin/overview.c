@@ -120,6 +120,8 @@ static json_t *own(const view_t *v)
     json_object_set_new(out, "events", events(c));
     json_object_set_new(out, "damaged", number(c->messages_damaged));
     json_object_set_new(out, "dropped", number(c->dropped));
+    json_object_set_new(out, "duplicates", number(c->duplicates));
+    json_object_set_new(out, "deduplication_ids", number(c->deduplication_ids));
     json_object_set_new(out, "message_bytes", number(c->memory_bytes));
     json_object_set_new(out, "message_bytes_high", number(c->memory_high_bytes));
     if (v->machine.resident_bytes != UINT64_MAX)

@@ -56,7 +56,8 @@ static bytes_t name_of(const query_t *query, const query_queue_t *q)
     X("messages_damaged", damaged, NUMBER, NUMBER(q->damaged))                                               \
     X("damaged_first_position", damaged_first, NUMBER, NUMBER(q->damaged_first))                             \
     X("damaged_last_position", damaged_last, NUMBER, NUMBER(q->damaged_last))                                \
-    X("messages_dropped", dropped, NUMBER, NUMBER(q->dropped))
+    X("messages_dropped", dropped, NUMBER, NUMBER(q->dropped))                                               \
+    X("messages_duplicate", duplicates, NUMBER, NUMBER(q->duplicates))
 
 #define X(json_name, c_name, kind, value)                                                                    \
     static field_value_t queue_##c_name(const rows_t *of, const query_queue_t *q)                            \

@@ -75,7 +75,7 @@ static void print_listeners(const json_t *overview)
 
 static void print_store(const json_t *overview)
 {
-    char size[32];
+    char size[32], rewritten[32];
     const json_t *s = below(overview, "chaski.store");
     if (!s) {
         printf("store:        none: messages are in memory only\n");
@@ -87,6 +87,9 @@ static void print_store(const json_t *overview)
            number(s, "segments"), number(s, "segments_free"),
            print_size(number(s, "bytes"), size, sizeof size), number(s, "record"),
            number(s, "durable_record"), number(s, "sync_ms_most"));
+    printf("space:        since the start %.0f segments dropped, %s rewritten\n",
+           number(s, "segments_dropped"),
+           print_size(number(s, "rewritten_bytes"), rewritten, sizeof rewritten));
 }
 
 static void print_memory(const json_t *overview)
@@ -154,6 +157,8 @@ static void print_people(const json_t *o, const json_t *damaged)
     print_alarms(o);
     printf("longest step: %.3f ms\n", number(o, "chaski.longest_step_us") / 1000);
     printf("dropped:      %.0f messages, for slow subscribers\n", number(o, "chaski.dropped"));
+    printf("repeats:      %.0f kept out; %.0f ids remembered\n", number(o, "chaski.duplicates"),
+           number(o, "chaski.deduplication_ids"));
     print_damaged(o, damaged);
 }
 

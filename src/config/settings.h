@@ -127,6 +127,14 @@
       "per connection: requests waiting behind an unfinished one before it is no longer read")                       \
     X(unacked_per_channel, "limits.unacked_per_channel", NUMBER, "8000000", 1, 100000000, RESTART,                   \
       "per channel: unacknowledged deliveries at which deliveries to it stop")                                       \
+    X(deduplication_ids, "limits.deduplication_ids", NUMBER, "1000000", 1, 100000000, RESTART,                       \
+      "per exchange, and per queue: ids of messages it may remember to know repeats")                                \
+    X(publishers, "limits.publishers", NUMBER, "100000", 1, 100000000, RESTART,                                      \
+      "publishers whose sequence is remembered; more make the longest silent one be forgotten")                      \
+    X(transaction_bytes, "limits.transaction_bytes", SIZE, "64MiB", 1, GIB(4), RESTART,                              \
+      "per channel: octets of the messages published in a transaction")                                              \
+    X(transaction_actions, "limits.transaction_actions", NUMBER, "16384", 1, 1000000, RESTART,                       \
+      "per channel: publishes, for each queue they go to, and acks in a transaction")                                \
     X(bus_allow_anonymous, "bus.allow_anonymous", FLAG, "false", 0, 0, RESTART,                                      \
       "take ZMTP peers without security from beyond this machine, too")                                              \
     X(bus_heartbeat_ms, "bus.heartbeat", DURATION, "30s", 100, 3600000, RESTART,                                     \

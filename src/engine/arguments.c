@@ -233,6 +233,10 @@ static const struct argument {
     {"x-delayed-retry-type", Q, check_retry, MISSING},
     {"x-delayed-retry-min", Q, check_not_negative, MISSING},
     {"x-delayed-retry-max", Q, check_not_negative, MISSING},
+    {"x-message-deduplication", C | Q, check_anything /* dedup/settings.c does */, WORKS},
+    {"x-deduplication-header", C | Q, check_anything, WORKS},
+    {"x-cache-size", C | Q, check_anything, WORKS},
+    {"x-cache-ttl", C | Q, check_anything, WORKS},
 };
 #define ARGUMENT_COUNT (sizeof arguments / sizeof *arguments)
 
@@ -303,7 +307,7 @@ refusal_t *queue_arguments_check(const command_t *cmd, vhost_t *v, queue_type_t 
     for (size_t i = 0; why == NULL && i < ARGUMENT_COUNT; i++)
         if (table_find(all, bytes_string(arguments[i].name), &f))
             why = check_type_and_effect(cmd, v, *type == QUEUE_QUORUM ? Q : C, &arguments[i], &f);
-    return why;
+    return why ? why : dedup_arguments_check(cmd, v, "queue");
 }
 
 /* "'1000'"; where one of the two is absent "none" or "the value '1000' of type 'signedint'". */
@@ -321,31 +325,40 @@ static void describe(const field_t *f, const field_t *other, char *out, size_t n
         text_format(out, n, "the value '%s' of type '%s'", value, field_type_name(f->tag));
 }
 
-refusal_t *queue_arguments_compare(const command_t *cmd, const queue_t *q)
+static refusal_t *refuse_inequivalent(const command_t *cmd, const char *argument, const field_t *theirs,
+                                      const field_t *ours, const char *what, bytes_t name, const vhost_t *v)
+{
+    char a[512], b[512];
+    describe(theirs, ours, a, sizeof a);
+    describe(ours, theirs, b, sizeof b);
+    return refusal_new(REFUSAL_PRECONDITION_FAILED, cmd->cause,
+                       "inequivalent arg '%s' for %s '%.*s' in vhost '%.*s': received %s but current is %s",
+                       argument, what, NAMED_ARG(name, v), a, b);
+}
+
+refusal_t *argument_compare(const command_t *cmd, const char *argument, bytes_t ours, const char *what,
+                            bytes_t name, const vhost_t *v)
 {
     static const bytes_t classic = {(const uint8_t *)"classic", 7};
-    for (size_t i = 0; i < ARGUMENT_COUNT; i++) {
-        if (!(arguments[i].types & (q->type == QUEUE_QUORUM ? Q : C)))
-            continue;
-        bytes_t name = bytes_string(arguments[i].name);
-        field_t received, current;
-        bool has_received = table_find(cmd->request->arguments, name, &received);
-        bool has_current = table_find(q->arguments, name, &current);
-        if (bytes_equal(name, BYTES("x-queue-type"))) { /* absent means classic */
-            received = has_received ? received : (field_t){'S', classic};
-            current = has_current ? current : (field_t){'S', classic};
-            has_received = has_current = true;
-        }
-        if (has_received == has_current && (!has_received || field_equal(&received, &current)))
-            continue;
-        char a[512], b[512];
-        const field_t *ours = has_current ? &current : NULL;
-        const field_t *theirs = has_received ? &received : NULL;
-        describe(theirs, ours, a, sizeof a);
-        describe(ours, theirs, b, sizeof b);
-        return refusal_new(REFUSAL_PRECONDITION_FAILED, cmd->cause,
-                           "inequivalent arg '%s' for " QUEUE_FORMAT ": received %s but current is %s",
-                           arguments[i].name, NAMED_ARG(q->name, q->vhost), a, b);
+    field_t received, current;
+    bool has_received = table_find(cmd->request->arguments, bytes_string(argument), &received);
+    bool has_current = table_find(ours, bytes_string(argument), &current);
+    if (bytes_equal(bytes_string(argument), BYTES("x-queue-type"))) { /* absent means classic */
+        received = has_received ? received : (field_t){'S', classic};
+        current = has_current ? current : (field_t){'S', classic};
+        has_received = has_current = true;
     }
-    return NULL;
+    if (has_received == has_current && (!has_received || field_equal(&received, &current)))
+        return NULL;
+    return refuse_inequivalent(cmd, argument, has_received ? &received : NULL, has_current ? &current : NULL,
+                               what, name, v);
+}
+
+refusal_t *queue_arguments_compare(const command_t *cmd, const queue_t *q)
+{
+    refusal_t *why = NULL;
+    for (size_t i = 0; i < ARGUMENT_COUNT && why == NULL; i++)
+        if (arguments[i].types & (q->type == QUEUE_QUORUM ? Q : C))
+            why = argument_compare(cmd, arguments[i].name, q->arguments, "queue", q->name, q->vhost);
+    return why;
 }

@@ -41,6 +41,7 @@ void channel_free(channel_t *ch)
     channel_drop_parked(ch);
     confirms_drop(ch);
     incoming_drop(ch);
+    tx_free(ch);
     list_remove(&ch->resume.link);
     list_remove(&ch->confirming);
     hash_remove(&c->channels, &ch->node);
@@ -68,11 +69,13 @@ bool channel_wind_up(channel_t *ch, uint32_t budget, uint32_t *used)
 {
     hash_node_t *node;
     unacked_t *u;
+    while (*used < budget && tx_drop_one(ch))
+        ++*used;
     for (; *used < budget && (node = hash_any(&ch->consumers)); (*used)++)
         consumer_cancel(HASH_OF(node, consumer_t, node));
     for (; *used < budget && (u = unacked_first(&ch->unacked)); (*used)++)
         settle_one(ch, u, SETTLE_REQUEUE);
-    return ch->consumers.count == 0 && ch->unacked.count == 0;
+    return ch->consumers.count == 0 && ch->unacked.count == 0 && !tx_is_begun(ch);
 }
 
 static uint32_t wind_up_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
@@ -83,10 +86,13 @@ static uint32_t wind_up_step(engine_t *e, job_t *job, uint32_t budget, bool *don
     return used;
 }
 
+/* What a transaction was told goes too, unless what is parked is more of it. */
 void channel_leave(channel_t *ch)
 {
     bool idle = ch->state == CHANNEL_OPEN && !ch->awaited && !ch->executing && !job_running(&ch->resume);
-    if (idle && (ch->consumers.count > 0 || ch->unacked.count > 0))
+    bool begun = tx_is_begun(ch);
+    if (idle && !(begun && ch->parked.length > 0) &&
+        (begun || ch->consumers.count > 0 || ch->unacked.count > 0))
         job_start(ch->connection->engine, &ch->settling, wind_up_step, ch, NULL);
 }
 
@@ -137,6 +143,7 @@ static void reopen(channel_t *ch)
     ch->prefetch = ch->global_prefetch = 0;
     ch->last_tag = 0;
     ch->confirms = false;
+    tx_free(ch);
     ch->publishes_done = ch->publishes_safe = ch->publishes_confirmed = 0;
     ch->confirmed_alone = ch->last_alone = 0;
     channel_set_last_queue(ch, BYTES(""));
@@ -178,9 +185,9 @@ static command_handler_t *const handlers[] = {
     [COMMAND_NACK] = on_nack,
     [COMMAND_RECOVER] = on_recover,
     [COMMAND_CONFIRM_SELECT] = on_confirm_select,
-    [COMMAND_TX_SELECT] = on_tx,
-    [COMMAND_TX_COMMIT] = on_tx,
-    [COMMAND_TX_ROLLBACK] = on_tx,
+    [COMMAND_TX_SELECT] = on_tx_select,
+    [COMMAND_TX_COMMIT] = on_tx_commit,
+    [COMMAND_TX_ROLLBACK] = on_tx_rollback,
     [COMMAND_SUBSCRIBER] = on_subscriber,
     [COMMAND_SUBSCRIBE] = on_subscribe,
     [COMMAND_UNSUBSCRIBE] = on_unsubscribe,
@@ -251,22 +258,28 @@ static bool pop_parked(channel_t *ch, command_t *cmd)
     return true;
 }
 
+void channel_hold_no_more(channel_t *ch)
+{
+    list_remove(&ch->held_link);
+    ch->held = false;
+}
+
 void channel_drop_parked(channel_t *ch)
 {
     command_t cmd;
     while (pop_parked(ch, &cmd))
         command_discard(&cmd);
-    list_remove(&ch->held_link);
-    ch->held = false;
+    channel_hold_no_more(ch);
     connection_check_reading(ch->connection);
 }
 
 /* A publish at an alarm: it and what follows wait until the alarm is over. A handler's answer does not: the ack
- * behind it passes, and would leave it behind. */
+ * behind it passes, and would leave it behind. Nor does what belongs to a transaction that has begun: what that holds, and
+ * what its acks would free, may be what keeps the alarm on. */
 static bool must_hold(channel_t *ch, const command_t *cmd)
 {
     if (!command_has_message(cmd->type) || !flow_is_tight(ch->connection->engine) || sync_answers(ch, cmd) ||
-        ch->state != CHANNEL_OPEN || !flow_holds(ch->connection))
+        tx_is_begun(ch) || ch->state != CHANNEL_OPEN || !flow_holds(ch->connection))
         return false;
     if (!ch->held) {
         ch->held = true;
@@ -277,7 +290,7 @@ static bool must_hold(channel_t *ch, const command_t *cmd)
 
 /* Acks pass what is held back at the alarm: they are what ends it; and so do the answers before them, unless confirms
  * count them, or some of it came in parts. One that is wrong waits for its turn, so that the publishes before it are not
- * lost by it. */
+ * lost by it. Nothing passes the end of a transaction (the callers see to it): it would become a part of that one. */
 static bool may_pass(channel_t *ch, const command_t *cmd, bool behind_part)
 {
     if (cmd->type == COMMAND_ACK || cmd->type == COMMAND_NACK)
@@ -293,8 +306,8 @@ static bool is_part(const command_t *cmd)
 /* Acks that are parked (pass_acks) go before those that come now. */
 static bool must_wait(channel_t *ch, const command_t *cmd)
 {
-    bool first = ch->parked.length == 0 ||
-                 (!job_running(&ch->resume) && may_pass(ch, cmd, is_part(command_queue_last(&ch->parked))));
+    bool first = ch->parked.length == 0 || (!job_running(&ch->resume) && ch->parked.ends == 0 &&
+                                            may_pass(ch, cmd, is_part(command_queue_last(&ch->parked))));
     if (ch->awaited || !first)
         return true;
     return must_hold(ch, cmd);
@@ -313,7 +326,7 @@ static bool free_if_over(channel_t *ch)
 typedef struct ack_pass {
     channel_t *channel;
     uint32_t left;
-    bool behind_part;
+    bool behind_part, behind_end;
 } ack_pass_t;
 
 static bool take_ack(void *context, command_t *cmd)
@@ -322,7 +335,8 @@ static bool take_ack(void *context, command_t *cmd)
     channel_t *ch = p->channel;
     bool behind_part = p->behind_part;
     p->behind_part = is_part(cmd);
-    if (p->left == 0 || ch->awaited || !may_pass(ch, cmd, behind_part))
+    p->behind_end |= command_ends_tx(cmd);
+    if (p->left == 0 || p->behind_end || ch->awaited || !may_pass(ch, cmd, behind_part))
         return false;
     p->left--;
     ch->connection->parked_count--;
@@ -335,7 +349,7 @@ static bool take_ack(void *context, command_t *cmd)
  * too. At most `budget` of them; returns how many. */
 static uint32_t pass_acks(channel_t *ch, uint32_t budget)
 {
-    ack_pass_t pass = {ch, budget, false};
+    ack_pass_t pass = {.channel = ch, .left = budget};
     if (ch->held && budget > 0)
         command_queue_filter(&ch->parked, take_ack, &pass);
     return budget - pass.left;
@@ -357,8 +371,10 @@ static uint32_t resume_step(engine_t *e, job_t *job, uint32_t budget, bool *done
             used++;
         }
     }
-    if (blocked)
+    if (blocked) {
         used += pass_acks(ch, budget - used);
+        blocked = ch->awaited || ch->held;
+    }
     ch->executing = false;
     *done =
         (blocked && (used < budget || ch->awaited)) || c->state != CONNECTION_OPEN || ch->parked.length == 0;
@@ -401,17 +417,23 @@ void reply_ok_after(channel_t *ch, const command_t *cmd, record_no after)
         reply_after(ch, &(event_t){.type = EVENT_OK, .cause = cmd->cause}, after);
 }
 
-void channel_wait_in(channel_t *ch, list_t *waiting, command_t *cmd)
+void channel_do_again(channel_t *ch, command_t *cmd)
 {
     connection_t *c = ch->connection;
-    assert(ch->awaited == NULL);
-    ch->awaited = &ch->pause;
-    list_append(waiting, &ch->waiting_link);
+    assert(ch->awaited);
     command_queue_push_front(&ch->parked, cmd);
     c->parked_count++;
     c->held_bytes += held_bytes_of(cmd);
     cmd->message = NULL; /* or whatever it owns: it is the parked one's */
     connection_check_reading(c);
+}
+
+void channel_wait_in(channel_t *ch, list_t *waiting, command_t *cmd)
+{
+    assert(ch->awaited == NULL);
+    ch->awaited = &ch->pause;
+    list_append(waiting, &ch->waiting_link);
+    channel_do_again(ch, cmd);
 }
 
 void channel_goes_on(channel_t *ch)
@@ -476,7 +498,8 @@ void channel_command(connection_t *c, command_t *cmd)
         ch->executing = true;
         execute(ch, cmd);
         ch->executing = false;
-        if (ch->state == CHANNEL_CLOSED && c->state == CONNECTION_OPEN)
+        bool goes_on = ch->parked.length > 0 && !ch->held; /* an ack has begun a transaction */
+        if ((ch->state == CHANNEL_CLOSED || goes_on) && c->state == CONNECTION_OPEN)
             channel_unpark(ch);
     }
 }

@@ -15,12 +15,14 @@ void command_queue_push_front(command_queue_t *q, const command_t *c)
     q->head = (q->head - 1) & (q->capacity - 1);
     q->items[q->head] = *c;
     q->length++;
+    q->ends += command_ends_tx(c);
 }
 
 void command_queue_push(command_queue_t *q, const command_t *c)
 {
     make_room(q);
     q->items[(q->head + q->length++) & (q->capacity - 1)] = *c;
+    q->ends += command_ends_tx(c);
 }
 
 const command_t *command_queue_first(const command_queue_t *q)
@@ -39,6 +41,7 @@ bool command_queue_pop(command_queue_t *q, command_t *out)
         return false;
     *out = q->items[q->head];
     q->head = (q->head + 1) & (q->capacity - 1);
+    q->ends -= command_ends_tx(out);
     if (--q->length == 0)
         command_queue_deinit(q);
     return true;

@@ -50,7 +50,7 @@ message_t *deliver_take(channel_t *ch, queue_t *q, consumer_t *consumer, bool no
         return m;
     }
     leave_memory(q, &item);
-    unacked_push(&ch->unacked, &(unacked_t){ev->delivery_tag, position, q, consumer});
+    unacked_push(&ch->unacked, &(unacked_t){ev->delivery_tag, position, q, consumer, false});
     q->holds++;
     if (consumer) {
         consumer->unacked++;
@@ -121,6 +121,8 @@ static uint32_t dispatch_queue(queue_t *q, uint32_t budget)
             list_remove(&c->waiting); /* it is about to go */
             continue;
         }
+        if (c->channel->executing && first_has_parts(q))
+            break; /* the channel is amid a command: later in the step */
         if (!queue_can_deliver(q))
             break;
         list_t *wait = what_it_waits_for(c);
@@ -139,6 +141,7 @@ void dispatch_now(queue_t *q)
 {
     engine_t *e = q->vhost->engine;
     work_spend(e, dispatch_queue(q, e->options.slice));
+    queue_mark(q);
 }
 
 void dispatch_run(engine_t *e)

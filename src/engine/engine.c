@@ -20,6 +20,10 @@ void engine_options_default(engine_options_t *o)
         .unwritten_bytes = 64 << 20,
         .batch_bytes = 4 << 20,
         .restate_bytes = 256 << 20,
+        .deduplication_ids_max = 1000000,
+        .publishers_max = 100000,
+        .transaction_bytes = 64 << 20,
+        .transaction_actions = 16384,
     };
 }
 
@@ -40,6 +44,7 @@ engine_t *engine_new(const engine_options_t *options)
     list_init(&e->confirming);
     list_init(&e->blocked);
     list_init(&e->held);
+    list_init(&e->ending);
     heap_init(&e->timers);
     list_init(&e->sync_freed);
     list_init(&e->slow);
@@ -102,6 +107,7 @@ void engine_free(engine_t **ep)
     e->freeing = true;
     recovery_abandon(e);
     records_free(e);
+    contents_end(e);
     LIST_EACH (node, &e->connections)
         connection_close(LIST_OF(node, connection_t, link), NULL, true);
     finish_jobs(e);
@@ -259,6 +265,7 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
         sync_recovered(e);
     if (!e->keeps_started)
         keeps_start(e);
+    tx_run(e);
     for (size_t i = 0; i < e->port_count; i++)
         take_commands(e, &e->ports[(e->next_port + i) % e->port_count]);
     e->next_port = e->port_count > 0 ? (e->next_port + 1) % e->port_count : 0;
@@ -276,7 +283,7 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
     left_out_say(e);
     records_give(e);
     more |= !list_empty(&e->joining) || !list_empty(&e->sync_freed) || !list_empty(&e->slow_over) ||
-            !list_empty(&e->jobs) || !list_empty(&e->dirty_queues);
+            !list_empty(&e->ending) || !list_empty(&e->jobs) || !list_empty(&e->dirty_queues);
     for (size_t i = 0; i < e->port_count; i++)
         more |= port_finish(e, &e->ports[i]);
     return more;
@@ -315,6 +322,7 @@ void counts_add_rest(engine_counts_t *counts, const engine_t *e)
     counts->messages_unacked = queues.messages_unacked;
     counts->messages_stored = queues.messages_stored;
     counts->messages_damaged = e->left_out;
+    counts->publishers = dedup_count(e->vhost->publishers);
     counts->memory_bytes = e->memory_bytes;
     counts->memory_high_bytes = e->options.memory_high_bytes;
     counts->memory_alarm = e->alarms & ALARM_MEMORY;

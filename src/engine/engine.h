@@ -58,10 +58,14 @@ typedef struct engine_options {
     uint32_t consumers_max_per_channel; /* 0: unlimited */
     uint64_t
         memory_bodies; /* octets of messages in memory; what is above goes to the log, and is read back when needed */
-    uint64_t unwritten_bytes;     /* on their way to the log before no more commands are taken */
-    uint64_t batch_bytes;         /* a batch is closed when it has reached this */
-    uint64_t restate_bytes;       /* of log before the next checkpoint */
-    const engine_topic_t *topics; /* must outlive the engine */
+    uint64_t unwritten_bytes;       /* on their way to the log before no more commands are taken */
+    uint64_t batch_bytes;           /* a batch is closed when it has reached this */
+    uint64_t restate_bytes;         /* of log before the next checkpoint */
+    uint64_t deduplication_ids_max; /* that an exchange or a queue may remember */
+    uint64_t publishers_max;        /* whose sequence is remembered, of a vhost */
+    uint64_t transaction_bytes;     /* per channel: of messages published in a transaction */
+    uint32_t transaction_actions;   /* and of places they go to and acks: all of it is applied in one step */
+    const engine_topic_t *topics;   /* must outlive the engine */
     size_t topic_count;
     const log_t *log;
 } engine_options_t;

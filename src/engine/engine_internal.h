@@ -28,6 +28,7 @@
 #include "base/text.h"
 #include "engine/bus/bus.h"
 #include "engine/bus/prefix.h"
+#include "engine/dedup/dedup.h"
 #include "engine/durable/durable_internal.h"
 #include "engine/durable/live.h"
 #include "engine/durable/space.h"
@@ -35,6 +36,7 @@
 #include "engine/fifo.h"
 #include "engine/sync/sync.h"
 #include "engine/trie.h"
+#include "engine/tx/tx.h"
 
 typedef struct vhost vhost_t;
 typedef struct consumer consumer_t;
@@ -92,6 +94,8 @@ void message_adopt_read(engine_t *e, message_t *m, record_no record);
 message_t *message_without_header(const message_t *m, const char *name);
 /* One with this header, a number, in place of any of that name; with one reference for the caller. */
 message_t *message_with_count(engine_t *e, const message_t *m, const char *name, int64_t count);
+/* The same message, or a copy in its place if it has this header; the caller's reference passes to that. */
+message_t *message_drop_header(engine_t *e, message_t *m, const char *name);
 
 /* ---- exchanges and bindings ---- */
 
@@ -109,6 +113,7 @@ struct vhost {
     hash_table_t queues;
     list_t in_order; /* the same, as they were declared; and queries on their way: queue_place_t.node */
     exchange_t *default_exchange;
+    dedup_t *publishers; /* those that number their messages */
 };
 
 struct exchange {
@@ -133,6 +138,7 @@ struct exchange {
     uint32_t holds;               /* bindings in and out, running job */
     stated_t stated;              /* if it is durable and not predeclared */
     sequencer_t *sequencer;       /* of a synchronous one (sync/sync.h); NULL else */
+    dedup_t *dedup;               /* its window, if it knows repeats; NULL else */
     job_t removal;
 };
 
@@ -204,6 +210,8 @@ typedef struct route {
     exchange_t *synchronous; /* the first one on the way that numbers what goes through it, or NULL */
     size_t subscribers;      /* of the queues */
     size_t kept;             /* queues of rules: they come first */
+    size_t windows;          /* of exchanges and queues on the way: those that know repeats */
+    bool depends;            /* on what an exchange has seen */
     const keep_t *keep;      /* of the exchange being visited, if a rule keeps the message */
     uint64_t serial;         /* marks what this route visited */
     size_t work;             /* bindings, trie nodes and prefixes looked at */
@@ -236,10 +244,13 @@ exchange_t *route_recall(channel_t *ch, const message_t *m);
 /* Remembers the route just found from `x`, if headers had no part in it. */
 void route_remember(channel_t *ch, exchange_t *x, const message_t *m);
 
-/* Finds the queues for a message: each once, whatever the paths. They are in e->route until the next call.
+/* Finds the queues for a message: each once, whatever the paths, but none behind an exchange that has seen it. They are
+ * in e->route until the next call.
  * `keys`: the routing key and those of CC and BCC; `topic`: what prefixes are compared with. */
 void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t topic,
                    bytes_t headers);
+/* A route to just these queues. */
+void route_to(engine_t *e, queue_t *const *queues, size_t count);
 void route_deinit(route_t *r);
 
 /* True if the headers satisfy the binding's arguments (headers.c); both as table_write_sorted writes them. */
@@ -282,6 +293,7 @@ struct queue {
     subscriber_t *subscriber; /* of one that is no more than a subscriber's backlog; owned */
     keep_t *keep;             /* the rule whose own it is: nobody else may use it */
     keep_keys_t *keys;        /* of such a one; owned */
+    dedup_t *dedup;           /* its window, if it knows repeats; NULL else */
     fifo_t fifo;
     list_t bindings;
     list_t consumers; /* all: consumer.in_queue */
@@ -387,6 +399,7 @@ typedef struct unacked {
     uint64_t position;
     queue_t *queue;       /* NULL: settled, a hole */
     consumer_t *consumer; /* NULL: basic.get */
+    bool claimed;         /* the channel's transaction settles it, if it is committed */
 } unacked_t;
 
 /* Deliveries by rising tag, with holes; the ends are never holes. */
@@ -400,8 +413,11 @@ typedef struct unacked_list {
 void unacked_push(unacked_list_t *l, const unacked_t *u);
 /* The delivery with this tag, or NULL. */
 unacked_t *unacked_find(unacked_list_t *l, uint64_t tag);
-/* The oldest and the newest, or NULL. */
+/* The oldest, or NULL. */
 unacked_t *unacked_first(unacked_list_t *l);
+/* The oldest from this tag on that no transaction has claimed, or NULL. */
+unacked_t *unacked_next(unacked_list_t *l, uint64_t from);
+/* The newest; 0: none. */
 uint64_t unacked_last_tag(const unacked_list_t *l);
 void unacked_remove(unacked_list_t *l, unacked_t *u);
 void unacked_deinit(unacked_list_t *l);
@@ -410,7 +426,14 @@ void unacked_deinit(unacked_list_t *l);
 typedef struct command_queue {
     command_t *items; /* circular */
     size_t capacity, head, length;
+    size_t ends; /* of them, those that end a transaction */
 } command_queue_t;
+
+/* True if the command ends a transaction: what comes behind it is of the next one. */
+static inline bool command_ends_tx(const command_t *c)
+{
+    return c->type == COMMAND_TX_COMMIT || c->type == COMMAND_TX_ROLLBACK;
+}
 
 void command_queue_push(command_queue_t *q, const command_t *c);
 void command_queue_push_front(command_queue_t *q, const command_t *c);
@@ -445,6 +468,7 @@ struct channel {
     unacked_list_t unacked;
 
     route_memo_t *route; /* NULL: it never published */
+    tx_t *tx;            /* NULL: not transactional; owned */
     bool confirms;
     uint64_t publishes_done; /* since confirm.select: routed and in their queues */
     uint64_t publishes_safe; /* and as durable as they should be */
@@ -479,7 +503,7 @@ struct channel {
 
     /* The settling that runs (settle.c), or the channel's end (channel.c). */
     job_t settling;
-    uint64_t settle_through;
+    uint64_t settle_from, settle_through;
     settle_how_t settle_how;
 };
 
@@ -549,6 +573,7 @@ struct engine {
     list_t confirming;
     list_t blocked;      /* connections told of the alarm */
     list_t held;         /* channels whose publishes are held back */
+    list_t ending;       /* channels whose transaction is to end, when there is time for it */
     timer_heap_t timers; /* wait_t, by time: queue.expiry, sync_event_t.due */
     list_t sync_freed;   /* sync_window_t that have room for who waits */
     bool sync_recovered; /* events of the log have been looked at */
@@ -567,6 +592,8 @@ struct engine {
     /* the log */
     journal_t *journal; /* NULL: nothing is kept */
     batch_t *batch;     /* of this step; NULL: empty */
+    bool grouping;      /* what is recorded goes into that batch, whatever its size: records_group_begin */
+    record_no group_first;
     batch_t *lent, **lent_end;
     size_t lent_count, asked_count; /* batches and read requests that are not back */
     uint64_t unwritten_bytes;       /* of the batches that are lent */
@@ -631,6 +658,8 @@ void channel_free(channel_t *ch);
 void channel_unpark(channel_t *ch);
 bool channel_is_parked(const channel_t *ch);
 void channel_drop_parked(channel_t *ch);
+/* Its publishes are not held back any more; nothing goes on yet. */
+void channel_hold_no_more(channel_t *ch);
 /* Part of its end: consumers go, unacked messages return; at most `budget` of them. True when nothing is
  * left. */
 bool channel_wind_up(channel_t *ch, uint32_t budget, uint32_t *used);
@@ -650,7 +679,9 @@ void reply_ok_after(channel_t *ch, const command_t *cmd, record_no after);
 void channel_stop_waiting(channel_t *ch);
 /* `awaited` is over: parked commands, and consumers that waited for it, go on. */
 void channel_resume(channel_t *ch);
-/* The command waits, in front of all others, in a list of those that wait for the same. */
+/* The command is carried out again, before all others, when what the channel waits for is over. */
+void channel_do_again(channel_t *ch, command_t *cmd);
+/* The same; it waits in a list of those that wait for the same. */
 void channel_wait_in(channel_t *ch, list_t *waiting, command_t *cmd);
 /* It waits there no more. */
 void channel_goes_on(channel_t *ch);
@@ -708,11 +739,15 @@ typedef void command_handler_t(channel_t *ch, command_t *cmd);
 command_handler_t on_exchange_declare, on_exchange_delete, on_exchange_bind, on_exchange_unbind;
 command_handler_t on_queue_declare, on_queue_bind, on_queue_unbind, on_queue_purge, on_queue_delete;
 command_handler_t on_qos, on_consume, on_cancel, on_publish, on_part, on_get;
-command_handler_t on_ack, on_nack, on_recover, on_confirm_select, on_tx;
+command_handler_t on_ack, on_nack, on_recover, on_confirm_select;
+command_handler_t on_tx_select, on_tx_commit, on_tx_rollback;
 command_handler_t on_subscriber, on_subscribe, on_unsubscribe;
 
 /* arguments.c: NULL, or a refusal (cause set) for a new queue's arguments. Fills type. */
 refusal_t *queue_arguments_check(const command_t *cmd, vhost_t *v, queue_type_t *type);
+/* NULL, or a refusal if the argument is not the same in a redeclare as in these `ours` of a queue or exchange (`what`). */
+refusal_t *argument_compare(const command_t *cmd, const char *argument, bytes_t ours, const char *what,
+                            bytes_t name, const vhost_t *v);
 /* NULL, or a refusal if a redeclare's arguments differ in one that the queue's type knows. */
 refusal_t *queue_arguments_compare(const command_t *cmd, const queue_t *q);
 
@@ -730,7 +765,7 @@ record_no publish_record(engine_t *e, message_t *m, const record_list_t *places)
 record_no publish_place(engine_t *e, message_t *m, queue_t *const *queues, size_t count);
 /* Puts the message where the route leads; takes over the caller's reference. One with parts, large as it is, goes to all
  * queues at once: a MESSAGE_ALSO must not speak of one, as apply.c makes cold entries of it. So does one with a number,
- * as all queues have them in order. */
+ * as all queues have them in order, and one that windows look at, as it is remembered when it is everywhere. */
 void publish_enqueue(channel_t *ch, const command_t *cmd, message_t *m);
 /* Nobody gets it: it goes back to its publisher if that is asked for. */
 void publish_return(channel_t *ch, const command_t *cmd, message_t *m);

@@ -55,6 +55,7 @@ exchange_t *exchange_from_record(vhost_t *v, record_no number, const record_t *r
     x->internal = r->flags & RECORD_INTERNAL;
     x->arguments = bytes_dup(r->arguments);
     sequencer_start(x);
+    dedup_start_exchange(x);
     if (number > 0)
         stated_now(v->engine, &x->stated, STATED_EXCHANGE, number);
     return x;
@@ -65,6 +66,7 @@ static void exchange_free(exchange_t *x)
 {
     assert(list_empty(&x->out) && list_empty(&x->in));
     sequencer_free(&x->sequencer);
+    dedup_free(&x->dedup);
     hash_deinit(&x->keys);
     hash_deinit(&x->bindings);
     trie_deinit(&x->trie);
@@ -83,7 +85,7 @@ void exchange_release(exchange_t *x)
         exchange_free(x);
 }
 
-/* Removes bindings in both directions, and subscriptions; the last slice gives up the hold that the name had. */
+/* Removes bindings in both directions, subscriptions, and what it remembers; the last slice gives up the hold that the name had. */
 static uint32_t removal_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
 {
     (void)e;
@@ -99,7 +101,9 @@ static uint32_t removal_step(engine_t *e, job_t *job, uint32_t budget, bool *don
     }
     while (used < budget && subscriptions_drop(x))
         used++;
-    *done = list_empty(&x->out) && list_empty(&x->in) && x->subscriptions.entries.count == 0;
+    while (used < budget && dedup_drop_one(x->dedup))
+        used++;
+    *done = used < budget;
     if (*done)
         exchange_release(x);
     return used;

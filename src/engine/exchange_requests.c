@@ -33,9 +33,11 @@ static bytes_t bool_text(bool b)
     return b ? BYTES("true") : BYTES("false");
 }
 
-static bool sync_equivalent(channel_t *ch, const command_t *cmd, const exchange_t *x)
+static bool arguments_equivalent(channel_t *ch, const command_t *cmd, const exchange_t *x)
 {
     refusal_t *why = sync_arguments_compare(cmd, x);
+    if (why == NULL)
+        why = dedup_arguments_compare(cmd, x);
     if (why)
         channel_refuse_with(ch, why);
     return why == NULL;
@@ -58,7 +60,7 @@ static bool exchange_equivalent(channel_t *ch, const command_t *cmd, const excha
     else if (x->internal != internal)
         refuse_inequivalent(ch, cmd, x, "internal", bool_text(internal), bool_text(x->internal));
     else
-        return sync_equivalent(ch, cmd, x);
+        return arguments_equivalent(ch, cmd, x);
     return false;
 }
 
@@ -97,6 +99,8 @@ static void declare(channel_t *ch, const command_t *cmd, exchange_type_t type)
     if (!new_exchange_allowed(ch, cmd))
         return;
     refusal_t *why = sync_arguments_check(cmd, v);
+    if (why == NULL)
+        why = dedup_arguments_check(cmd, v, "exchange");
     if (why) {
         channel_refuse_with(ch, why);
         return;

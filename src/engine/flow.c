@@ -25,8 +25,7 @@ static void let_go(engine_t *e)
     list_splice(&held, &e->held);
     for (list_t *node; (node = list_first(&held));) {
         channel_t *ch = LIST_OF(node, channel_t, held_link);
-        list_remove(&ch->held_link);
-        ch->held = false;
+        channel_hold_no_more(ch);
         channel_unpark(ch);
     }
 }

@@ -34,26 +34,42 @@ message_t *message_without_header(const message_t *m, const char *name)
     return copy;
 }
 
-static void copy_parts(message_t *copy, const message_t *m)
+/* One that the engine counts, as it counts `m`: with its parts, and its number. */
+static message_t *counted_copy(engine_t *e, const message_t *m, const buffer_t *headers)
 {
-    if (m->part_count == 0)
-        return;
-    message_part_t *parts = mem_alloc(m->part_count * sizeof *parts);
-    memcpy(parts, m->parts, m->part_count * sizeof *parts);
-    message_set_parts(copy, parts, m->part_count);
+    message_t *copy = with_headers(m, headers);
+    copy->seq = m->seq;
+    copy->view = m->view;
+    if (m->part_count > 0) {
+        message_part_t *parts = mem_alloc(m->part_count * sizeof *parts);
+        memcpy(parts, m->parts, m->part_count * sizeof *parts);
+        message_set_parts(copy, parts, m->part_count);
+    }
+    message_adopt(e, copy);
+    parts_refer(e, copy);
+    return copy;
 }
 
 message_t *message_with_count(engine_t *e, const message_t *m, const char *name, int64_t count)
 {
-    buffer_t kept = {0};
-    other_headers(&kept, properties_headers(message_properties(m)), bytes_string(name));
-    table_put_long(&kept, name, count);
-    message_t *copy = with_headers(m, &kept);
-    buffer_free(&kept);
-    copy->seq = m->seq;
-    copy->view = m->view;
-    copy_parts(copy, m);
-    message_adopt(e, copy);
-    parts_refer(e, copy);
+    buffer_t headers = {0};
+    other_headers(&headers, properties_headers(message_properties(m)), bytes_string(name));
+    table_put_long(&headers, name, count);
+    message_t *copy = counted_copy(e, m, &headers);
+    buffer_free(&headers);
+    return copy;
+}
+
+message_t *message_drop_header(engine_t *e, message_t *m, const char *name)
+{
+    bytes_t all = properties_headers(message_properties(m));
+    field_t field;
+    if (!table_find(all, bytes_string(name), &field))
+        return m;
+    buffer_t headers = {0};
+    other_headers(&headers, all, bytes_string(name));
+    message_t *copy = counted_copy(e, m, &headers);
+    buffer_free(&headers);
+    message_unref(e, m);
     return copy;
 }

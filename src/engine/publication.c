@@ -128,7 +128,8 @@ static refusal_t *check(const channel_t *ch, const command_t *cmd, const exchang
     if (!(properties_flags(properties) & CHECKED))
         return NULL;
     if ((why = check_reply_to(cmd, properties)) || (why = check_expiration(cmd, x, properties)) ||
-        (why = check_copies(cmd, properties_headers(properties))))
+        (why = check_copies(cmd, properties_headers(properties))) ||
+        (why = dedup_check_publisher(cmd, x, properties_headers(properties))))
         return why;
     return check_user_id(ch, cmd, properties);
 }

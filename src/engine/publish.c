@@ -4,16 +4,6 @@
 #include "engine/engine_internal.h"
 #include "model/frames.h"
 
-void on_tx(channel_t *ch, command_t *cmd)
-{
-    if (cmd->type != COMMAND_TX_SELECT)
-        channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED, "channel is not transactional");
-    else if (ch->confirms)
-        channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED, "cannot switch from confirm to tx mode");
-    else
-        channel_refuse(ch, cmd->cause, REFUSAL_NOT_IMPLEMENTED, "transactions (tx.select) are not supported");
-}
-
 /* ---- where a message goes ---- */
 
 record_no publish_record(engine_t *e, message_t *m, const record_list_t *places)
@@ -52,7 +42,7 @@ static record_no record_places(engine_t *e, message_t *m, queue_t *const *queues
     if (r.list.count == 0)
         return 0;
     r.list.octets = buffer_bytes(&e->places);
-    bool is_there = m->record > 0 && live_in(&e->live, m->record, m->record + 1) > 0;
+    bool is_there = live_has(&e->live, m->record);
     record_no record = is_there ? records_add(e, &r, NULL) : publish_record(e, m, &r.list);
     if (record > 0)
         record_refer(e, m->record, r.list.count);
@@ -217,7 +207,6 @@ message_t *publish_take(channel_t *ch, command_t *cmd, bytes_t headers)
     message_t *m = without_bcc(cmd->message, headers);
     if (m == cmd->message)
         cmd->message = NULL; /* else what it was copied from goes with the command */
-    ch->connection->engine->counts.published++;
     incoming_join(ch, m);
     message_adopt(ch->connection->engine, m);
     return m;
@@ -252,13 +241,19 @@ void publish_enqueue(channel_t *ch, const command_t *cmd, message_t *m)
 {
     engine_t *e = ch->connection->engine;
     const route_t *r = &e->route;
-    if (r->count > e->options.slice && m->part_count == 0 && m->seq == 0) {
+    dedup_verdict_t verdict;
+    dedup_decide(ch, m, &verdict);
+    if (r->count > e->options.slice && m->part_count == 0 && m->seq == 0 && !verdict.is_new &&
+        verdict.repeats == 0) {
         fan_out(ch, m, r);
         return;
     }
     record_no record = publish_place(e, m, r->queues, r->count);
-    if (r->count == 0)
+    dedup_remember(e, &verdict, record > 0);
+    if (r->count == 0 && verdict.repeats == 0)
         publish_return(ch, cmd, m);
+    if (verdict.after > record)
+        record = verdict.after;
     confirm_done(ch, publish_safe_with(e, m, record));
     message_unref(e, m);
 }
@@ -269,12 +264,14 @@ void on_publish(channel_t *ch, command_t *cmd)
     bytes_t properties = message_properties(cmd->message);
     exchange_t *known = route_recall(ch, cmd->message);
     exchange_t *x = known ? known : exchange_for_publish(ch, cmd);
-    if (x == NULL || sync_answer(ch, cmd))
+    if (x == NULL || (ch->tx ? tx_answer(ch, cmd) : sync_answer(ch, cmd)))
         return;
     refusal_t *why = publication_check(ch, cmd, x, properties);
     bytes_t headers = known ? BYTES("") : properties_headers(properties);
     if (why) {
         channel_refuse_with(ch, why);
+    } else if (ch->tx) {
+        tx_publish(ch, cmd, x, known, headers);
     } else if (x->sequencer) {
         sync_publish(ch, cmd, x, known, headers);
     } else {
@@ -283,8 +280,9 @@ void on_publish(channel_t *ch, command_t *cmd)
         else
             publish_route(ch, x, cmd->message, headers);
         exchange_t *on_the_way = e->route.synchronous;
-        if (subscribers_hold(ch, cmd) || (on_the_way && !sync_ready(on_the_way, ch, cmd)))
+        if (subscribers_hold(ch, cmd) || (on_the_way && !sync_ready(on_the_way, 1, ch, cmd)))
             return;
+        e->counts.published++;
         message_t *m = publish_take(ch, cmd, headers);
         if (on_the_way)
             sync_number(on_the_way, m);

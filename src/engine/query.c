@@ -37,6 +37,7 @@ static void add_queue(query_t *query, const queue_t *q)
     row->damaged_first = q->left_out_first;
     row->damaged_last = q->left_out_last;
     row->dropped = q->subscriber ? q->subscriber->dropped : 0;
+    row->duplicates = dedup_repeats(q->dedup);
 }
 
 static void answer(engine_t *e, query_job_t *j)

@@ -59,6 +59,7 @@ void queue_define(queue_t *q, const record_t *r)
     if (table_find(r->arguments, BYTES("x-expires"), &expires))
         q->expires_ms = (uint64_t)field_integer(&expires);
     keep_defined(q);
+    dedup_start_queue(q);
     hash_insert(&q->vhost->queues, &q->node);
     q->vhost->engine->topology++;
     list_append(&q->vhost->in_order, &q->place.node);
@@ -98,6 +99,7 @@ static void queue_free(queue_t *q)
     list_remove(&q->owned);
     subscriber_free(&q->subscriber);
     keep_keys_free(&q->keys);
+    dedup_free(&q->dedup);
     fifo_deinit(&q->fifo);
     mem_free((void *)q->name.data);
     mem_free((void *)q->arguments.data);
@@ -222,6 +224,8 @@ static uint32_t drain_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
     (void)e;
     for (fifo_item_t item; left > 0 && fifo_drain(&q->fifo, &left, &item); left--)
         queue_let_go(q, &item);
+    while (left > 0 && dedup_drop_one(q->dedup))
+        left--;
     *done = left > 0;
     if (*done)
         queue_release(q); /* the name's */

@@ -10,6 +10,7 @@ static void add_queue(route_t *r, queue_t *q)
     if (q->deleted || q->visited == r->serial)
         return;
     r->subscribers += q->subscriber != NULL;
+    r->windows += q->dedup != NULL;
     q->visited = r->serial;
     r->queues = mem_grow(r->queues, sizeof(queue_t *), r->count, &r->capacity, 16);
     r->queues[r->count++] = q;
@@ -24,6 +25,8 @@ static void add_exchange(route_t *r, exchange_t *x)
     r->exchanges[r->exchange_count++] = x;
     if (x->sequencer && r->synchronous == NULL)
         r->synchronous = x;
+    r->windows += x->dedup != NULL;
+    r->depends |= x->dedup != NULL;
 }
 
 /* Puts the binding's destination into the route. */
@@ -157,21 +160,38 @@ static void visit_keys(route_t *r, exchange_t *x, const bytes_t *keys, size_t ke
             visit_key(r, x, keys[k]);
 }
 
-void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t topic,
-                   bytes_t headers)
+static void route_begin(route_t *r)
 {
-    route_t *r = &e->route;
     r->count = 0;
     r->subscribers = r->kept = 0;
     r->exchange_count = 0;
+    r->windows = 0;
+    r->depends = false;
     r->work = 0;
     r->synchronous = NULL;
     r->topic_bytes = 0;
     r->is_sorted = false;
     r->serial++;
+}
+
+void route_to(engine_t *e, queue_t *const *queues, size_t count)
+{
+    route_t *r = &e->route;
+    route_begin(r);
+    for (size_t i = 0; i < count; i++)
+        add_queue(r, queues[i]);
+}
+
+void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t topic,
+                   bytes_t headers)
+{
+    route_t *r = &e->route;
+    route_begin(r);
     add_exchange(r, x);
     for (size_t i = 0; i < r->exchange_count; i++) {
         exchange_t *at = r->exchanges[i];
+        if (at->dedup && dedup_knows(at->dedup, headers))
+            continue;
         r->keep = NULL;
         if (at->keeps)
             visit_keep(r, at, topic);
@@ -215,8 +235,8 @@ exchange_t *route_recall(channel_t *ch, const message_t *m)
         !same_topic(memo, m))
         return NULL;
     route_t *r = &e->route;
-    r->count = 0;
-    r->subscribers = 0;
+    r->count = r->exchange_count = 0;
+    r->subscribers = r->windows = 0;
     r->kept = memo->kept;
     r->work = 1;
     r->synchronous = memo->synchronous;
@@ -231,7 +251,7 @@ void route_remember(channel_t *ch, exchange_t *x, const message_t *m)
     engine_t *e = ch->connection->engine;
     const route_t *r = &e->route;
     bytes_t topic = message_topic(m), decides = deciding(topic, r->topic_bytes);
-    if (r->is_sorted || r->count > ROUTE_MEMO_QUEUES || decides.len > ROUTE_MEMO_TOPIC_BYTES)
+    if (r->is_sorted || r->depends || r->count > ROUTE_MEMO_QUEUES || decides.len > ROUTE_MEMO_TOPIC_BYTES)
         return;
     if (!ch->route)
         ch->route = MEM_NEW(route_memo_t);

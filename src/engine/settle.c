@@ -106,7 +106,9 @@ static uint32_t settle_step(engine_t *e, job_t *job, uint32_t budget, bool *done
     channel_t *ch = LIST_OF(job, channel_t, settling);
     uint32_t used = 0;
     unacked_t *u;
-    while ((u = unacked_first(&ch->unacked)) && u->tag <= ch->settle_through && used < budget) {
+    while ((u = unacked_next(&ch->unacked, ch->settle_from)) && u->tag <= ch->settle_through &&
+           used < budget) {
+        ch->settle_from = u->tag + 1;
         settle_one(ch, u, ch->settle_how);
         used++;
     }
@@ -117,6 +119,7 @@ static uint32_t settle_step(engine_t *e, job_t *job, uint32_t budget, bool *done
 /* Settles all up to a tag, in slices; the channel is parked meanwhile, then gets `reply` (may be NULL). */
 static void settle_through(channel_t *ch, uint64_t tag, settle_how_t how, const event_t *reply)
 {
+    ch->settle_from = 0;
     ch->settle_through = tag;
     ch->settle_how = how;
     job_start(ch->connection->engine, &ch->settling, settle_step, ch, reply);
@@ -131,7 +134,10 @@ static void refuse_tag(channel_t *ch, const command_t *cmd)
 /* With MULTIPLE, tag 0 means all and is never wrong; any other must be outstanding itself. */
 bool settle_is_valid(channel_t *ch, const command_t *cmd)
 {
-    return ((cmd->flags & COMMAND_MULTIPLE) && cmd->number == 0) || unacked_find(&ch->unacked, cmd->number);
+    if ((cmd->flags & COMMAND_MULTIPLE) && cmd->number == 0)
+        return true;
+    const unacked_t *u = unacked_find(&ch->unacked, cmd->number);
+    return u && !u->claimed;
 }
 
 static void settle(channel_t *ch, const command_t *cmd, settle_how_t how)
@@ -139,6 +145,8 @@ static void settle(channel_t *ch, const command_t *cmd, settle_how_t how)
     bool multiple = cmd->flags & COMMAND_MULTIPLE;
     if (!settle_is_valid(ch, cmd))
         refuse_tag(ch, cmd);
+    else if (ch->tx)
+        tx_settle(ch, cmd, how);
     else if (multiple)
         settle_through(ch, cmd->number ? cmd->number : unacked_last_tag(&ch->unacked), how, NULL);
     else
@@ -155,6 +163,7 @@ void on_nack(channel_t *ch, command_t *cmd)
     settle(ch, cmd, cmd->flags & COMMAND_REQUEUE ? SETTLE_REQUEUE : SETTLE_REJECT);
 }
 
+/* What a transaction has claimed is not outstanding until it is rolled back. */
 void on_recover(channel_t *ch, command_t *cmd)
 {
     event_t ok = {.type = EVENT_OK, .cause = cmd->cause};

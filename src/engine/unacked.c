@@ -62,6 +62,15 @@ unacked_t *unacked_first(unacked_list_t *l)
     return l->length > 0 ? at(l, 0) : NULL;
 }
 
+unacked_t *unacked_next(unacked_list_t *l, uint64_t from)
+{
+    size_t i = l->length > 0 && at(l, 0)->tag >= from ? 0 : lower_bound(l, from);
+    for (; i < l->length; i++)
+        if (at(l, i)->queue && !at(l, i)->claimed)
+            return at(l, i);
+    return NULL;
+}
+
 uint64_t unacked_last_tag(const unacked_list_t *l)
 {
     return l->length > 0 ? at(l, l->length - 1)->tag : 0;

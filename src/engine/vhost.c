@@ -55,6 +55,7 @@ vhost_t *vhost_new(engine_t *e, bytes_t name)
     hash_init(&v->exchanges, name_of_exchange);
     hash_init(&v->queues, name_of_queue);
     list_init(&v->in_order);
+    v->publishers = dedup_of_publishers(e);
     predeclare(v);
     return v;
 }
@@ -63,6 +64,7 @@ void vhost_free(vhost_t **vp)
 {
     vhost_t *v = *vp;
     assert(v->exchanges.count == 0 && v->queues.count == 0 && list_empty(&v->in_order));
+    dedup_free(&v->publishers);
     hash_deinit(&v->exchanges);
     hash_deinit(&v->queues);
     mem_free((void *)v->name.data);

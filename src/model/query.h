@@ -33,6 +33,7 @@ typedef struct query_queue {
     uint64_t damaged;    /* left out, because what the disk gave back is not what was written */
     uint64_t damaged_first, damaged_last; /* their lowest and highest position; 0: there are none */
     uint64_t dropped;                     /* a subscriber's: what it was too slow for, since it came */
+    uint64_t duplicates;                  /* that its window kept out, since the start */
 } query_queue_t;
 
 /* The report of an event that is over; places in query.octets. */
@@ -57,7 +58,12 @@ typedef struct engine_counts {
     uint64_t segments_sparse;   /* of these, with few live records: to be rewritten */
     uint64_t published, confirmed, delivered, acked, returned; /* messages */
     uint64_t dropped;                                          /* for slow subscribers, of all queues */
-    uint64_t events_open;                                      /* whose publishers wait */
+    uint64_t duplicates;             /* kept out by windows of exchanges, queues and publishers */
+    uint64_t deduplication_ids;      /* remembered, of all of these */
+    uint64_t publishers;             /* of these, publishers */
+    uint64_t publishers_forgotten;   /* as there were too many */
+    uint64_t events_open;            /* whose publishers wait */
+    uint64_t committed, rolled_back; /* transactions */
     uint64_t events_ok, events_failed, events_timeout, events_none;
 } engine_counts_t;
 

@@ -58,6 +58,8 @@ static const struct {
     [RECORD_RETURNED] = {"returned", false, {QUEUE, NEED, LIST}},
     [RECORD_KEPT] = {"kept", false, {QUEUE, POSITION, KEY}},
     [RECORD_REPORT] = {"report", true, {VHOST, NAME, SEQ, KIND, PROPERTIES, ARGUMENTS}},
+    [RECORD_SEEN] = {"seen", false, {VHOST, QUEUE, MESSAGE, TIME, NAME, KEY}},
+    [RECORD_PUBLISHER] = {"publisher", false, {VHOST, MESSAGE, SEQ, KEY}},
 };
 
 static bool is_type(uint8_t type)

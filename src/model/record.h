@@ -73,6 +73,12 @@ typedef enum record_type {
     RECORD_LARGE = 19,
     /* queue, need, ranges (first position, count): these were given back, each so often by now. */
     RECORD_RETURNED = 20,
+    /* vhost, queue (0: an exchange's), message (the record that said it first; 0: this one), time (ms since 1970 when it is
+     * forgotten; 0: not by time), name ss (that exchange, or empty), key ss (digest of an id): a message with this id has
+     * passed. */
+    RECORD_SEEN = 21,
+    /* vhost, message (as above), seq (view 0), key ss (digest of user and publisher): nothing up to this sequence is new. */
+    RECORD_PUBLISHER = 22,
     /* queue, position, key ss: of a queue that keeps the last message of each topic: this topic's is there (a checkpoint). */
     RECORD_KEPT = 23,
     RECORD_TYPE_END

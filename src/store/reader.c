@@ -68,7 +68,7 @@ int log_read(disk_t *disk, const log_visitor_t *visitor, log_summary_t *summary,
     summary->frames = scan.frames;
     summary->records = scan.record_count;
     summary->first = scan.first_given ? scan.first_given : scan.first;
-    summary->replay_from = scan.given_from;
+    summary->replay_from = scan_given_from(&scan);
     summary->last = scan_next_record(&scan) - 1;
     summary->durable_through = scan.durable;
     summary->tail_bytes = scan.cut_bytes;

@@ -56,6 +56,7 @@ static int begin_pass(rewrite_t *w, size_t read_bytes, error_t *err)
     w->at = SEGMENT_HEADER_BYTES;
     w->keep = keep_from_start(w->order);
     w->seen_count = 0;
+    w->is_all_read = false;
     frame_records_reset(&w->records);
     return window_open(&w->window, w->job.disk, name, read_bytes, err);
 }
@@ -130,6 +131,12 @@ static int take_records(rewrite_t *w, const frame_t *f, bytes_t octets, error_t 
     return rc == 0 && frame_records_end(&w->records, f) ? 0 : damaged(w, err);
 }
 
+/* Kept records that were not met are not in this segment, and never will be: what should have them was damaged. */
+static bool is_all_read(const rewrite_t *w, const frame_t *f)
+{
+    return f->kind == FRAME_END || w->at >= w->window.file_bytes;
+}
+
 /* 1: the frame at w->at is behind us; 0: nothing more comes; negative: it failed. */
 static int next_frame(rewrite_t *w, uint64_t *worked, error_t *err)
 {
@@ -156,6 +163,7 @@ static int next_frame(rewrite_t *w, uint64_t *worked, error_t *err)
     w->at += f.bytes;
     if (f.flags & FRAME_LAST)
         w->at = frame_align(w->at);
+    w->is_all_read = is_all_read(w, &f);
     return rc < 0 ? rc : 1;
 }
 
@@ -176,7 +184,7 @@ static bool saves_enough(const rewrite_t *w)
 {
     uint64_t frames = w->kept_bytes / w->job.frame_bytes + 1;
     uint64_t bytes = SEGMENT_HEADER_BYTES + w->kept_bytes + frames * (FRAME_FIXED_BYTES + FRAME_GROUP_BYTES);
-    return bytes <= w->job.bytes - w->job.bytes / 4;
+    return w->seen_count > 0 && bytes <= w->job.bytes - w->job.bytes / 4;
 }
 
 static rewrite_state_t begin_copy(rewrite_t *w, error_t *err)
@@ -199,17 +207,22 @@ static rewrite_state_t end_copy(rewrite_t *w, error_t *err)
     return rc == 0 ? REWRITE_DONE : REWRITE_FAILED;
 }
 
+static bool is_pass_over(const rewrite_t *w)
+{
+    return w->is_all_read || w->seen_count == w->kept_count;
+}
+
 rewrite_state_t rewrite_turn(rewrite_t *w, uint64_t slice_bytes, uint64_t *worked, error_t *err)
 {
     int rc = 1;
     *worked = 0;
     if (!w->window.file && begin_pass(w, HEADS_BYTES, err) != 0)
         return REWRITE_FAILED;
-    while (rc > 0 && w->seen_count < w->kept_count && *worked < slice_bytes)
+    while (rc > 0 && !is_pass_over(w) && *worked < slice_bytes)
         rc = next_frame(w, worked, err);
     if (rc < 0)
         return REWRITE_FAILED;
-    if (w->seen_count == w->kept_count)
+    if (is_pass_over(w))
         return w->is_copying ? end_copy(w, err) : begin_copy(w, err);
     if (rc > 0)
         return REWRITE_MORE;

@@ -36,6 +36,7 @@ typedef struct rewrite {
     segment_order_t *order; /* its own, while there is something to do */
     rewrite_job_t job;
     bool is_copying;
+    bool is_all_read; /* the segment has no more */
     window_t window;
     uint64_t at; /* offset of the next frame */
     frame_records_t records;

@@ -102,7 +102,7 @@ static bool has_beginning(scan_t *s, catalog_segment_t *c)
     c->is_left_alone = !is_known && !is_found;
     scan_tell_fault(s, c->name, SEGMENT_HEADER_BYTES,
                     c->is_left_alone
-                        ? "what is in it cannot be found; its messages are lost, the file is left alone"
+                        ? "damaged, and nothing in it is found; its messages are lost, the file is left alone"
                         : "the first frame is damaged; messages in it are lost");
     return is_known || is_found;
 }

@@ -9,8 +9,8 @@
  *   the log          store_log_turn: takes batches, appends, syncs, gives them back
  *   the helper       store_helper_turn: makes segments ahead of need, drops and rewrites those of before, reads records back
  *
- * They share lanes and a few atomic numbers. Each turn says whom to wake; and as with every lane, who takes from `done` or
- * `read` and has lane_release say that it gave room back, wakes the log or the helper: they may have more for it.
+ * They share lanes and a few atomic numbers. Each turn says whom to wake; and as with every lane, who takes from `done`,
+ * `read` or `segments` and has lane_release say that it gave room back, wakes the log or the helper: they may have more for it.
  *
  * The file format is in segment.h and frame.h and, for people, in docs/durability.md. */
 #pragma once

@@ -18,6 +18,7 @@ from ledger import body_of
 CHANNEL = topology.CHANNEL
 KINDS = ("fanout", "direct", "topic")
 WORDS = ("kuntur", "puma", "mayu", "inti")
+DEEP, DEEP_OCTETS_MOST = "deep", 2000  # the queue without a consumer, and its messages
 MESSAGES_MOST = 4000         # of one publisher in one load,
 BODY_OCTETS_MOST = 12000000  # and their octets
 
@@ -52,10 +53,10 @@ class Connection:
         self.publisher, self.sequence, self.next_tag = self.ledger.new_publisher(), 0, 1
         self.unconfirmed = {}
 
-    def open(self):
+    def open(self, select, select_ok):
         self.client.handshake()
         self.client.open_channel(CHANNEL)
-        self.client.request(CHANNEL, spec.Confirm.Select(), spec.Confirm.SelectOk)
+        self.client.request(CHANNEL, select(), select_ok)
 
     def end(self):
         self.ended = True
@@ -73,12 +74,25 @@ class Connection:
     def publish(self, exchange, key, size, persistent=True, then=None):
         """`then()` is called when its confirm came."""
         message = self.ledger.publish(self.publisher, self.sequence, size, persistent, exchange, key)
-        self.unconfirmed[self.next_tag] = message, then
-        self.sequence += 1
-        self.next_tag += 1
-        properties = spec.BasicProperties(message_id=message.id, delivery_mode=2 if persistent else 1)
-        self.client.publish(CHANNEL, body_of(message.id, message.size), exchange, key, properties)
+        self.publish_message(message, exchange, key, then=then)
         return message
+
+    def publish_message(self, message, exchange, key, headers=None, then=None):
+        self.unconfirmed[self.next_tag] = message, then
+        self.next_tag += 1
+        self.send(message, exchange, key, headers)
+
+    def publish_in(self, group, exchange, key, size):
+        """In a transaction: nobody gets it before the commit is sent."""
+        message = self.ledger.publish(self.publisher, self.sequence, size, True, exchange, key, group)
+        self.send(message, exchange, key)
+        return message
+
+    def send(self, message, exchange, key, headers=None):
+        self.sequence += 1
+        properties = spec.BasicProperties(message_id=message.id, delivery_mode=2 if message.persistent else 1,
+                                          headers=headers)
+        self.client.publish(CHANNEL, body_of(message.id, message.size), exchange, key, properties)
 
     def note_confirm(self, ack):
         up_to = itertools.takewhile(lambda tag: tag <= ack.delivery_tag, self.unconfirmed)
@@ -92,7 +106,7 @@ class Connection:
     def read_event(self):
         """The next delivery as (method, properties, body), or None if it was something else."""
         _, method = self.client.read_method()
-        if isinstance(method, (spec.Connection.Blocked, spec.Connection.Unblocked)):
+        if isinstance(method, (spec.Connection.Blocked, spec.Connection.Unblocked, spec.Basic.GetEmpty)):
             return None
         if isinstance(method, spec.Basic.Ack):
             self.note_confirm(method)
@@ -115,6 +129,8 @@ class ConnectedTooLate(ConnectionError):
 
 
 class Actor(threading.Thread):
+    select = spec.Confirm.Select, spec.Confirm.SelectOk
+
     def __init__(self, world, name):
         super().__init__(name=name, daemon=True)
         self.world, self.ledger = world, world.ledger
@@ -126,7 +142,7 @@ class Actor(threading.Thread):
             self.connect()
             self.work()
         except (AssertionError, OSError) as error:
-            if not self.world.killed.is_set():
+            if not self.world.is_dead():
                 self.ledger.fault("broker", f"cycle {self.world.cycle}: {self.name} failed: {error}")
             elif self.connection and not isinstance(error, ConnectedTooLate):
                 self.read_rest()
@@ -140,7 +156,7 @@ class Actor(threading.Thread):
         self.connection = Connection(self.world)
         if self.world.killed.is_set():
             raise ConnectedTooLate
-        self.connection.open()
+        self.connection.open(*self.select)
 
     def cut(self):
         """Ends its connection from outside of its thread."""
@@ -175,12 +191,12 @@ class Publisher(Actor):
         exchanges = self.ledger.names(self.ledger.exchanges, "m.")
         queues = self.ledger.names(self.ledger.queues, "m.")
         for _ in range(MESSAGES_MOST):
-            size = any_size(self.rng)
+            exchange = self.rng.choice([*exchanges, ""])
+            key = any_key(self.rng) if exchange else self.rng.choice([*queues, DEEP])
+            size = any_size(self.rng) if key != DEEP else self.rng.randint(0, DEEP_OCTETS_MOST)
             octets += size
             if octets > BODY_OCTETS_MOST:
                 break
-            exchange = self.rng.choice([*exchanges, ""])
-            key = any_key(self.rng) if exchange else self.rng.choice(queues)
             self.connection.publish(exchange, key, size, self.rng.random() < 0.9)
             while len(self.connection.unconfirmed) >= window or self.connection.has_input():
                 self.connection.read_event()

@@ -7,11 +7,12 @@ A copy's life:
     THERE   confirmed, or found after a restart: must be there
     ACKED   acked, rejected or delivered without ack, but no synced answer came on that channel since: may come back
     LOOSE   in a queue from which a consumer without acks was served at the crash: may be there
+    HELD    published in a transaction for which no commit was sent: must not be there
     GONE    acked and a synced answer came since, or found missing when it might: must never come back
 A definition or a binding is THERE, GONE, or, while its request is unanswered, MAYBE."""
 import threading
 
-SENT, THERE, ACKED, LOOSE, GONE, MAYBE = "SENT", "THERE", "ACKED", "LOOSE", "GONE", "MAYBE"
+SENT, THERE, ACKED, LOOSE, HELD, GONE, MAYBE = "SENT", "THERE", "ACKED", "LOOSE", "HELD", "GONE", "MAYBE"
 
 # Every fault is of one of these kinds; each is a test of the report.
 PROMISES = {
@@ -23,16 +24,20 @@ PROMISES = {
     "order": "each_publisher_keeps_its_order_in_each_queue",
     "unmarked": "what_was_delivered_before_comes_back_redelivered",
     "half": "an_unconfirmed_message_is_in_all_of_its_queues_or_in_none",
+    "part": "a_transaction_is_there_as_a_whole_or_not_at_all",
+    "uncommitted": "what_was_not_committed_never_comes",
     "definition": "definitions_that_were_answered_are_there",
     "deleted": "definitions_whose_deletion_was_answered_are_gone",
     "broker": "the_broker_starts_again_and_answers",
 }
 
-
-COUNTS = ("published", "confirmed", "delivered", "redelivered", "acked",
+SPACE = "segments_dropped", "rewritten_bytes"  # of the log
+COUNTS = (*SPACE, "published", "repeated", "confirmed", "delivered", "redelivered", "acked",
           "settled",  # acked, and for sure
           "first",    # deliveries not marked redelivered
           "falsely",  # deliveries marked redelivered of what no client ever had in its hands
+          "duplicates",  # deliveries of what had been acked, and not for sure
+          "committed", "rolled_back",  # transactions
           "checked")  # looked at after a crash
 
 
@@ -47,23 +52,26 @@ def body_of(message_id, size):
 
 
 class Copy:
-    __slots__ = ("message", "state", "sure", "delivered", "taker")
+    __slots__ = ("message", "state", "sure", "delivered", "taker", "group")
 
-    def __init__(self, message):
+    def __init__(self, message, state):
         self.message = message
-        self.state = SENT
+        self.state = state
         self.sure = False       # confirmed, or found after a crash: stays until it is acked
         self.delivered = False  # a client had it in its hands
-        self.taker = None       # the connection that acked it
+        self.taker = None       # the connection that acked it,
+        self.group = None       # and its transaction
 
 
 class Message:
-    __slots__ = ("id", "publisher", "sequence", "size", "persistent", "copies")
+    __slots__ = ("id", "publisher", "sequence", "size", "persistent", "copies", "group", "confirmed")
 
-    def __init__(self, publisher, sequence, size, persistent):
+    def __init__(self, publisher, sequence, size, persistent, group):
         self.id = make_id(publisher, sequence, size)
         self.publisher, self.sequence, self.size, self.persistent = publisher, sequence, size, persistent
         self.copies = {}
+        self.confirmed = False
+        self.group = group or self.id  # what is there all together
 
 
 class Queue:
@@ -100,6 +108,7 @@ class Ledger:
         self.lock = threading.RLock()
         self.queues, self.exchanges, self.bindings = {}, {}, {}
         self.publisher_count = 0
+        self.repeaters = {}  # by name: all that one of them published, by its number
         self.faults = []
         self.counts = dict.fromkeys(COUNTS, 0)
 
@@ -139,18 +148,27 @@ class Ledger:
 
     # ---- the life of a message ----
 
-    def publish(self, publisher, sequence, size, persistent, exchange, key):
-        """Before it is sent."""
-        message = Message(publisher, sequence, size, persistent)
+    def publish(self, publisher, sequence, size, persistent, exchange, key, group=None):
+        """Before it is sent. `group`: of the transaction that it is in."""
+        message = Message(publisher, sequence, size, persistent, group)
         with self.lock:
             for queue in self.targets(exchange, key):
-                queue.copies[message.id] = message.copies[queue.name] = Copy(message)
+                queue.copies[message.id] = message.copies[queue.name] = Copy(message, HELD if group else SENT)
             self.counts["published"] += 1
         return message
+
+    def repeat(self, message):
+        """Before it is published again: what got lost may come now, and only that."""
+        with self.lock:
+            self.counts["repeated"] += 1
+            for copy in message.copies.values():
+                if copy.state == GONE and not copy.delivered:
+                    copy.state = SENT
 
     def confirm(self, message):
         with self.lock:
             self.counts["confirmed"] += 1
+            message.confirmed = True
             for copy in message.copies.values() if message.persistent else ():
                 copy.sure = True
                 if copy.state == SENT:
@@ -164,12 +182,15 @@ class Ledger:
             return None
         if body != body_of(message_id, copy.message.size):
             self.fault("changed", f"queue {queue.name}: {message_id} came with another body, {len(body)} octets")
+        if copy.state == HELD:
+            self.fault("uncommitted", f"queue {queue.name}: {message_id} came, and its transaction was not committed")
         if copy.state == GONE:
             self.fault("returned", f"queue {queue.name}: {message_id} came back after it was gone for sure")
         if copy.delivered and not redelivered:
             self.fault("unmarked", f"queue {queue.name}: {message_id} was delivered before and is not marked")
         self.counts["redelivered" if redelivered else "first"] += 1
         self.counts["falsely"] += redelivered and not copy.delivered
+        self.counts["duplicates"] += copy.state == ACKED
         self.counts["delivered"] += 1
         copy.delivered = True
         return copy
@@ -183,6 +204,7 @@ class Ledger:
             if copy.state == ACKED and not copy.taker.ended:
                 self.fault("returned", f"queue {queue.name}: {message_id} came although its acking consumer lives")
             if copy.state in (ACKED, LOOSE):
+                copy.group = None
                 copy.state = THERE if copy.sure else SENT
             message = copy.message
             if not redelivered:
@@ -191,11 +213,11 @@ class Ledger:
                 last[message.publisher] = message.sequence
             return copy
 
-    def take(self, copies, taker):
-        """Before an ack is sent, or when an unacknowledged delivery came."""
+    def take(self, copies, taker, group=None):
+        """Before an ack (or its commit) is sent, or when a delivery came that needs none."""
         with self.lock:
             for copy in copies:
-                copy.state, copy.taker = ACKED, taker
+                copy.state, copy.taker, copy.group = ACKED, taker, group
             self.counts["acked"] += len(copies)
 
     def settle(self, copies, taker):
@@ -205,6 +227,14 @@ class Ledger:
                 if copy.state == ACKED and copy.taker is taker:
                     copy.state = GONE
                     self.counts["settled"] += 1
+
+    # ---- transactions ----
+
+    def release(self, messages, state):
+        """Before the commit is sent (SENT), or when they were rolled back (GONE)."""
+        with self.lock:
+            for copy in (copy for message in messages for copy in message.copies.values()):
+                copy.state = state
 
     # ---- crash and check ----
 
@@ -237,16 +267,18 @@ class Ledger:
                 if copy.state == THERE and message_id not in present:
                     self.fault("lost", f"queue {queue.name}: {message_id} was confirmed and is lost")
                 if copy.state == SENT and copy.message.persistent:
-                    verdicts.setdefault(message_id, {})[queue.name] = message_id in present
+                    verdicts.setdefault(copy.message.group, {})[queue.name, message_id] = message_id in present
+                if copy.state == ACKED and copy.group and copy.sure:
+                    verdicts.setdefault(copy.group, {})[queue.name, "the ack of", message_id] = message_id not in present
                 copy.sure = copy.message.persistent
                 copy.state = GONE if message_id not in present else THERE if copy.sure else SENT
             self.counts["checked"] += len(found)
             return list(present.values())
 
     def check_verdicts(self, verdicts):
-        for message_id, where in verdicts.items():
+        for group, where in verdicts.items():
             if len(set(where.values())) > 1:
-                self.fault("half", f"{message_id} is in some of its queues only: {where}")
+                self.fault("part" if group.startswith("tx") else "half", f"{group} is in some of its queues only: {where}")
 
     def live(self, queue):
         """How many copies may be in a queue, and about how many octets."""

@@ -4,6 +4,7 @@ the document is what gets tested.
 
     log = log_format.read("chaski-data")
     log.records         Record(number, type, fields, content, file, content_at) in their order
+    log.replay_from     those below are there for their contents only
     log.frames, log.segments, log.durable_through, log.tail_bytes
 
 What is damaged below durable_through is an error (Damaged) that names file and offset; contents that are not what was
@@ -19,8 +20,9 @@ import xxhash
 HEADER_BYTES = GROUP_BYTES = 512
 FIXED = struct.Struct(">Q4sBBHQIIQQQQQIIQQQ")
 DATA, MARK, START, END = 1, 2, 3, 4
-FIRST, LAST, CONTINUES, COPY = 1, 2, 4, 8
-FORMAT = 1
+FIRST, LAST, CONTINUES, COPY, SPARSE = 1, 2, 4, 8, 16
+REWRITTEN = 1  # flag of a header
+FORMAT = 2
 
 # The fields of each type of record, in their order.
 TYPES = {
@@ -41,6 +43,8 @@ TYPES = {
     15: ("event", "flags vhost message seq view need time name key arguments parts pairs"),
     16: ("result", "vhost name seq view queue kind need time arguments"),
     17: ("report", "vhost name seq view kind properties arguments"),
+    21: ("seen", "vhost queue message time name key"),
+    22: ("publisher", "vhost message seq view key"),
 }
 WITH_CONTENT = ("message", "part", "report")
 SEQUENCED = 4  # flag of a message
@@ -58,6 +62,9 @@ class Segment:
     octets: bytes
     is_whole: bool = False
     is_leftover: bool = False
+    is_rewritten: bool = False
+    start: int = 0  # its records, of those that are there for contents only
+    end: int = 0
     first: object = None
     limit: int = 1 << 64  # from this record on it is superseded
 
@@ -76,6 +83,7 @@ class Frame:
     incarnation: int
     first: int
     records: int
+    span: int
     durable_through: int
     replay_from: int
     previous: int
@@ -86,7 +94,7 @@ class Frame:
 
     @property
     def next(self):
-        return self.first + self.records
+        return self.first + (self.span + 1 if self.flags & SPARSE else self.records)
 
 
 @dataclasses.dataclass
@@ -109,10 +117,13 @@ class Log:
         self.segments = self._catalog(pathlib.Path(folder))
         self.frames, self.records = [], []
         self.durable_through = self.tail_bytes = 0
+        self.replay_from = 1
         if self.key is None:
             raise Damaged(f"{folder} holds no log")
         self._look_at_beginnings()
-        self._follow()
+        begin = self._find_beginning()
+        self._read_contents(self.segments[:begin])
+        self._follow(self.segments[begin:])
 
     # ---- segments ----
 
@@ -125,14 +136,17 @@ class Log:
         return segments
 
     def _read_header(self, s):
-        header = s.octets[:48]
-        if len(header) < 48 or header[:8] != b"chaskiLG":
+        header = s.octets[:64]
+        if len(header) < 64 or header[:8] != b"chaskiLG":
             return
-        version, _, log_id, key, number, checksum = struct.unpack_from(">IIQQQQ", header, 8)
+        version, flags, log_id, key, number, start, end, checksum = struct.unpack_from(">IIQQQQQQ", header, 8)
         if version not in (0, FORMAT):
             raise Damaged(f"{s.file}: format version {version}")
-        if version == 0 or xxhash.xxh3_64_intdigest(header[:40]) != checksum:
+        if version == 0 or xxhash.xxh3_64_intdigest(header[:56]) != checksum:
             return
+        if not (0 < start < end if flags == REWRITTEN else flags == start == end == 0):
+            return
+        s.start, s.end, s.is_rewritten = start, end, flags == REWRITTEN
         if self.key not in (None, key) or self.id not in (None, log_id):
             raise Damaged(f"{s.file} belongs to another log")
         self.id, self.key, s.is_whole, s.is_leftover = log_id, key, True, number != s.number
@@ -142,8 +156,25 @@ class Log:
         for s in reversed(self.segments):
             s.first = None if s.is_leftover else self.frame_at(s, HEADER_BYTES)
             s.limit = limit
+            s.is_rewritten = s.is_rewritten or bool(s.first and s.first.flags & SPARSE)
             if s.first and s.first.kind == START:
                 limit = min(limit, s.first.first)
+
+    def _find_beginning(self):
+        """Which segment the log is read from; those before it get the records that they have."""
+        counting = [s for s in self.segments if s.first and s.first.first < s.limit]
+        self.replay_from = max([1, *(s.first.replay_from for s in counting)])
+        chain = [s for s in counting if not s.is_rewritten]
+        begin = next((s for s in reversed(chain) if s.first.first <= self.replay_from), chain[0] if chain else None)
+        if begin is None:
+            raise Damaged("no segment has a beginning")
+        index, end = self.segments.index(begin), begin.first.first
+        for s in reversed(self.segments[:index]):
+            if s.first and not s.is_leftover:
+                s.start = s.start or s.first.first
+                s.end = min(s.end or end, end, s.limit)
+                end = s.start if s.start < s.end else end
+        return index
 
     # ---- frames ----
 
@@ -152,19 +183,21 @@ class Log:
         if s.octets[offset + 8:offset + 12] != b"chFr" or offset + FIXED.size > len(s.octets):
             return None
         (checksum, _magic, kind, flags, zero, total, metadata_bytes, pieces, log_id, number, _epoch, incarnation, first,
-         count, zero2, durable, needed, previous) = FIXED.unpack_from(s.octets, offset)
+         count, span, durable, replay, previous) = FIXED.unpack_from(s.octets, offset)
         head_bytes = FIXED.size + 12 * pieces + metadata_bytes
-        if (zero or zero2 or log_id != self.id or number != s.number or not 0 < first < 1 << 63
-                or kind not in (DATA, MARK, START, END) or flags > 15 or head_bytes > total
+        if (zero or log_id != self.id or number != s.number or not 0 < first < 1 << 63
+                or kind not in (DATA, MARK, START, END) or flags > 31 or head_bytes > total
                 or offset + total > len(s.octets)):
             return None
         if kind != DATA and (total != FIXED.size or count or flags != FIRST | LAST):
+            return None
+        if span if not flags & SPARSE else (flags != FIRST | LAST | SPARSE or count == 0 or span < count - 1):
             return None
         seed = xxhash.xxh3_64_intdigest(struct.pack("<QQQ", self.key, s.number, offset))
         if xxhash.xxh3_64_intdigest(s.octets[offset + 8:offset + head_bytes], seed=seed) != checksum:
             return None
         frame = Frame(s.file, offset, s.octets[offset:offset + total], checksum, kind, flags, total, metadata_bytes,
-                      pieces, incarnation, first, count, durable, needed, previous)
+                      pieces, incarnation, first, count, span, durable, replay, previous)
         return frame if head_bytes + sum(size for size, _ in self.table(frame)) == total else None
 
     @staticmethod
@@ -189,7 +222,7 @@ class Log:
         frames = []
         while not frames or not frames[-1].flags & LAST:
             f = self.frame_at(s, offset)
-            if (f is None or bool(f.flags & FIRST) != (not frames) or f.first != expected
+            if (f is None or f.flags & SPARSE or bool(f.flags & FIRST) != (not frames) or f.first != expected
                     or previous not in (None, f.previous) or f.incarnation != incarnation):
                 return None
             frames.append(f)
@@ -198,24 +231,40 @@ class Log:
 
     def _claims(self):
         """The highest record that any valid frame says is durable."""
-        most = 0
-        for s in self.segments:
-            if s.is_leftover:
-                continue
-            for offset in range(HEADER_BYTES, len(s.octets), GROUP_BYTES):
-                f = self.frame_at(s, offset)
-                while f:
-                    most = max(most, f.durable_through)
-                    f = None if f.flags & LAST else self.frame_at(s, f.end)
-        return most
+        return max((f.durable_through for s in self.segments if not s.is_leftover for f in self._valid_frames(s)), default=0)
 
-    def _follow(self):
+    def _valid_frames(self, s):
+        """All of a segment, each once."""
+        end = 0
+        for offset in range(HEADER_BYTES, len(s.octets), GROUP_BYTES):
+            f = self.frame_at(s, offset) if offset >= end else None
+            while f:
+                yield f
+                end = f.end
+                f = None if f.flags & LAST else self.frame_at(s, f.end)
+
+    def _read_contents(self, segments):
+        for s in segments:
+            if s.start >= s.end:
+                continue
+            frames = [f for f in self._valid_frames(s) if f.first < s.end or f.kind != DATA]
+            durable = max((f.durable_through for f in frames), default=0)
+            carry, expected = bytearray(), None
+            for f in frames:
+                if f.next > durable + 1:
+                    break
+                if expected is not None and (f.first < expected if f.flags & SPARSE else f.first != expected):
+                    raise Damaged(f"{f.file} at {f.offset}: it does not follow record {expected - 1}")
+                self._take(f, carry)
+                expected = f.next
+
+    def _follow(self, segments):
         self.durable_through = self._claims()
         expected = previous = None
         incarnation, left = 0, False
         carry = bytearray()
-        for s in self.segments:
-            if not s.first or s.first.first >= s.limit:
+        for s in segments:
+            if not s.first or s.is_rewritten or s.first.first >= s.limit:
                 continue
             if expected is not None and not self._connects(s.first, expected, previous, incarnation):
                 raise Damaged(f"{s.file}: it does not follow record {expected - 1}")
@@ -257,8 +306,11 @@ class Log:
         begin = FIXED.size + 12 * f.piece_count
         carry += f.octets[begin:begin + f.metadata_bytes]
         contents = iter(self.contents(f))
-        for number in range(f.first, f.next):
+        number = f.first - 1
+        for index in range(f.records):
             reader = Reader(carry)
+            step = reader.varint() if f.flags & SPARSE else 1
+            number = f.first + step if index == 0 and f.flags & SPARSE else number + step
             name, names = TYPES[reader.octet()]
             record = Record(number, name, {}, file=f.file)
             for one in names.split():
@@ -268,6 +320,8 @@ class Log:
                 record.content, record.content_at = next(contents)
             self.records.append(record)
             del carry[:reader.at]
+        if f.flags & SPARSE and number != f.next - 1:
+            raise Damaged(f"{f.file} at {f.offset}: its last record is not {f.next - 1}")
         if next(contents, None) or (carry and f.flags & LAST):
             raise Damaged(f"{f.file} at {f.offset}: something is left over")
 

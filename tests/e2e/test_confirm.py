@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Publisher confirms: every publish is settled once, returns come first; and what is said about transactions."""
+"""Publisher confirms: every publish is settled once, returns come first."""
 import re
 
 import pika
@@ -147,19 +147,3 @@ def test_pika_waits_for_each_confirm(channel, queue):
         send(channel, "", "nobody at all", "x", mandatory=True)
     assert caught.value.messages[0].body == b"x"
     send(channel, "", q, "goes on")
-
-
-# ---- transactions ----
-
-
-@pytest.mark.parametrize("method", [spec.Tx.Commit, spec.Tx.Rollback], ids=["commit", "rollback"])
-def test_ending_a_transaction_that_was_not_begun_is_refused(broker, method):
-    with peers.opened(broker) as client:
-        client.send_method(1, method())
-        client.expect_channel_close(1, 406, "PRECONDITION_FAILED - channel is not transactional", method)
-
-
-@pytest.mark.chaski_only
-def test_transactions_are_not_implemented_yet(channel):
-    with refused(540, re.compile(".*tx.*")):
-        channel.tx_select()

@@ -36,6 +36,8 @@ ENDS = {
     "flow.held_bytes": (1, "4GiB"),
     "limits.parked_commands": (1, 1000000),
     "limits.unacked_per_channel": (1, 100000000),
+    "limits.deduplication_ids": (1, 100000000),
+    "limits.publishers": (1, 100000000),
     "engine.page_entries": (2, 65536),
     "engine.slice": (1, 1000000),
     "engine.ring_items": (2, 1048576),

@@ -31,6 +31,7 @@ typedef struct channel {
     uint32_t closing[CLOSINGS]; /* causes of closes that are not answered yet */
     size_t closing_count;
     uint32_t last_cause;
+    bool answered; /* what has that cause */
     uint64_t last_tag;
     uint64_t content_left; /* octets of a message in parts that are still to come */
 } channel_t;
@@ -83,15 +84,16 @@ static inline void consumers_end(client_t *c, uint16_t channel)
             c->consumer_channel[i] = 0;
 }
 
-/* Answers come in order; a return is one too. Those of the closing lives of a number have their own causes.
- */
+/* Answers come in order, one for each command; returns, of a publish or of all that a commit brings, before it. Those of the
+ * closing lives of a number have their own causes. */
 static inline void check_cause(channel_t *ch, const event_t *e)
 {
     if (e->cause == 0)
         return;
     assert(e->cause >= ch->last_cause);
-    assert(e->cause > ch->last_cause || e->type == EVENT_RETURN);
+    assert(e->cause > ch->last_cause || !ch->answered);
     ch->last_cause = e->cause;
+    ch->answered = e->type != EVENT_RETURN;
 }
 
 static inline void check_message(client_t *c, channel_t *ch, const event_t *e)

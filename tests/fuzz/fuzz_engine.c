@@ -151,8 +151,10 @@ static void push_settle(world_t *w, client_t *c, uint16_t channel)
 
 static void push_plain(world_t *w, client_t *c, uint16_t channel)
 {
-    static const uint8_t types[] = {COMMAND_QOS, COMMAND_RECOVER, COMMAND_CONFIRM_SELECT, COMMAND_ECHO};
-    uint8_t type = types[choice(w, 4)];
+    static const uint8_t types[] = {COMMAND_QOS,       COMMAND_RECOVER,    COMMAND_CONFIRM_SELECT,
+                                    COMMAND_ECHO,      COMMAND_TX_SELECT,  COMMAND_TX_COMMIT,
+                                    COMMAND_TX_COMMIT, COMMAND_TX_ROLLBACK};
+    uint8_t type = types[choice(w, 8)];
     uint16_t flags = choice(w, 2) ? COMMAND_GLOBAL : COMMAND_NOWAIT;
     if (type == COMMAND_QOS)
         flags &= COMMAND_GLOBAL;
@@ -571,6 +573,8 @@ static void world_init(world_t *w, bytes_t input)
         .unacked_max = 4u + choice(w, 64),
         .page_entries = choice(w, 2) ? 2 : 4,
         .slice = 1u + choice(w, 6),
+        .transaction_bytes = 2000,
+        .transaction_actions = 20,
         .log = &w->log,
     };
     for (size_t i = 0; i < PORTS; i++)

@@ -40,7 +40,8 @@ def results(tmp_path):
         "e2e-tiny/e2e-tiny.xml": report(*e2e),
         "e2e-tsan/e2e-tsan.xml": report(e2e[3]),
         "fuzz/amqp_codec.xml": report(("", "amqp_codec", "passed")),
-        "crash/loop.xml": report(("loop", "nothing_is_lost", "passed")),
+        "crash/crash.xml": report(("crash", "nothing_is_lost", "passed")),
+        "powercut/powercut.xml": report(("powercut", "nothing_is_lost", "passed")),
         "crash-lines/lines.xml": report(("lines", "lines_in_order", "passed")),
         "conformance-pika/pika.xml": report(("a", "b", "passed")),
         "check-house/house.xml": report(("test_harness", "test_a[1]", "passed")),
@@ -87,7 +88,8 @@ FAULTS = [
     ("e2e-release/e2e-release.xml", "test_it", "gone", "S1: e2e:", "did not run in e2e-release"),
     ("check-house/house.xml", "test_a[", "test_ab[", "2: house:", "did not run in check-house"),
     ("fuzz/amqp_codec.xml", "</testcase>", "<failure/></testcase>", "2: fuzz:", "failed in fuzz"),
-    ("crash/loop.xml", "></testcase>", "><failure/></testcase>", "2.1: crash:", "failed in crash"),
+    ("crash/crash.xml", "></testcase>", "><failure/></testcase>", "2.1: crash:", "failed in crash"),
+    ("powercut/powercut.xml", "></testcase>", "><failure/></testcase>", "2.1: crash:", "failed in powercut"),
     ("crash-lines/lines.xml", "lines_in_order", "other", "2.1: crash:", "did not run in crash"),
 ]
 
@@ -142,7 +144,7 @@ def test_no_rows_and_no_results_fail(results, tmp_path_factory):
 
 def test_results_are_summed_and_steps_without_tests_count_as_one(results):
     code, output = run("check-results", results)
-    assert code == 0 and output.splitlines()[-1] == "17 passed, 0 failed", output
+    assert code == 0 and output.splitlines()[-1] == "18 passed, 0 failed", output
 
 
 def test_a_failed_test_and_a_failed_step_are_counted_and_named(results):
@@ -151,7 +153,7 @@ def test_a_failed_test_and_a_failed_step_are_counted_and_named(results):
     set_step(results, "check-includes", 2)
     set_step(results, "e2e-tsan", 124)
     code, output = run("check-results", results)
-    assert code == 1 and output.splitlines()[-1] == "15 passed, 3 failed", output
+    assert code == 1 and output.splitlines()[-1] == "16 passed, 3 failed", output
     assert "failed: amqp_codec" in output and "the step itself ended with 124" in output, output
 
 

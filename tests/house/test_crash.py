@@ -13,7 +13,7 @@ CRASH = ROOT / "tests" / "crash"
 sys.path.insert(0, str(CRASH))
 
 import ledger as ledgers  # noqa: E402
-from ledger import ACKED, GONE, LOOSE, SENT, THERE, Ledger, body_of, topic_matches  # noqa: E402
+from ledger import ACKED, GONE, HELD, LOOSE, SENT, THERE, Ledger, body_of, topic_matches  # noqa: E402
 
 
 class Taker:
@@ -174,6 +174,74 @@ def test_a_message_that_comes_while_its_acking_consumer_lives_came_back(ledger):
     assert [kind for kind, _ in ledger.faults] == ["returned"]
 
 
+# ---- transactions, and what is published again ----
+
+def transaction(ledger, *sequences, state=SENT):
+    messages = [ledger.publish(1, sequence, 10, True, "x", "", group="tx.1") for sequence in sequences]
+    if state != HELD:
+        ledger.release(messages, state)
+    return messages
+
+
+def verdict(ledger, **found):
+    """The kinds of faults that these contents of the queues have together."""
+    verdicts = {}
+    ledger.crash()
+    for queue, messages in found.items():
+        ledger.check_content(ledger.queues[queue], [come(message) for message in messages], verdicts)
+    ledger.check_verdicts(verdicts)
+    return [kind for kind, _ in ledger.faults]
+
+
+@pytest.mark.parametrize("in_a, in_b, faults", [((), (), []), ((0, 1), (0, 1), []), ((0,), (0,), ["part"]),
+                                                ((0, 1), (), ["part"])])
+def test_an_unanswered_commit_is_there_as_a_whole_or_not_at_all(ledger, in_a, in_b, faults):
+    messages = transaction(ledger, 0, 1)
+    assert verdict(ledger, a=[messages[one] for one in in_a], b=[messages[one] for one in in_b]) == faults
+
+
+@pytest.mark.parametrize("is_acked, is_published, faults", [(True, True, []), (False, False, []),
+                                                            (True, False, ["part"]), (False, True, ["part"])])
+def test_acks_of_a_transaction_belong_to_it(ledger, is_acked, is_published, faults):
+    taken = publish(ledger, 0)
+    ledger.take([taken.copies["a"]], Taker(), "tx.1")
+    message, = transaction(ledger, 1)
+    published = [message] if is_published else []
+    assert verdict(ledger, a=([] if is_acked else [taken]) + published, b=[taken] + published) == faults
+
+
+def test_an_ack_of_what_was_not_confirmed_proves_nothing(ledger):
+    taken = publish(ledger, 0, confirmed=False)
+    ledger.take([taken.copies["a"]], Taker(), "tx.1")
+    transaction(ledger, 1)
+    assert verdict(ledger, a=[]) == []
+
+
+def test_what_was_not_committed_must_not_come(ledger):
+    message, = transaction(ledger, 0, state=HELD)
+    assert check(ledger, "a", come(message)) == ["uncommitted"]
+
+
+def test_what_was_rolled_back_must_not_come(ledger):
+    message, = transaction(ledger, 0, state=GONE)
+    assert check(ledger, "a", come(message)) == ["returned"]
+
+
+def test_what_was_lost_unconfirmed_may_come_when_it_is_published_again(ledger):
+    message = publish(ledger, 0, confirmed=False)
+    assert check(ledger, "a") == []
+    ledger.repeat(message)
+    assert check(ledger, "a", come(message, False)) == []
+
+
+def test_what_was_done_with_must_not_come_when_it_is_published_again(ledger):
+    message, taker = publish(ledger, 0), Taker()
+    ledger.take([ledger.deliver(ledger.queues["a"], *come(message, False), {})], taker)
+    ledger.settle([message.copies["a"]], taker)
+    ledger.repeat(message)
+    assert check(ledger, "a", come(message)) == ["returned"]
+
+
 @pytest.mark.parametrize("pattern, key, matches", [
     ("a.*", "a.b", True), ("a.*", "a", False), ("#", "", True), ("a.#", "a", True), ("a.#.b", "a.x.y.b", True),
     ("#.b", "a", False), ("*.*", "a.b.c", False)])
@@ -196,14 +264,14 @@ def failed_tests(report):
 def test_a_broker_that_keeps_everything_passes(tmp_path):
     code, output = run("loop.py", "--cycles", 3, "--cut", "--dir", tmp_path, "--results", tmp_path)
     assert code == 0 and "3 cycles, 0 faults" in output, output
-    assert failed_tests(tmp_path / "loop.xml") == set()
+    assert failed_tests(tmp_path / "crash.xml") == set()
 
 
 def test_a_broker_that_forgets_fails_and_its_seed_is_told(tmp_path):
     code, output = run("loop.py", "--cycles", 3, "--forget", "--seed", 7, "--dir", tmp_path, "--results", tmp_path)
     assert code == 1 and "SEED=7" in output, output
     assert {"every_confirmed_message_is_there_until_acked", "definitions_that_were_answered_are_there"} \
-        <= failed_tests(tmp_path / "loop.xml")
+        <= failed_tests(tmp_path / "crash.xml")
 
 
 @pytest.mark.parametrize("script", ["exit 1", "sleep 0.1; exit 0"])
@@ -212,15 +280,26 @@ def test_a_broker_that_does_not_start_fails(tmp_path, script):
     broker.write_text(f"#!/bin/bash\n{script}\n")
     broker.chmod(0o755)
     code, output = run("loop.py", "--cycles", 1, "--dir", tmp_path, "--results", tmp_path, broker=broker)
-    assert code == 1 and failed_tests(tmp_path / "loop.xml") == {"the_broker_starts_again_and_answers"}, output
+    assert code == 1 and failed_tests(tmp_path / "crash.xml") == {"the_broker_starts_again_and_answers"}, output
+
+
+def built(name):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    subprocess.run(["make", name], cwd=ROOT, env=environment, check=True, timeout=120, stdout=subprocess.DEVNULL)
+    return ROOT / name
 
 
 @pytest.fixture(scope="module")
 def lines_program():
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    subprocess.run(["make", "build/crash/lines"], cwd=ROOT, env=environment, check=True, timeout=120,
-                   stdout=subprocess.DEVNULL)
-    return ROOT / "build" / "crash" / "lines"
+    return built("build/crash/lines")
+
+
+def test_a_disk_that_lies_about_syncs_loses_what_was_confirmed_and_that_fails(tmp_path):
+    library = built("build/crash/powercut.so")
+    code, output = run("loop.py", "--cycles", 3, "--power", library, "--lie", "--dir", tmp_path, "--results", tmp_path)
+    assert code == 1, output
+    assert {"every_confirmed_message_is_there_until_acked", "definitions_that_were_answered_are_there"} \
+        <= failed_tests(tmp_path / "powercut.xml")
 
 
 @pytest.mark.parametrize("how, expected", [(("--kills", 0), 0), (("--kills", 2, "--forget"), 1)])

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "amqp/session_internal.h"
+#include "engine/dedup/dedup.h"
 #include "engine/engine_internal.h"
 #include "store/scan_group.h"
 #include "store/writer.h"
@@ -27,6 +29,14 @@ static const char *const names[BUGS] = {
     [BUG_TORN_CONTENT] = "torn-content",
     [BUG_STALE_FRAMES] = "stale-frames",
     [BUG_RECYCLED_EARLY] = "recycled-early",
+    [BUG_EARLY_COMMIT_OK] = "early-commit-ok",
+    [BUG_HALF_TRANSACTION] = "half-transaction",
+    [BUG_FORGOTTEN_SESSION] = "forgotten-session",
+    [BUG_RENAMED_BEFORE_SYNC] = "renamed-before-sync",
+    [BUG_CHECKPOINT_AHEAD] = "checkpoint-ahead",
+    [BUG_REWRITE_LOSES_RECORD] = "rewrite-loses-record",
+    [BUG_FORGOTTEN_PUBLISHER] = "forgotten-publisher",
+    [BUG_EARLY_REPEAT_CONFIRM] = "early-repeat-confirm",
 };
 
 /* The bug, and where the program is. */
@@ -74,7 +84,8 @@ void __real_reply_ok_after(channel_t *ch, const command_t *cmd, record_no after)
 void __wrap_reply_ok_after(channel_t *ch, const command_t *cmd, record_no after);
 void __wrap_reply_ok_after(channel_t *ch, const command_t *cmd, record_no after)
 {
-    __real_reply_ok_after(ch, cmd, bug_is(BUG_EARLY_OK) ? 0 : after);
+    bool early = bug_is(cmd->type == COMMAND_TX_COMMIT ? BUG_EARLY_COMMIT_OK : BUG_EARLY_OK);
+    __real_reply_ok_after(ch, cmd, early ? 0 : after);
 }
 
 void __real_on_queue_declare(channel_t *ch, command_t *cmd);
@@ -95,6 +106,23 @@ void __wrap_reply_after(channel_t *ch, const event_t *reply, record_no after)
     __real_reply_after(ch, reply, early ? 0 : after);
 }
 
+void __real_dedup_decide(channel_t *ch, const message_t *m, dedup_verdict_t *v);
+void __wrap_dedup_decide(channel_t *ch, const message_t *m, dedup_verdict_t *v);
+void __wrap_dedup_decide(channel_t *ch, const message_t *m, dedup_verdict_t *v)
+{
+    __real_dedup_decide(ch, m, v);
+    if (bug_is(BUG_EARLY_REPEAT_CONFIRM))
+        v->after = 0;
+}
+
+void __real_dedup_apply(engine_t *e, record_no number, const record_t *r);
+void __wrap_dedup_apply(engine_t *e, record_no number, const record_t *r);
+void __wrap_dedup_apply(engine_t *e, record_no number, const record_t *r)
+{
+    if (!bug_is(BUG_FORGOTTEN_PUBLISHER))
+        __real_dedup_apply(e, number, r);
+}
+
 /* ---- records that are not made, or not waited for ---- */
 
 record_no __real_records_append(engine_t *e, const record_t *r, message_t *content);
@@ -104,6 +132,32 @@ record_no __wrap_records_append(engine_t *e, const record_t *r, message_t *conte
     bool lost = r->type == RECORD_SETTLE && ((bug_is(BUG_LOST_SETTLE) && r->kind == RECORD_ACKED) ||
                                              (bug_is(BUG_LOST_AUTO_ACK) && r->kind == RECORD_AUTO_ACKED));
     return lost ? 0 : __real_records_append(e, r, content);
+}
+
+record_no __real_records_add(engine_t *e, const record_t *r, message_t *content);
+record_no __wrap_records_add(engine_t *e, const record_t *r, message_t *content);
+record_no __wrap_records_add(engine_t *e, const record_t *r, message_t *content)
+{
+    record_t ahead = *r;
+    if (bug_is(BUG_CHECKPOINT_AHEAD) && r->type == RECORD_STATED)
+        ahead.message = e->stated.low = e->next_record;
+    return __real_records_add(e, &ahead, content);
+}
+
+void __real_records_group_begin(engine_t *e);
+void __wrap_records_group_begin(engine_t *e);
+void __wrap_records_group_begin(engine_t *e)
+{
+    __real_records_group_begin(e);
+    e->grouping = !bug_is(BUG_HALF_TRANSACTION);
+}
+
+record_no __real_records_group_end(engine_t *e);
+record_no __wrap_records_group_end(engine_t *e);
+record_no __wrap_records_group_end(engine_t *e)
+{
+    e->grouping = true;
+    return __real_records_group_end(e);
 }
 
 bool __real_mark_covers(queue_t *q, uint64_t position);
@@ -139,6 +193,14 @@ uint64_t __wrap_live_in(const live_t *l, record_no from, record_no end);
 uint64_t __wrap_live_in(const live_t *l, record_no from, record_no end)
 {
     return bug_is(BUG_RECYCLED_EARLY) && end - from > 1 ? 0 : __real_live_in(l, from, end);
+}
+
+/* All but the last one, if that is live. */
+void __real_live_ranges(const live_t *l, record_no from, record_no end, buffer_t *out, uint32_t *count);
+void __wrap_live_ranges(const live_t *l, record_no from, record_no end, buffer_t *out, uint32_t *count);
+void __wrap_live_ranges(const live_t *l, record_no from, record_no end, buffer_t *out, uint32_t *count)
+{
+    __real_live_ranges(l, from, bug_is(BUG_REWRITE_LOSES_RECORD) ? end - 1 : end, out, count);
 }
 
 /* A frame does not know any more which segment it is of, nor the one before it. */
@@ -194,4 +256,14 @@ bool __wrap_frame_piece_holds(const frame_piece_t *piece, const log_identity_t *
 bool __wrap_frame_piece_holds(const frame_piece_t *piece, const log_identity_t *log, bytes_t content)
 {
     return __real_frame_piece_holds(piece, log, content) || bug_is(BUG_TORN_CONTENT);
+}
+
+/* ---- the wire ---- */
+
+void __real_amqp_session_resume(amqp_session_t *s, uint8_t why);
+void __wrap_amqp_session_resume(amqp_session_t *s, uint8_t why);
+void __wrap_amqp_session_resume(amqp_session_t *s, uint8_t why)
+{
+    if (!bug_is(BUG_FORGOTTEN_SESSION) || why != AMQP_PAUSE_PORT)
+        __real_amqp_session_resume(s, why);
 }

@@ -14,15 +14,23 @@ typedef enum bug {
     BUG_EARLY_OK,               /* nor does the answer to a definition of an exchange or a binding */
     BUG_EARLY_REDECLARE, /* nor that to the declaration of a queue that is there, and may not be durable */
     BUG_EARLY_DELETE_OK, /* nor those to purge and delete of queues */
-    BUG_DROPPED_LAST_RECORD, /* the last record of a synced batch is left out when the log is opened */
-    BUG_LOST_SETTLE,         /* acks make no records */
-    BUG_LOST_AUTO_ACK,       /* nor deliveries to those who do not ack */
-    BUG_MARK_NOT_WAITED_FOR, /* a message is delivered before it is durable that it may have been */
-    BUG_MARK_NOT_EXACT,      /* a clean stop does not say what was delivered */
-    BUG_TAIL_NOT_SYNCED,     /* an opening does not sync what it found unsynced */
-    BUG_TORN_CONTENT,        /* content passes that is not what was written */
-    BUG_STALE_FRAMES,        /* frames of a segment's earlier use pass for new ones */
-    BUG_RECYCLED_EARLY,      /* segments go while messages in them are still needed */
+    BUG_DROPPED_LAST_RECORD,  /* the last record of a synced batch is left out when the log is opened */
+    BUG_LOST_SETTLE,          /* acks make no records */
+    BUG_LOST_AUTO_ACK,        /* nor deliveries to those who do not ack */
+    BUG_MARK_NOT_WAITED_FOR,  /* a message is delivered before it is durable that it may have been */
+    BUG_MARK_NOT_EXACT,       /* a clean stop does not say what was delivered */
+    BUG_TAIL_NOT_SYNCED,      /* an opening does not sync what it found unsynced */
+    BUG_TORN_CONTENT,         /* content passes that is not what was written */
+    BUG_STALE_FRAMES,         /* frames of a segment's earlier use pass for new ones */
+    BUG_RECYCLED_EARLY,       /* segments go while messages in them are still needed */
+    BUG_EARLY_COMMIT_OK,      /* the answer to tx.commit does not wait until the transaction is durable */
+    BUG_HALF_TRANSACTION,     /* the records of a transaction may go into several batches */
+    BUG_FORGOTTEN_SESSION,    /* a session that stopped because the port had no room never goes on */
+    BUG_RENAMED_BEFORE_SYNC,  /* the copy of a segment takes its place before it is synced */
+    BUG_CHECKPOINT_AHEAD,     /* the log says that it need be read from the end of a checkpoint only */
+    BUG_REWRITE_LOSES_RECORD, /* a rewritten segment lacks a record that is live */
+    BUG_FORGOTTEN_PUBLISHER,  /* after an opening nobody knows what publishers had numbered */
+    BUG_EARLY_REPEAT_CONFIRM, /* the confirm of a repeat does not wait until the first one is durable */
     BUGS
 } bug_t;
 

@@ -48,6 +48,7 @@ static void check_count(world_t *w, unsigned queue)
 {
     uint32_t least, most;
     model_count(w->model, queue, &least, &most);
+    model_show(w->model, queue);
     if (w->answer_count < least || w->answer_count > most)
         report_failure("queue %s has %u messages, it must be %u to %u", object_specs[queue].name,
                        w->answer_count, least, most);

@@ -12,16 +12,19 @@ static channel_t *channel_of(client_t *c, unsigned number)
 
 /* ---- commands ---- */
 
-static uint32_t push(client_t *c, unsigned number, command_t cmd)
+uint32_t client_push(client_t *c, unsigned number, command_t cmd)
 {
     cmd.channel = (uint16_t)number;
-    cmd.cause = ++c->world->causes;
-    port_push(c->port, &c->port_client, &cmd);
-    return cmd.cause;
+    uint32_t cause = cmd.cause = ++c->world->causes;
+    if (c->wire.is_used)
+        wire_say(c, &cmd);
+    else
+        port_push(c->port, &c->port_client, &cmd);
+    return cause;
 }
 
 /* Notes what is asked for; the command follows it with the next cause. */
-static op_t *note(client_t *c, unsigned number, op_kind_t kind)
+op_t *client_note(client_t *c, unsigned number, op_kind_t kind)
 {
     op_t *op = ops_push(&channel_of(c, number)->ops);
     *op = (op_t){.kind = (uint8_t)kind, .cause = c->world->causes + 1};
@@ -29,28 +32,38 @@ static op_t *note(client_t *c, unsigned number, op_kind_t kind)
 }
 
 /* Of a request that is refused if the object is not there. */
-static op_t *note_use(client_t *c, unsigned number, op_kind_t kind, unsigned object)
+op_t *client_note_use(client_t *c, unsigned number, op_kind_t kind, unsigned object)
 {
     const definition_t *d = &c->world->model->objects[object];
-    op_t *op = note(c, number, kind);
+    op_t *op = client_note(c, number, kind);
     op->object = (uint8_t)object;
     op->was_there = d->now == YES;
     op->removals = d->removals;
     return op;
 }
 
-static void push_request(client_t *c, unsigned number, uint8_t type, unsigned flags, request_t view)
+void client_push_request(client_t *c, unsigned number, uint8_t type, unsigned flags, request_t view)
 {
-    push(c, number, (command_t){.type = type, .flags = (uint16_t)flags, .request = request_new(&view)});
+    client_push(c, number,
+                (command_t){.type = type, .flags = (uint16_t)flags, .request = request_new(&view)});
 }
 
-static void say(client_t *c, unsigned number, const char *what, const char *which)
+void client_say(client_t *c, unsigned number, const char *what, const char *which)
 {
     report_line("%u.%u #%u (at %llu) %s %s", c->index, number, c->world->causes + 1,
                 (unsigned long long)c->world->last, what, which);
 }
 
 /* ---- connections ---- */
+
+static void enter_by_commands(client_t *c)
+{
+    opening_t view = {
+        .name = BYTES("sim"), .vhost = BYTES("/"), .user = BYTES("guest"), .wants_cancel_notify = true};
+    c->port_client.on_event = client_on_event;
+    port_register(c->port, &c->port_client);
+    client_push(c, 0, (command_t){.type = COMMAND_CONNECTION_OPEN, .opening = opening_new(&view)});
+}
 
 void client_enter(world_t *w, unsigned index)
 {
@@ -66,21 +79,26 @@ void client_enter(world_t *w, unsigned index)
     c->paused = false;
     c->consumer_count = 0;
     c->lent = c->returned = 0;
-    c->port_client.on_event = client_on_event;
-    port_register(c->port, &c->port_client);
-    opening_t view = {
-        .name = BYTES("sim"), .vhost = BYTES("/"), .user = BYTES("guest"), .wants_cancel_notify = true};
-    say(c, 0, "enters", "");
-    push(c, 0, (command_t){.type = COMMAND_CONNECTION_OPEN, .opening = opening_new(&view)});
+    for (unsigned q = 0; q < QUEUES; q++)
+        c->took[q] = (took_t){.settled_since = NEVER};
+    client_say(c, 0, "enters", "");
+    c->wire.is_used = false;
+    if (dice(w, 2))
+        wire_enter(c);
+    else
+        enter_by_commands(c);
 }
 
 void client_leave(client_t *c, bool gone)
 {
-    say(c, 0, gone ? "is gone" : "leaves", "");
+    client_say(c, 0, gone ? "is gone" : "leaves", "");
     c->stage = STAGE_ENDING;
     for (unsigned n = 1; n <= CHANNELS; n++)
         channel_lets_go(c, channel_of(c, n));
-    push(c, 0, (command_t){.type = COMMAND_CONNECTION_CLOSE, .flags = gone ? COMMAND_GONE : 0});
+    if (c->wire.is_used && gone)
+        wire_cut(c);
+    else
+        client_push(c, 0, (command_t){.type = COMMAND_CONNECTION_CLOSE, .flags = gone ? COMMAND_GONE : 0});
 }
 
 void client_return_loans(client_t *c)
@@ -88,40 +106,40 @@ void client_return_loans(client_t *c)
     if (c->port_client.number == 0 || c->returned == c->lent)
         return;
     c->returned = c->lent;
-    push(c, 0, (command_t){.type = COMMAND_SENT, .number = c->returned});
+    client_push(c, 0, (command_t){.type = COMMAND_SENT, .number = c->returned});
 }
 
 /* ---- channels ---- */
 
 void channel_open(client_t *c, unsigned number)
 {
-    say(c, number, "opens the channel", "");
+    client_say(c, number, "opens the channel", "");
     channel_reset(channel_of(c, number));
     channel_of(c, number)->stage = STAGE_OPEN;
-    push(c, number, (command_t){.type = COMMAND_CHANNEL_OPEN});
+    client_push(c, number, (command_t){.type = COMMAND_CHANNEL_OPEN});
 }
 
 void channel_release(client_t *c, unsigned number)
 {
     channel_of(c, number)->stage = STAGE_NONE;
-    push(c, number, (command_t){.type = COMMAND_CHANNEL_RELEASE});
+    client_push(c, number, (command_t){.type = COMMAND_CHANNEL_RELEASE});
 }
 
 void ask_close(client_t *c, unsigned number)
 {
     channel_t *ch = channel_of(c, number);
-    say(c, number, "closes the channel", "");
+    client_say(c, number, "closes the channel", "");
     ch->stage = STAGE_ENDING;
     channel_lets_go(c, ch);
-    note(c, number, OP_CLOSE);
-    push(c, number, (command_t){.type = COMMAND_CHANNEL_CLOSE});
+    client_note(c, number, OP_CLOSE);
+    client_push(c, number, (command_t){.type = COMMAND_CHANNEL_CLOSE});
 }
 
 void ask_echo(client_t *c, unsigned number)
 {
-    say(c, number, "echo", "");
-    note(c, number, OP_OTHER);
-    push(c, number, (command_t){.type = COMMAND_ECHO});
+    client_say(c, number, "echo", "");
+    client_note(c, number, OP_OTHER);
+    client_push(c, number, (command_t){.type = COMMAND_ECHO});
 }
 
 /* ---- definitions ---- */
@@ -136,17 +154,17 @@ static void push_object(client_t *c, unsigned number, unsigned object, bool crea
                  (spec->internal ? COMMAND_INTERNAL : 0u);
     static const uint8_t types[2][2] = {{COMMAND_EXCHANGE_DELETE, COMMAND_QUEUE_DELETE},
                                         {COMMAND_EXCHANGE_DECLARE, COMMAND_QUEUE_DECLARE}};
-    push_request(c, number, types[create][object_is_queue(object)], flags,
-                 (request_t){.name = object_name(object),
-                             .kind = bytes_string(exchange_kind_name(spec->kind)),
-                             .arguments = buffer_bytes(&arguments)});
+    client_push_request(c, number, types[create][object_is_queue(object)], flags,
+                        (request_t){.name = object_name(object),
+                                    .kind = bytes_string(exchange_kind_name(spec->kind)),
+                                    .arguments = buffer_bytes(&arguments)});
     buffer_free(&arguments);
 }
 
 void ask_object(client_t *c, unsigned number, unsigned object, bool create, bool nowait)
 {
-    say(c, number, create ? "declares" : "deletes", object_specs[object].name);
-    op_t *op = note(c, number, OP_OBJECT);
+    client_say(c, number, create ? "declares" : "deletes", object_specs[object].name);
+    op_t *op = client_note(c, number, OP_OBJECT);
     op->object = (uint8_t)object;
     op->creates = create;
     op->nowait = nowait;
@@ -156,8 +174,8 @@ void ask_object(client_t *c, unsigned number, unsigned object, bool create, bool
 
 void ask_look(client_t *c, unsigned number, unsigned object)
 {
-    say(c, number, "looks for", object_specs[object].name);
-    note_use(c, number, OP_LOOK, object);
+    client_say(c, number, "looks for", object_specs[object].name);
+    client_note_use(c, number, OP_LOOK, object);
     push_object(c, number, object, true, COMMAND_PASSIVE);
 }
 
@@ -166,11 +184,12 @@ void ask_binding(client_t *c, unsigned number, unsigned x, unsigned to, unsigned
 {
     buffer_t arguments = {0};
     bool queue = object_is_queue(to);
+    nowait &= create || !queue || !c->wire.is_used; /* AMQP has no such unbind of queues */
     binding_arguments(x, key, &arguments);
     report_line("%u.%u #%u (at %llu) %s %s to %s by key %u%s", c->index, number, c->world->causes + 1,
                 (unsigned long long)c->world->last, create ? "binds" : "unbinds",
                 object_specs[exchange_object(x)].name, object_specs[to].name, key, nowait ? ", no wait" : "");
-    op_t *op = note(c, number, OP_BINDING);
+    op_t *op = client_note(c, number, OP_BINDING);
     op->exchange = (uint8_t)x;
     op->object = (uint8_t)to;
     op->key = (uint8_t)key;
@@ -179,20 +198,20 @@ void ask_binding(client_t *c, unsigned number, unsigned x, unsigned to, unsigned
     model_binding_asked(c->world->model, x, to, key, create, c->world->last);
     static const uint8_t types[2][2] = {{COMMAND_EXCHANGE_UNBIND, COMMAND_QUEUE_UNBIND},
                                         {COMMAND_EXCHANGE_BIND, COMMAND_QUEUE_BIND}};
-    push_request(c, number, types[create][queue], nowait ? COMMAND_NOWAIT : 0,
-                 (request_t){.name = object_name(to),
-                             .source = object_name(exchange_object(x)),
-                             .routing_key = binding_key(key),
-                             .arguments = buffer_bytes(&arguments)});
+    client_push_request(c, number, types[create][queue], nowait ? COMMAND_NOWAIT : 0,
+                        (request_t){.name = object_name(to),
+                                    .source = object_name(exchange_object(x)),
+                                    .routing_key = binding_key(key),
+                                    .arguments = buffer_bytes(&arguments)});
     buffer_free(&arguments);
 }
 
 void ask_purge(client_t *c, unsigned number, unsigned queue)
 {
-    say(c, number, "purges", object_specs[queue].name);
-    note_use(c, number, OP_PURGE, queue);
+    client_say(c, number, "purges", object_specs[queue].name);
+    client_note_use(c, number, OP_PURGE, queue);
     model_purge_asked(c->world->model, queue, c->world->causes + 1, c->world->last);
-    push_request(c, number, COMMAND_QUEUE_PURGE, 0, (request_t){.name = object_name(queue)});
+    client_push_request(c, number, COMMAND_QUEUE_PURGE, 0, (request_t){.name = object_name(queue)});
 }
 
 /* ---- publishing ---- */
@@ -200,17 +219,29 @@ void ask_purge(client_t *c, unsigned number, unsigned queue)
 void ask_confirms(client_t *c, unsigned number)
 {
     channel_of(c, number)->confirms = true;
-    say(c, number, "wants confirms", "");
-    note(c, number, OP_OTHER);
-    push(c, number, (command_t){.type = COMMAND_CONFIRM_SELECT});
+    client_say(c, number, "wants confirms", "");
+    client_note(c, number, OP_OTHER);
+    client_push(c, number, (command_t){.type = COMMAND_CONFIRM_SELECT});
 }
 
 static uint32_t push_parts(client_t *c, unsigned number, const content_spec_t *s, uint32_t parts)
 {
     uint32_t each = s->body_bytes / (parts + 1);
     for (uint32_t i = 0; i < parts; i++)
-        push(c, number, (command_t){.type = COMMAND_PART, .message = content_part(s, i * each, each)});
+        client_push(c, number, (command_t){.type = COMMAND_PART, .message = content_part(s, i * each, each)});
     return parts * each;
+}
+
+static void note_publish(client_t *c, unsigned number, uint32_t id)
+{
+    channel_t *ch = channel_of(c, number);
+    op_t *op = client_note(c, number, OP_PUBLISH);
+    op->message = id;
+    if (ch->confirms) {
+        *ops_push(&ch->unconfirmed) = *op;
+        ch->published++;
+    }
+    c->world->messages++;
 }
 
 void ask_publish(client_t *c, unsigned number, const content_spec_t *spec, bool mandatory, uint32_t parts)
@@ -218,165 +249,49 @@ void ask_publish(client_t *c, unsigned number, const content_spec_t *spec, bool 
     channel_t *ch = channel_of(c, number);
     world_t *w = c->world;
     content_spec_t s = *spec;
+    publisher_number(c, number, &s, mandatory);
     s.id = model_publish(w->model, &s, ch->index, mandatory, w->last);
+    if (ch->is_tx)
+        model_message(w->model, s.id)->tx = channel_tx(c, ch);
+    if (c->wire.is_used)
+        parts = 0; /* the session makes them */
     uint32_t from = push_parts(c, number, &s, parts);
     report_line("%u.%u #%u (at %llu) publishes %u%s%s to '%s' key '%.*s' headers %u, %u octets, %u parts",
                 c->index, number, w->causes + 1, (unsigned long long)w->last, s.id,
                 s.persistent ? " persistent" : "", mandatory ? " mandatory" : "",
                 object_specs[exchange_object(s.exchange)].name, (int)message_key(s.key).len,
                 (const char *)message_key(s.key).data, s.headers, s.body_bytes, parts);
-    op_t *op = note(c, number, OP_PUBLISH);
-    op->message = s.id;
-    if (ch->confirms) {
-        *ops_push(&ch->unconfirmed) = *op;
-        ch->published++;
-    }
-    w->messages++;
-    push(c, number,
-         (command_t){.type = COMMAND_PUBLISH,
-                     .flags = mandatory ? COMMAND_MANDATORY : 0,
-                     .message = content_message(&s, from, s.body_bytes - from)});
+    if (s.publisher)
+        publisher_published(c, number, s.id);
+    note_publish(c, number, s.id);
+    client_push(c, number,
+                (command_t){.type = COMMAND_PUBLISH,
+                            .flags = mandatory ? COMMAND_MANDATORY : 0,
+                            .message = content_message(&s, from, s.body_bytes - from)});
 }
 
-/* Of a message that never comes. */
+void ask_publish_again(client_t *c, unsigned number, uint32_t id)
+{
+    world_t *w = c->world;
+    const content_spec_t *s = &model_message(w->model, id)->spec;
+    report_line("%u.%u #%u (at %llu) publishes %u again", c->index, number, w->causes + 1,
+                (unsigned long long)w->last, id);
+    model_publish_again(w->model, id, w->last);
+    note_publish(c, number, id);
+    client_push(c, number,
+                (command_t){.type = COMMAND_PUBLISH, .message = content_message(s, 0, s->body_bytes)});
+}
+
+/* Of a message that never comes, as its channel or its connection ends. */
 void ask_parts_only(client_t *c, unsigned number)
 {
     content_spec_t s = {.id = UINT32_MAX, .body_bytes = 3000};
-    say(c, number, "begins a message", "");
-    (void)push_parts(c, number, &s, 2);
-}
-
-/* ---- taking ---- */
-
-void ask_get(client_t *c, unsigned number, unsigned queue, bool no_ack)
-{
-    say(c, number, no_ack ? "gets without ack from" : "gets from", object_specs[queue].name);
-    op_t *op = note_use(c, number, OP_GET, queue);
-    op->no_ack = no_ack;
-    push_request(c, number, COMMAND_GET, no_ack ? COMMAND_NO_ACK : 0,
-                 (request_t){.name = object_name(queue)});
-}
-
-static bytes_t tag_of(uint32_t consumer, char out[2])
-{
-    out[0] = 'c';
-    out[1] = (char)(' ' + consumer);
-    return bytes_make(out, 2);
-}
-
-void ask_consume(client_t *c, unsigned number, unsigned queue, bool no_ack)
-{
-    char tag[2];
-    if (c->consumer_count + 1 >= CONSUMERS)
-        return;
-    say(c, number, no_ack ? "consumes without ack from" : "consumes from", object_specs[queue].name);
-    op_t *op = note_use(c, number, OP_CONSUME, queue);
-    op->consumer = ++c->consumer_count;
-    c->consumers[op->consumer] = (consumer_t){(uint8_t)number, (uint8_t)queue, no_ack, false};
-    request_t view = {.name = object_name(queue), .tag = tag_of(op->consumer, tag)};
-    push(c, number,
-         (command_t){.type = COMMAND_CONSUME,
-                     .flags = no_ack ? COMMAND_NO_ACK : 0,
-                     .count = op->consumer,
-                     .request = request_new(&view)});
-}
-
-void ask_cancel(client_t *c, unsigned number, uint32_t consumer, bool nowait)
-{
-    char tag[2];
-    say(c, number, "cancels", "");
-    c->consumers[consumer].cancelling = true;
-    if (!nowait)
-        note(c, number, OP_OTHER);
-    push_request(c, number, COMMAND_CANCEL, nowait ? COMMAND_NOWAIT : 0,
-                 (request_t){.tag = tag_of(consumer, tag)});
-}
-
-void ask_qos(client_t *c, unsigned number, uint32_t prefetch, bool global)
-{
-    say(c, number, "qos", "");
-    note(c, number, OP_OTHER);
-    push(c, number,
-         (command_t){.type = COMMAND_QOS, .flags = global ? COMMAND_GLOBAL : 0, .count = prefetch});
-}
-
-/* ---- settling ---- */
-
-/* All that came after this was asked and before it is answered may be included. */
-static void begin_sweep(client_t *c, unsigned number, bool settles)
-{
-    channel_t *ch = channel_of(c, number);
-    note(c, number, OP_SWEEP);
-    ch->sweeps++;
-    ch->sweep_settles |= settles;
-    ch->sweep_issued = c->world->last;
-}
-
-static void settle_held(client_t *c, unsigned number, held_t *h, bool requeue)
-{
-    channel_t *ch = channel_of(c, number);
-    model_t *m = c->world->model;
-    if (requeue) {
-        model_given_back(m, h->message, h->queue, ch->index, channel_may_be_refused(ch));
+    client_say(c, number, "begins a message", "");
+    if (!c->wire.is_used) {
+        (void)push_parts(c, number, &s, 2);
+        ask_close(c, number);
         return;
     }
-    model_settle_asked(m, h->message, h->queue, c->world->last);
-    if (h->late)
-        return; /* nobody knows whether it still was to be settled */
-    op_t *op = note(c, number, OP_SETTLE);
-    op->message = h->message;
-    op->object = h->queue;
-}
-
-static void settle_through(client_t *c, unsigned number, uint64_t tag, bool requeue)
-{
-    channel_t *ch = channel_of(c, number);
-    size_t kept = 0;
-    for (size_t i = 0; i < ch->held_count; i++) {
-        held_t h = ch->held[i];
-        if (h.tag <= tag)
-            settle_held(c, number, &h, requeue);
-        else
-            ch->held[kept++] = h;
-    }
-    ch->held_count = kept;
-}
-
-static void settle_one(client_t *c, unsigned number, uint64_t tag, bool requeue)
-{
-    channel_t *ch = channel_of(c, number);
-    for (size_t i = 0; i < ch->held_count; i++) {
-        held_t h = ch->held[i];
-        if (h.tag != tag)
-            continue;
-        settle_held(c, number, &h, requeue);
-        memmove(&ch->held[i], &ch->held[i + 1], (--ch->held_count - i) * sizeof h);
-        return;
-    }
-}
-
-void ask_settle(client_t *c, unsigned number, uint64_t tag, bool multiple, bool nack, bool requeue)
-{
-    report_line("%u.%u #%u (at %llu) %s %s%llu%s", c->index, number, c->world->causes + 1,
-                (unsigned long long)c->world->last, nack ? (requeue ? "requeues" : "rejects") : "acks",
-                multiple ? "through " : "", (unsigned long long)tag, tag == 0 ? " (all)" : "");
-    if (!multiple)
-        settle_one(c, number, tag, nack && requeue);
-    else
-        settle_through(c, number, tag ? tag : UINT64_MAX, nack && requeue);
-    if (tag == 0)
-        begin_sweep(c, number, !(nack && requeue));
-    push(c, number,
-         (command_t){
-             .type = nack ? COMMAND_NACK : COMMAND_ACK,
-             .flags = (uint16_t)((multiple ? COMMAND_MULTIPLE : 0) | (nack && requeue ? COMMAND_REQUEUE : 0)),
-             .number = tag});
-}
-
-void ask_recover(client_t *c, unsigned number, bool nowait)
-{
-    say(c, number, "recovers", "");
-    settle_through(c, number, UINT64_MAX, true);
-    begin_sweep(c, number, false);
-    push(c, number, (command_t){.type = COMMAND_RECOVER, .flags = nowait ? COMMAND_NOWAIT : 0});
+    wire_say_half(c, number, &s);
+    client_leave(c, true);
 }

@@ -16,6 +16,7 @@ mood_t mood_of(world_t *w)
         .events = 4 + dice(w, 30),
         .loans = 2 + dice(w, 10),
         .time = dice(w, 3),
+        .network = 10 + dice(w, 60),
         .publish = 8 + weights[dice(w, 5)],
         .take = 4 + weights[dice(w, 5)],
         .settle = weights[dice(w, 5)],
@@ -157,7 +158,9 @@ static void act_settle(client_t *c, unsigned n)
     uint32_t what = dice(w, 40);
     if (ch->sweeps > 0)
         return; /* what is outstanding is not known */
-    if (what == 0) {
+    if (what <= 1 && ch->is_tx) {
+        ask_rollback(c, n);
+    } else if (what == 0) {
         ask_recover(c, n, dice(w, 4) == 0);
     } else if (what == 1) {
         ask_settle(c, n, 0, true, nack, requeue);
@@ -173,12 +176,12 @@ static void act_manage(client_t *c, unsigned n)
 {
     world_t *w = c->world;
     uint32_t what = dice(w, 24);
-    if (what < 6 && !c->channels[n].confirms)
+    if (what < 6 && !c->channels[n].confirms && !c->channels[n].is_tx)
         ask_confirms(c, n);
     else if (what < 14)
         ask_echo(c, n);
     else if (what == 14)
-        ask_parts_only(c, n), ask_close(c, n);
+        ask_parts_only(c, n);
     else if (what < 18)
         ask_close(c, n);
     else if (what == 18)
@@ -189,6 +192,10 @@ static void open_channel_act(client_t *c, unsigned n)
 {
     world_t *w = c->world;
     const mood_t *m = &w->mood;
+    if (c->channels[n].is_tx && dice(w, 8) == 0) {
+        ask_commit(c, n);
+        return;
+    }
     uint32_t what = dice(w, m->publish + m->take + m->settle + m->define + m->manage);
     if (what < m->publish)
         act_publish(c, n);
@@ -202,6 +209,12 @@ static void open_channel_act(client_t *c, unsigned n)
         act_manage(c, n);
 }
 
+static bool is_congested(const client_t *c)
+{
+    enum { UNSENT_MOST = 50000 };
+    return c->wire.is_used && c->wire.link && link_unsent(c->wire.link) + c->wire.unsent.len > UNSENT_MOST;
+}
+
 void client_act(world_t *w)
 {
     enum { OPS_MOST = 100 };
@@ -210,16 +223,23 @@ void client_act(world_t *w)
     channel_t *ch = &c->channels[n];
     if (c->stage == STAGE_NONE) {
         client_enter(w, (unsigned)(c - w->clients));
+    } else if (c->wire.is_used && dice(w, 100) == 0) {
+        c->wire.is_slow = !c->wire.is_slow;
     } else if (c->stage == STAGE_ENDING) {
         if (dice(w, 50) == 0)
             client_leave(c, true); /* the socket dies while the goodbye waits */
     } else if (ch->stage == STAGE_NONE) {
         channel_open(c, n);
+        if (publisher_again(c, n))
+            return;
         if (dice(w, 2))
             ask_confirms(c, n);
+        else if (dice(w, 4))
+            ask_tx(c, n);
     } else if (ch->stage == STAGE_REFUSED) {
         channel_release(c, n);
-    } else if (ch->stage == STAGE_OPEN && !c->paused && ch->ops.end - ch->ops.begin < OPS_MOST) {
+    } else if (ch->stage == STAGE_OPEN && !c->paused && !is_congested(c) &&
+               ch->ops.end - ch->ops.begin < OPS_MOST) {
         open_channel_act(c, n);
     }
 }

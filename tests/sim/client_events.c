@@ -53,7 +53,7 @@ static void on_content(const hearing_t *h)
         ch->streaming = 0;
 }
 
-static void hold(channel_t *ch, held_t held)
+void channel_hold(channel_t *ch, held_t held)
 {
     if (ch->held_count == ch->held_capacity) {
         ch->held_capacity = ch->held_capacity ? ch->held_capacity * 2 : 32;
@@ -82,11 +82,12 @@ static void on_delivery(const hearing_t *h, unsigned queue, bool no_ack)
                                             .redelivered = redelivered,
                                             .no_ack = no_ack,
                                             .late = late,
-                                            .last = w->last});
+                                            .last = w->last,
+                                            .settled = settled_through(w)});
     if (!no_ack && ch->sweep_settles)
         model_settle_asked(w->model, id, queue, ch->sweep_issued);
     if (!no_ack && ch->stage == STAGE_OPEN)
-        hold(ch, (held_t){ch->last_tag, id, (uint8_t)queue, late});
+        channel_hold(ch, (held_t){ch->last_tag, id, (uint8_t)queue, late});
     if (w->dump)
         model_dump_message(w->model, w->dump, queue, id);
     w->deliveries++;
@@ -101,10 +102,24 @@ static void on_deliver(const hearing_t *h)
     on_delivery(h, h->client->consumers[number].queue, h->client->consumers[number].no_ack);
 }
 
+uint32_t client_cause_of(client_t *c, unsigned number, const message_t *m)
+{
+    uint32_t id;
+    const ops_t *l = &c->channels[number].ops;
+    if (c->channels[number].is_tx)
+        return 0;
+    if (content_id(m, &id))
+        for (size_t i = l->begin; i < l->end; i++)
+            if (l->items[i].kind == OP_PUBLISH && l->items[i].message == id)
+                return l->items[i].cause;
+    report_failure("client %u, channel %u: a message is returned that was not published", c->index, number);
+}
+
 static void on_return(const hearing_t *h)
 {
     uint32_t id = check_message(h);
-    ops_done(h->client, h->channel, h->event->cause, false);
+    if (!h->channel->is_tx)
+        ops_done(h->client, h->channel, h->event->cause, false);
     report_line("    %u.%u has message %u returned", h->client->index, h->number, id);
     model_returned(h->client->world->model, id);
 }
@@ -126,6 +141,7 @@ static void on_confirm(const hearing_t *h)
         ops_pop(&ch->unconfirmed);
         ops_done(h->client, ch, op.cause, false);
         model_confirmed(h->client->world->model, op.message);
+        publisher_confirmed(h->client->world, model_message(h->client->world->model, op.message));
     }
 }
 
@@ -188,7 +204,7 @@ static void check_refusal(const hearing_t *h, const op_t *op)
         fail(h, "a refusal of nothing that was asked: %u %s", why->code, why->text);
     if (why->code != REFUSAL_NOT_FOUND)
         fail(h, "#%u is refused: %u %s", why->cause, why->code, why->text);
-    if (op->was_there && w->model->objects[op->object].removals == op->removals)
+    if (op->was_there && !h->channel->is_vague && w->model->objects[op->object].removals == op->removals)
         fail(h, "%s is not there any more: %s", object_specs[op->object].name, why->text);
 }
 
@@ -199,7 +215,7 @@ static void on_channel_refused(const hearing_t *h)
     check_refusal(h, ops_first(&h->channel->ops));
     h->channel->crossed = h->channel->stage == STAGE_ENDING; /* its close is answered all the same */
     channel_lets_go(c, h->channel);
-    ops_drop(c, h->channel, false);
+    ops_drop(c, h->channel, h->channel->is_vague, false);
     consumers_end(c, h->number);
     if (!h->channel->crossed)
         h->channel->stage = STAGE_REFUSED;
@@ -209,15 +225,28 @@ static void on_channel_refused(const hearing_t *h)
     }
 }
 
+/* In the middle of a message of which a part is damaged; that is the end of this life. */
+bool client_may_be_closed(client_t *c, uint16_t code)
+{
+    bool may = c->world->rot.is_on && code == REFUSAL_INTERNAL_ERROR;
+    c->world->is_over |= may;
+    return may;
+}
+
 static void on_connection_closed(client_t *c, const event_t *e)
 {
-    if (e->refusal)
+    if (e->refusal && !client_may_be_closed(c, e->refusal->code))
         report_failure("client %u: the connection is refused: %u %s", c->index, e->refusal->code,
                        e->refusal->text);
-    if (c->stage != STAGE_ENDING)
+    if (c->stage != STAGE_ENDING && !e->refusal)
         report_failure("client %u: the connection is closed, and nobody asked for it", c->index);
+    client_is_over(c);
+}
+
+void client_is_over(client_t *c)
+{
     for (unsigned n = 1; n <= CHANNELS; n++) {
-        ops_drop(c, &c->channels[n], true);
+        ops_drop(c, &c->channels[n], true, true);
         c->channels[n].stage = STAGE_NONE;
     }
     c->stage = STAGE_NONE;
@@ -228,15 +257,17 @@ static void on_connection_closed(client_t *c, const event_t *e)
 static void check_cause(const hearing_t *h)
 {
     uint32_t cause = h->event->cause;
-    if (cause == 0)
+    bool is_earlier = h->channel->is_tx && h->event->type == EVENT_RETURN; /* it waited for the commit */
+    if (cause == 0 || is_earlier)
         return;
     if (cause <= h->channel->last_cause)
         fail(h, "an answer to #%u after one to #%u", cause, h->channel->last_cause);
     h->channel->last_cause = cause;
 }
 
-static void on_channel_event(const hearing_t *h)
+void client_hears(client_t *c, const event_t *e)
 {
+    const hearing_t *h = &(hearing_t){c, &c->channels[e->channel], e->channel, e};
     uint8_t type = h->event->type;
     if (h->channel->streaming && type != EVENT_CONTENT)
         fail(h, "event %u within message %u", type, h->channel->streaming);
@@ -290,7 +321,7 @@ void client_on_event(port_client_t *port_client, event_t *e)
     if (is_over)
         on_connection_closed(c, e);
     else if (e->channel > 0)
-        on_channel_event(&(hearing_t){c, &c->channels[e->channel], e->channel, e});
+        client_hears(c, e);
     event_discard(e);
     if (is_over)
         port_unregister(c->port, &c->port_client);

@@ -39,6 +39,11 @@ static void write_properties(const content_spec_t *s, bool arrives, buffer_t *b)
     if (s->copy && !(s->is_hidden && arrives))
         write_copy(s, &headers);
     message_headers(s->headers, &headers);
+    if (s->publisher) {
+        text_format(name, sizeof name, "p%u", s->publisher);
+        table_put_string(&headers, "x-publisher-id", bytes_string(name));
+        table_put_long(&headers, "x-publisher-sequence", s->sequence);
+    }
     bool has_headers = headers.len > 0;
     write_u16(b, (uint16_t)((has_headers ? PROPERTY_FLAG(PROPERTY_HEADERS) : 0) |
                             PROPERTY_FLAG(PROPERTY_DELIVERY_MODE) | PROPERTY_FLAG(PROPERTY_MESSAGE_ID)));
@@ -89,13 +94,35 @@ bool content_id(const message_t *m, uint32_t *id)
     return true;
 }
 
-const char *content_check_envelope(const content_spec_t *s, const message_t *m)
+/* The same with the number that a quorum queue adds to what was given back. */
+static void add_count(buffer_t *properties, const field_t *count)
+{
+    buffer_t headers = {0}, sorted = {0}, with = {0};
+    write_bytes(&headers, properties_headers(buffer_bytes(properties)));
+    table_put_long(&headers, "x-delivery-count", field_integer(count));
+    table_write_sorted(&sorted, buffer_bytes(&headers));
+    properties_write_headers(&with, buffer_bytes(properties), buffer_bytes(&sorted));
+    buffer_free(properties);
+    buffer_free(&headers);
+    buffer_free(&sorted);
+    *properties = with;
+}
+
+static bool are_its_properties(const content_spec_t *s, const message_t *m)
 {
     buffer_t properties = {0};
+    field_t count;
     write_properties(s, true, &properties);
+    if (table_find(properties_headers(message_properties(m)), BYTES("x-delivery-count"), &count))
+        add_count(&properties, &count);
     bool same = bytes_equal(message_properties(m), buffer_bytes(&properties));
     buffer_free(&properties);
-    if (!same)
+    return same;
+}
+
+const char *content_check_envelope(const content_spec_t *s, const message_t *m)
+{
+    if (!are_its_properties(s, m))
         return "other properties than it was published with";
     if (!bytes_equal(message_exchange(m), object_name(exchange_object(s->exchange))))
         return "another exchange than it was published to";

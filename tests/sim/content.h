@@ -13,6 +13,8 @@ typedef struct content_spec {
     uint8_t copy;   /* another key + 1, in CC or BCC; 0: none */
     bool is_hidden; /* BCC, which nobody gets to see */
     bool persistent;
+    uint8_t publisher; /* who numbers it: a channel + 1; 0: nobody */
+    uint32_t sequence;
     uint32_t body_bytes;
 } content_spec_t;
 

@@ -49,6 +49,7 @@ void model_free(model_t **m)
 {
     mem_free((*m)->messages);
     mem_free((*m)->pending);
+    mem_free((*m)->transactions);
     mem_free(*m);
     *m = NULL;
 }

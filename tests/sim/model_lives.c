@@ -29,10 +29,10 @@ void model_life_over(model_t *m, bool is_clean)
 
 static void entry_reopened(entry_t *t, uint64_t last, bool was_clean)
 {
-    if (t->settle_done <= last)
+    if (t->settle_done <= last || (was_clean && t->settle_done != NEVER))
         t->possible = false;
     else if (t->settle_issued < last)
-        t->sure = false;
+        t->sure = false, t->is_tainted = true;
     t->settle_issued = t->settle_done = NEVER;
     t->purge = 0;
     t->was_possible = false;
@@ -45,16 +45,20 @@ static void entry_reopened(entry_t *t, uint64_t last, bool was_clean)
 static void message_reopened(published_t *p, uint64_t last, bool was_clean)
 {
     bool is_there = p->confirmed || p->done <= last, cannot = !is_there && last <= p->issued;
+    if (p->tx) /* what is not known yet will turn out */
+        is_there = true, cannot = false;
     bool any = false;
     for (unsigned q = 0; q < QUEUES; q++) {
         entry_t *t = &p->entries[q];
         t->possible &= p->spec.persistent && object_specs[q].durable && !cannot;
+        t->is_routed |= t->sure;
         t->sure &= is_there;
         entry_reopened(t, last, was_clean);
         t->sure &= t->possible;
         any |= t->possible;
     }
     p->over = !any;
+    p->is_untaken |= cannot && !p->maybe_taken;
     p->done = p->issued = PROMISED;
 }
 
@@ -64,6 +68,7 @@ void model_reopened(model_t *m, uint64_t last, bool was_clean)
         model_message(m, m->pending[i])->pending = false;
     m->pending_count = 0;
     model_definitions_reopened(m, last);
+    model_tx_reopened(m, last);
     for (uint32_t id = m->first_alive; id <= m->count; id++)
         message_reopened(model_message(m, id), last, was_clean);
     while (m->first_alive <= m->count && model_message(m, m->first_alive)->over)
@@ -80,12 +85,37 @@ void model_count(model_t *m, unsigned queue, uint32_t *least, uint32_t *most)
     *least = *most = 0;
     for (uint32_t id = m->first_alive; id <= m->count; id++) {
         const entry_t *t = &model_message(m, id)->entries[queue];
-        *least += t->possible && t->sure && t->settle_issued == NEVER;
+        *least += model_is_sure(m, model_message(m, id), queue);
         *most += t->possible && t->settle_done == NEVER;
+    }
+    if (m->may_miss)
+        *least = 0;
+}
+
+void model_show(model_t *m, unsigned queue)
+{
+    for (uint32_t id = m->first_alive; id <= m->count; id++) {
+        const published_t *p = model_message(m, id);
+        const entry_t *t = &p->entries[queue];
+        if (t->possible && t->settle_done == NEVER)
+            report_line("  message %u %s in %s (transactions %u, %u)", id,
+                        model_is_sure(m, p, queue) ? "must be" : "may be", object_specs[queue].name, p->tx,
+                        t->ack_tx);
     }
 }
 
 /* ---- a dump ---- */
+
+static void lose(model_t *m, const published_t *p, unsigned queue)
+{
+    m->missed++;
+    if (!m->may_miss)
+        report_failure("queue %s: message %u is lost (published by channel %u, %s)", object_specs[queue].name,
+                       p->spec.id, p->channel,
+                       p->confirmed ? "confirmed"
+                       : p->tx      ? "in a transaction that was applied"
+                                    : "its record was durable");
+}
 
 void model_dump_begin(model_t *m, dump_t *d)
 {
@@ -104,25 +134,25 @@ void model_dump_message(model_t *m, dump_t *d, unsigned queue, uint32_t id)
     if (t->order)
         d->last_order = t->order;
     uint32_t *last = &d->last_of[p->channel];
-    if (id < *last)
+    if (id < *last && !p->is_again)
         report_failure("queue %s: message %u stands behind message %u, which was published later", name, id,
                        *last);
-    *last = id;
+    *last = p->is_again ? *last : id;
     t->order = ++m->orders;
 }
 
 void model_dump_end(model_t *m, const dump_t *d, unsigned queue)
 {
+    model_tx_dumped(m, d, queue);
     for (uint32_t id = m->first_alive; id <= m->count; id++) {
         published_t *p = model_message(m, id);
         entry_t *t = &p->entries[queue];
         if (!t->possible)
             continue;
         bool seen = t->order >= d->first_order;
-        if (!seen && t->sure && t->settle_issued == NEVER)
-            report_failure("queue %s: message %u is lost (published by channel %u, %s)",
-                           object_specs[queue].name, id, p->channel,
-                           p->confirmed ? "confirmed" : "its record was durable");
+        if (!seen && model_is_sure(m, p, queue))
+            lose(m, p, queue);
+        t->is_tainted |= !seen;
         t->possible = seen && t->settle_done == NEVER;
         t->sure = t->possible && !object_specs[queue].fickle;
         if (seen && t->settle_done == NEVER)

@@ -86,6 +86,42 @@ uint32_t model_publish(model_t *m, const content_spec_t *s, unsigned channel, bo
     return p->spec.id;
 }
 
+/* Of what goes to one queue. As for a new one, if it never was there. If it may have been: it is there now, unless it was
+ * taken and is settled, or its queue is another one. */
+void model_publish_again(model_t *m, uint32_t id, uint64_t last)
+{
+    published_t *p = model_message(m, id);
+    unsigned q = (unsigned)p->spec.key - MESSAGE_KEYS;
+    const definition_t *d = &m->objects[q];
+    entry_t *t = &p->entries[q];
+    p->is_again = true;
+    if (!p->is_untaken && t->sure)
+        return;
+    bool is_same = p->removals == d->removals && d->removing == 0 && t->possible && t->is_routed &&
+                   !t->is_tainted && t->settle_issued == NEVER;
+    bool is_owed = p->is_untaken || is_same;
+    t->is_tainted |= !is_same; /* also when it is published once more */
+    p->maybe_taken = !p->is_untaken;
+    if (p->is_untaken) {
+        *t = (entry_t){.settle_issued = NEVER, .settle_done = NEVER};
+        p->issued = last;
+        p->removals = d->removing > 0 ? UINT32_MAX : d->removals;
+    }
+    p->is_untaken = p->over = false;
+    m->first_alive = id < m->first_alive ? id : m->first_alive;
+    p->done = NEVER;
+    if (t->total == 0) { /* what has settled it was there before it, perhaps */
+        t->purge = 0;
+        t->settle_done = NEVER;
+    }
+    t->must_mark = false;
+    t->inexact |= p->maybe_taken;
+    t->order = 0;
+    route_entries(m, p, true);
+    t->sure &= is_owed;
+    add_pending(m, id);
+}
+
 void model_routes_changed(model_t *m)
 {
     for (uint32_t i = 0; i < m->pending_count; i++)
@@ -95,6 +131,8 @@ void model_routes_changed(model_t *m)
 void model_publish_done(model_t *m, uint32_t id, uint64_t last)
 {
     published_t *p = model_message(m, id);
+    if (p->tx && model_transaction(m, p->tx)->state != TX_APPLIED)
+        return;
     if (last < p->done)
         p->done = last;
     drop_pending(m, id);
@@ -128,6 +166,8 @@ void model_confirmed(model_t *m, uint32_t id)
 void model_returned(model_t *m, uint32_t id)
 {
     published_t *p = model_message(m, id);
+    if (p->tx && model_transaction(m, p->tx)->state == TX_OPEN)
+        report_failure("message %u is returned before its transaction is committed", id);
     for (unsigned q = 0; q < QUEUES; q++) {
         if (p->entries[q].sure)
             report_failure("message %u was returned, but it goes to queue %s", id, queue_name(q));
@@ -140,7 +180,10 @@ void model_publish_dropped(model_t *m, uint32_t id, bool maybe)
 {
     published_t *p = model_message(m, id);
     drop_pending(m, id);
+    p->is_untaken = !maybe && !p->maybe_taken;
+    maybe |= p->maybe_taken;
     for (unsigned q = 0; q < QUEUES; q++) {
+        p->entries[q].is_routed |= p->entries[q].sure;
         p->entries[q].sure = false;
         p->entries[q].possible &= maybe;
     }
@@ -152,6 +195,8 @@ void model_publish_dropped(model_t *m, uint32_t id, bool maybe)
 static void check_order(model_t *m, const published_t *p, const handover_t *h)
 {
     uint32_t *last = &m->last_fresh[h->channel][h->queue][p->channel];
+    if (p->is_again)
+        return;
     if (h->id <= *last)
         report_failure("queue %s: message %u came after message %u, which was published later",
                        queue_name(h->queue), h->id, *last);
@@ -197,6 +242,7 @@ void model_delivered(model_t *m, const handover_t *h)
     if (p == NULL)
         report_failure("queue %s: message %u was never published", queue_name(h->queue), h->id);
     entry_t *t = &p->entries[h->queue];
+    model_tx_seen(m, p, h->queue, h->last);
     if (!t->possible && !t->was_possible)
         report_failure("queue %s: message %u cannot be there (%s)", queue_name(h->queue), h->id,
                        p->over ? "it is over" : "it was not routed to it, or is gone");
@@ -213,7 +259,7 @@ void model_delivered(model_t *m, const handover_t *h)
         check_not_settled(t, h);
     if (h->no_ack) {
         may_be_settled(t, 0);
-        t->settle_done = h->last;
+        t->settle_done = h->settled;
         t->holder = NOBODY;
     } else if (!h->late && t->settle_done == NEVER) {
         t->holder = (uint8_t)(h->channel + 1);
@@ -301,4 +347,22 @@ void model_queue_doubtful(model_t *m, unsigned queue)
 {
     for (uint32_t id = m->first_alive; id <= m->count; id++)
         model_message(m, id)->entries[queue].sure = false;
+}
+
+/* ---- what nobody heard ---- */
+
+/* What was out with him was not purged, and comes back as redelivered; or he did not have to ack it, or did so unseen. */
+void model_unheard(model_t *m, unsigned queue, uint64_t settled_since)
+{
+    for (uint32_t id = m->first_alive; id <= m->count; id++) {
+        entry_t *t = &model_message(m, id)->entries[queue];
+        if (!t->possible && !t->was_possible)
+            continue;
+        t->inexact = true;
+        if (t->purge) {
+            t->purge = 0;
+            t->settle_done = NEVER;
+        }
+        may_be_settled(t, settled_since);
+    }
 }

@@ -54,13 +54,16 @@ static void is_done(client_t *c, channel_t *ch, const op_t *op)
         model_publish_done(w->model, op->message, w->last);
         break;
     case OP_SETTLE:
-        model_settle_done(w->model, op->message, op->object, ch->index, w->last);
+        model_settle_done(w->model, op->message, op->object, ch->index, settled_through(w));
         break;
     case OP_SWEEP:
         sweep_is_over(ch);
         break;
     case OP_PURGE:
         model_purge_done(w->model, op->object, op->cause, true);
+        break;
+    case OP_COMMIT:
+        channel_committed(c, ch, op->message);
         break;
     default:
         break;
@@ -101,7 +104,7 @@ op_t ops_answered(client_t *c, channel_t *ch, uint32_t cause)
 
 /* ---- not carried out ---- */
 
-static void is_dropped(client_t *c, const channel_t *ch, const op_t *op, bool maybe)
+static void is_dropped(client_t *c, channel_t *ch, const op_t *op, bool maybe)
 {
     model_t *m = c->world->model;
     switch (op->kind) {
@@ -120,16 +123,19 @@ static void is_dropped(client_t *c, const channel_t *ch, const op_t *op, bool ma
     case OP_PURGE:
         model_purge_done(m, op->object, op->cause, false);
         break;
+    case OP_COMMIT:
+        channel_tx_dropped(c, ch, op->message, maybe);
+        break;
     default:
         break;
     }
 }
 
-void ops_drop(client_t *c, channel_t *ch, bool maybe)
+void ops_drop(client_t *c, channel_t *ch, bool maybe, bool closes)
 {
     for (op_t *op; (op = ops_first(&ch->ops)) != NULL;) {
         op_t dropped = *op;
-        if (dropped.kind == OP_CLOSE && !maybe)
+        if (dropped.kind == OP_CLOSE && !closes)
             return;
         ops_pop(&ch->ops);
         is_dropped(c, ch, &dropped, maybe);
@@ -147,6 +153,7 @@ void channel_lets_go(client_t *c, channel_t *ch)
     for (size_t i = 0; i < ch->held_count; i++)
         model_given_back(c->world->model, ch->held[i].message, ch->held[i].queue, ch->index, earlier);
     ch->held_count = 0;
+    channel_tx_lets_go(c, ch);
 }
 
 /* As it was before it was ever opened; keeps its memory. */
@@ -157,6 +164,8 @@ void channel_reset(channel_t *ch)
                       .unconfirmed = ch->unconfirmed,
                       .held = ch->held,
                       .held_capacity = ch->held_capacity,
+                      .claimed = ch->claimed,
+                      .claimed_capacity = ch->claimed_capacity,
                       .last_cause = ch->last_cause};
     ch->ops.begin = ch->ops.end = 0;
     ch->unconfirmed.begin = ch->unconfirmed.end = 0;

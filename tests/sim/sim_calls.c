@@ -229,6 +229,12 @@ static int sim_write(disk_file_t *file, uint64_t offset, const output_piece_t *p
     return operation_end(s, fate, "write", h->name, err);
 }
 
+static bool is_skipped(const sim_disk_t *s, const char *name)
+{
+    size_t len = strlen(name), end = s->skipped_suffix ? strlen(s->skipped_suffix) : len + 1;
+    return s->skip_syncs || (end <= len && strcmp(name + len - end, s->skipped_suffix) == 0);
+}
+
 /* At a cut, what is done in part needs no doing: the power cycle takes any part of what is unsynced. */
 static int sim_sync(disk_file_t *file, error_t *err)
 {
@@ -240,7 +246,7 @@ static int sim_sync(disk_file_t *file, error_t *err)
     fate_t fate = operation_begin(s);
     if (++s->syncs == s->fail_sync_at && fate == DONE)
         fate = NOT_AT_ALL;
-    if (is_done(fate) && !s->skip_syncs)
+    if (is_done(fate) && !is_skipped(s, h->name))
         sim_file_sync(h->file);
     else if (!is_done(fate) && !s->is_off)
         sim_file_lose(h->file);

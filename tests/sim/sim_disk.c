@@ -116,6 +116,11 @@ void sim_disk_skip_syncs(sim_disk_t *s, bool skip)
     s->skip_syncs = skip;
 }
 
+void sim_disk_skip_syncs_of(sim_disk_t *s, const char *suffix)
+{
+    s->skipped_suffix = suffix;
+}
+
 void sim_disk_skip_directory_syncs(sim_disk_t *s, bool skip)
 {
     s->skip_directory_syncs = skip;

@@ -65,4 +65,6 @@ void sim_disk_limit(sim_disk_t *s, uint64_t bytes);
 /* ---- lies, for testing whether a test would notice: syncs that say 0 and do nothing ---- */
 
 void sim_disk_skip_syncs(sim_disk_t *s, bool skip);
+/* Of files whose names end so; NULL: of none. */
+void sim_disk_skip_syncs_of(sim_disk_t *s, const char *suffix);
 void sim_disk_skip_directory_syncs(sim_disk_t *s, bool skip);

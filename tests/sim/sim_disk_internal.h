@@ -18,6 +18,7 @@ struct sim_disk {
     uint64_t syncs, fail_sync_at;
     uint64_t limit_bytes;
     bool is_off, is_locked, skip_syncs, skip_directory_syncs;
+    const char *skipped_suffix; /* of files whose syncs are skipped; NULL */
 };
 
 typedef struct sim_handle {

@@ -16,7 +16,9 @@ static void note_counts(world_t *w)
     engine_count(w->engine, &n);
     w->last = n.last_record;
     w->durable = n.durable_record;
-    if (n.messages_damaged > 0)
+    w->gathers |= n.disk_alarm; /* then they are gathered */
+    w->damaged = n.messages_damaged;
+    if (w->damaged > 0 && !w->rot.is_on)
         report_failure("%llu messages are damaged", (unsigned long long)n.messages_damaged);
 }
 
@@ -78,6 +80,8 @@ static void hear(world_t *w, unsigned port, size_t most)
 {
     size_t count = port_dispatch(&w->ports[port], most);
     w->port_due[port] = count == most;
+    amqp_io_resume(w->io[port]);
+    wires_let_go(w);
     flush(w, port);
 }
 
@@ -86,6 +90,8 @@ static bool anybody_due(const world_t *w)
     bool due = w->engine_due || w->log_due || w->helper_due;
     for (size_t i = 0; i < PORTS; i++)
         due |= w->port_due[i];
+    for (size_t i = 0; i < CLIENTS; i++)
+        due |= wire_is_due(&w->clients[i]);
     return due && !w->is_over;
 }
 
@@ -98,8 +104,12 @@ bool world_turn(world_t *w)
     for (unsigned i = 0; i < PORTS; i++)
         if (w->port_due[i] || !w->by_wakes)
             hear(w, i, SIZE_MAX);
-    for (size_t i = 0; i < CLIENTS; i++)
+    for (size_t i = 0; i < CLIENTS; i++) {
         client_return_loans(&w->clients[i]);
+        w->clients[i].wire.is_slow = false;
+        if (wire_is_due(&w->clients[i]) || !w->by_wakes)
+            wire_turn(&w->clients[i], SIZE_MAX, SIZE_MAX, SIZE_MAX);
+    }
     for (unsigned i = 0; i < PORTS; i++)
         flush(w, i);
     if (w->log_due || !w->by_wakes)
@@ -118,10 +128,32 @@ void world_settle(world_t *w)
         report_failure("nobody is woken, and not everything is durable");
 }
 
+/* Mostly little; sometimes so much that heartbeats are missed. */
+static void time_passes(world_t *w)
+{
+    w->now_ms += 1 + (dice(w, 10) ? dice(w, 60) : dice(w, 1500));
+    for (size_t i = 0; i < CLIENTS; i++)
+        wire_look_at_clock(&w->clients[i]);
+}
+
+static size_t some_octets(world_t *w)
+{
+    return dice(w, 4) ? dice(w, 400) : dice(w, 8000);
+}
+
+static void network_act(world_t *w)
+{
+    client_t *c = &w->clients[dice(w, CLIENTS)];
+    wire_turn(c, some_octets(w), some_octets(w), some_octets(w));
+    if (c->stage == STAGE_OPEN && c->index != CHECKER && dice(w, 2000) == 0)
+        client_leave(c, true);
+}
+
 void world_act(world_t *w)
 {
     const mood_t *m = &w->mood;
-    const uint32_t weights[] = {m->client, m->step, m->log, m->idle, m->helper, m->events, m->loans, m->time};
+    const uint32_t weights[] = {m->client, m->step,  m->log,  m->idle,   m->helper,
+                                m->events, m->loans, m->time, m->network};
     enum { KINDS = sizeof weights / sizeof *weights };
     uint32_t sum = 0, kind = 0;
     for (int i = 0; i < KINDS; i++)
@@ -144,6 +176,8 @@ void world_act(world_t *w)
         hear(w, dice(w, PORTS), 1 + dice(w, 16));
     else if (kind == 6)
         client_return_loans(&w->clients[dice(w, CLIENTS)]);
+    else if (kind == 7)
+        time_passes(w);
     else
-        w->now_ms += 1 + dice(w, 60);
+        network_act(w);
 }

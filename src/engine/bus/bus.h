@@ -62,10 +62,11 @@ typedef struct subscriber {
     uint64_t told_ms;      /* … and when */
     list_t joins;          /* prefixes whose kept messages it is still to get; the first is at it */
     size_t join_count;
-    uint32_t joins_so_far; /* a prefix's mark is its join's number; 0: live */
-    list_t joining;        /* engine.joining, or .joins_waiting */
-    list_t publishers;     /* channels that wait for it: channel.waiting_link */
-    list_t slow;           /* engine.slow while there are any */
+    uint32_t joins_so_far;         /* a prefix's mark is its join's number; 0: live */
+    list_t joining;                /* engine.joining, or .joins_waiting */
+    list_t publishers;             /* channels that wait for it: channel.waiting_link */
+    list_t slow;                   /* engine.slow while there are any */
+    uint64_t coming, coming_bytes; /* messages of the transaction that is asked for now; 0 else */
 } subscriber_t;
 
 static inline subscriber_t *subscriber_of(prefix_holder_t *who)
@@ -93,6 +94,12 @@ void subscriber_free(subscriber_t **s);
 /* True if the message just routed must wait for one of its subscribers: the channel does, the command is in front of
  * what it has parked. */
 bool subscribers_hold(channel_t *ch, command_t *cmd);
+
+/* The same of this one. */
+bool subscriber_holds(subscriber_t *s, channel_t *ch, command_t *cmd);
+
+/* False if so much at once could never be put into its queue without loss, although it is one that blocks. */
+bool subscriber_ever_takes(const subscriber_t *s, uint64_t messages, uint64_t bytes);
 
 /* True if one more message may be put into its queue; else it is dropped, and counted. Its oldest may be dropped for it; or
  * it may end. */

@@ -64,20 +64,28 @@ static bool still_full(subscriber_t *s)
     return is_full(s);
 }
 
+bool subscriber_holds(subscriber_t *s, channel_t *ch, command_t *cmd)
+{
+    if (!still_full(s) || !holds(s, ch->connection))
+        return false;
+    channel_wait_in(ch, &s->publishers, cmd);
+    if (!list_linked(&s->slow))
+        list_append(&ch->connection->engine->slow, &s->slow);
+    return true;
+}
+
 bool subscribers_hold(channel_t *ch, command_t *cmd)
 {
-    engine_t *e = ch->connection->engine;
-    const route_t *r = &e->route;
-    for (size_t i = 0; r->subscribers > 0 && i < r->count; i++) {
-        subscriber_t *s = r->queues[i]->subscriber;
-        if (s == NULL || !still_full(s) || !holds(s, ch->connection))
-            continue;
-        channel_wait_in(ch, &s->publishers, cmd);
-        if (!list_linked(&s->slow))
-            list_append(&e->slow, &s->slow);
-        return true;
-    }
+    const route_t *r = &ch->connection->engine->route;
+    for (size_t i = 0; r->subscribers > 0 && i < r->count; i++)
+        if (r->queues[i]->subscriber && subscriber_holds(r->queues[i]->subscriber, ch, cmd))
+            return true;
     return false;
+}
+
+bool subscriber_ever_takes(const subscriber_t *s, uint64_t messages, uint64_t bytes)
+{
+    return s->policy != SLOW_BLOCK || messages <= 1 || (messages <= s->max_messages && bytes <= s->max_bytes);
 }
 
 static void let_publishers_go(engine_t *e, subscriber_t *s)

@@ -314,6 +314,8 @@ bool engine_apply(engine_t *e, record_no number, const record_t *r, bytes_t cont
         note_damaged_part(e, number);
     else if (is_of_event(r->type))
         sync_apply(e, number, r, content, damaged);
+    else if (r->type == RECORD_SEEN || r->type == RECORD_PUBLISHER)
+        dedup_apply(e, number, r);
     else if (appliers[r->type])
         appliers[r->type](e, number, r);
     while (!list_empty(&e->jobs))
@@ -383,6 +385,7 @@ void engine_recovered(engine_t *e, record_no last, uint64_t now_ms)
     leave_out_damaged(e, rec);
     left_out_say(e);
     space_checkpointed(e, e->stated.low);
+    dedup_recovered(e);
     statements_renew(e);
     recovery_free(e);
 }

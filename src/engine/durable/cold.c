@@ -51,7 +51,7 @@ static void spill(queue_t *q, const fifo_item_t *item)
 {
     engine_t *e = q->vhost->engine;
     message_t *m = item->message;
-    if (m->record == 0)
+    if (!live_has(&e->live, m->record)) /* or no more: what dies stays dead */
         (void)publish_record(e, m, &(record_list_t){0});
     record_refer(e, m->record, 1);
     fifo_spill(&q->fifo, item->position);
@@ -142,6 +142,8 @@ static void take_item(queue_t *q, read_item_t *item)
 {
     engine_t *e = q->vhost->engine;
     message_t *m = item->message;
+    if (!live_has(&e->live, item->record))
+        return; /* it was done with meanwhile */
     if (m == NULL) {
         if (!q->deleted)
             queue_leave_out(q, item->position, item->outcome == READ_DAMAGED);

@@ -137,6 +137,10 @@ void confirms_drop(channel_t *ch)
 
 void on_confirm_select(channel_t *ch, command_t *cmd)
 {
+    if (ch->tx) {
+        channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED, "cannot switch from tx to confirm mode");
+        return;
+    }
     ch->confirms = true;
     emit_ok(ch, cmd);
 }

@@ -18,6 +18,14 @@ void contents_begin(engine_t *e, queue_t *q)
     q->holds++;
 }
 
+void contents_end(engine_t *e)
+{
+    queue_t *q = e->stated.contents;
+    e->stated.contents = NULL;
+    if (q)
+        queue_release(q);
+}
+
 static size_t row_record(queue_t *q, uint64_t first, bytes_t spans)
 {
     record_t r = {.type = RECORD_PAGE, .queue = q->id, .position = first, .arguments = spans};
@@ -56,9 +64,8 @@ size_t contents_state(engine_t *e, uint32_t *cost)
     queue_t *q = s->contents;
     size_t octets = q->deleted ? 0 : state_some(q, s, cost);
     if (octets == 0) {
-        s->contents = NULL;
         *cost = 1;
-        queue_release(q);
+        contents_end(e);
     }
     return octets;
 }

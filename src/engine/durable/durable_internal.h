@@ -45,6 +45,13 @@ record_no records_add(engine_t *e, const record_t *r, message_t *content);
 /* The same, to the batch that is there, however large: what was settled before it ends goes with it. */
 record_no records_append(engine_t *e, const record_t *r, message_t *content);
 
+/* From here to the end all records are in one batch, however many: after a crash all of them are there, or none. Nothing
+ * that closes a batch may happen between (the end of a step does). */
+void records_group_begin(engine_t *e);
+
+/* With all that was settled in between. Returns the last record of the group; 0: it has none. */
+record_no records_group_end(engine_t *e);
+
 /* The number of the last record, given to the log or taken from it. */
 record_no records_last(const engine_t *e);
 
@@ -103,6 +110,7 @@ typedef enum statement_kind {
     STATED_REPORT,
     STATED_LARGE,
     STATED_KEPT,
+    STATED_SEEN,
     STATED_KINDS
 } statement_kind_t;
 
@@ -133,6 +141,8 @@ bool statements_run(engine_t *e);
 void contents_begin(engine_t *e, queue_t *q);
 /* … says some more of them: returns the octets, about; *cost: units of work. They end when `contents` is NULL again. */
 size_t contents_state(engine_t *e, uint32_t *cost);
+/* Ends amid them, if they have begun. */
+void contents_end(engine_t *e);
 size_t large_state(engine_t *e, stated_t *s);
 /* Begins a round with the next step: the log was opened, and so has one segment more. */
 void statements_renew(engine_t *e);

@@ -294,6 +294,13 @@ void live_drop(live_t *l, record_no record)
         count_gone(l, g, c, record, count);
 }
 
+bool live_has(const live_t *l, record_no record)
+{
+    live_group_t *g = group_find(l, group_number(record));
+    const uint8_t *count = g ? count_find(chunk_of(g, record), live_place_in_chunk(record)) : NULL;
+    return count && *count > 0;
+}
+
 /* ---- the end ---- */
 
 static void group_free(live_group_t *g)

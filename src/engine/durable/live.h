@@ -45,6 +45,9 @@ void live_add_run(live_t *l, record_no first, uint64_t count);
 /* One less; there must be one. */
 void live_drop(live_t *l, record_no record);
 
+/* True if the record is live. */
+bool live_has(const live_t *l, record_no record);
+
 /* How many of the records from `from` to below `end` are live. */
 uint64_t live_in(const live_t *l, record_no from, record_no end);
 

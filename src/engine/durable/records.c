@@ -46,6 +46,7 @@ static void run_waits(engine_t *e)
 /* With all that was settled before it ends: records are durable in the order in which things were decided. */
 static void close_batch(engine_t *e)
 {
+    assert(!e->grouping);
     settled_flush(e);
     batch_t *b = e->batch;
     e->batch = NULL;
@@ -77,11 +78,35 @@ record_no records_append(engine_t *e, const record_t *r, message_t *content)
     return e->next_record++;
 }
 
-record_no records_add(engine_t *e, const record_t *r, message_t *content)
+static void close_if_full(engine_t *e)
 {
     if (e->batch && batch_bytes(e->batch) >= e->options.batch_bytes)
         close_batch(e);
+}
+
+record_no records_add(engine_t *e, const record_t *r, message_t *content)
+{
+    if (!e->grouping)
+        close_if_full(e);
     return records_append(e, r, content);
+}
+
+/* What was settled before is not the group's. */
+void records_group_begin(engine_t *e)
+{
+    assert(!e->grouping);
+    settled_flush(e);
+    close_if_full(e);
+    e->grouping = true;
+    e->group_first = e->next_record;
+}
+
+record_no records_group_end(engine_t *e)
+{
+    assert(e->grouping);
+    settled_flush(e);
+    e->grouping = false;
+    return e->next_record > e->group_first ? e->next_record - 1 : 0;
 }
 
 record_no records_last(const engine_t *e)

@@ -51,7 +51,7 @@ void record_release(engine_t *e, record_no record)
         return;
     live_drop(&e->live, record);
     large_t *l = find_large(e, record);
-    if (l && live_in(&e->live, record, record + 1) == 0)
+    if (l && !live_has(&e->live, record))
         forget_large(e, l);
 }
 
@@ -111,7 +111,7 @@ static void keep_or_forget(engine_t *e, large_t *l)
 {
     for (uint32_t i = 0; i < l->part_count; i++)
         record_refer(e, l->parts[i].record, 1);
-    if (live_in(&e->live, l->record, l->record + 1) == 0)
+    if (!live_has(&e->live, l->record))
         forget_large(e, l);
 }
 

@@ -4,7 +4,7 @@
  * only.
  *
  * A round states all exchanges, then all queues, each with its contents (contents.c), bindings, sequences, open events,
- * reports, large messages and which topic is kept where, a slice a step, between other records. It ends with `low`: a log that is read from there makes
+ * reports, large messages, which topic is kept where and what windows remember, a slice a step, between other records. It ends with `low`: a log that is read from there makes
  * all of it; of what is before, only the content of messages is still needed. A binding is stated after its ends, whoever
  * changes what meanwhile: that part of the round takes all bindings that were said before the last queue was. What was
  * said lately stands at the end of its list, so the round is over when the first of a list is young enough.
@@ -112,6 +112,7 @@ static bool state_next(engine_t *e)
     if (s->kind >= STATED_SEQUENCE) {
         s->bytes_of_round += s->kind == STATED_LARGE  ? large_state(e, first)
                              : s->kind == STATED_KEPT ? keep_state(e, first)
+                             : s->kind == STATED_SEEN ? dedup_state(e, first)
                                                       : sync_state(e, s->kind, first);
         return true;
     }

@@ -162,6 +162,8 @@ static void open_event(sync_window_t *w, channel_t *ch, const command_t *cmd, co
 {
     engine_t *e = ch->connection->engine;
     const route_t *r = &e->route;
+    dedup_verdict_t verdict;
+    dedup_decide(ch, m, &verdict);
     uint32_t groups = count_groups(r);
     sync_event_t *ev = sync_event_new(w->sequencer, w, groups, message_routing_key(m), a->id);
     ev->seq = m->seq;
@@ -172,12 +174,14 @@ static void open_event(sync_window_t *w, channel_t *ch, const command_t *cmd, co
     note_groups(ev, r);
     if (a->expires && r->count > 0)
         note_places(ev, r);
-    ev->stored = publish_safe_with(e, m, publish_place(e, m, r->queues, r->count));
+    record_no record = publish_place(e, m, r->queues, r->count);
+    dedup_remember(e, &verdict, record > 0);
+    ev->stored = publish_safe_with(e, m, verdict.after > record ? verdict.after : record);
     ev->message = m->record;
     ev->release = sync_record_event(ev);
     if (ev->release > ev->stored)
         ev->stored = ev->release;
-    if (groups == 0)
+    if (groups == 0 && verdict.repeats == 0)
         publish_return(ch, cmd, m);
     sync_wait(ev, ch, cmd, message_properties(m));
     message_unref(e, m);
@@ -201,12 +205,25 @@ static bool may_be_numbered(sequencer_t *s, sync_window_t *w, channel_t *ch, com
             channel_wait_in(ch, &w->waiting, cmd);
         return false;
     }
-    return sequencer_ready(s, ch, cmd);
+    return sequencer_ready(s, 1, ch, cmd);
 }
 
-bool sync_ready(exchange_t *x, channel_t *ch, command_t *cmd)
+bool sync_ready(exchange_t *x, uint32_t count, channel_t *ch, command_t *cmd)
 {
-    return sequencer_ready(x->sequencer, ch, cmd);
+    return sequencer_ready(x->sequencer, count, ch, cmd);
+}
+
+refusal_t *sync_check_in_tx(const channel_t *ch, const command_t *cmd, const exchange_t *x)
+{
+    bytes_t properties = message_properties(cmd->message);
+    const char *what = sync_asks(ch, cmd, properties)                    ? "ask what becomes of it (reply-to)"
+                       : properties_has(properties, PROPERTY_EXPIRATION) ? "expire (expiration)"
+                                                                         : NULL;
+    if (what == NULL)
+        return NULL;
+    return refusal_new(REFUSAL_PRECONDITION_FAILED, cmd->cause,
+                       EXCHANGE_FORMAT " is synchronous: a publish in a transaction cannot %s",
+                       NAMED_ARG(x->name, x->vhost), what);
 }
 
 void sync_number(exchange_t *x, message_t *m)
@@ -233,6 +250,7 @@ void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, byte
         publish_route(ch, x, cmd->message, headers);
     if (subscribers_hold(ch, cmd))
         return;
+    e->counts.published++;
     message_t *m = publish_take(ch, cmd, headers);
     sync_number(x, m);
     if (tracked)
@@ -245,11 +263,10 @@ void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, byte
 
 /* The entry that a handler speaks of, if it is an answer: one that its own connection has and has not settled. Else nobody
  * waits for it any more: it is a message that no queue gets. */
-static sync_group_t *answered_group(channel_t *ch, const command_t *cmd)
+static sync_group_t *answered_group(channel_t *ch, const message_t *m)
 {
     uint16_t number;
     uint64_t tag;
-    const message_t *m = cmd->message;
     bytes_t correlation = {0}, properties = message_properties(m);
     if (m->exchange_len > 0 || !bytes_equal(message_routing_key(m), EVENT_REPLY_TO) ||
         !properties_valid(properties))
@@ -264,17 +281,25 @@ static sync_group_t *answered_group(channel_t *ch, const command_t *cmd)
 
 bool sync_answers(channel_t *ch, const command_t *cmd)
 {
-    return cmd->type == COMMAND_PUBLISH && answered_group(ch, cmd);
+    return cmd->type == COMMAND_PUBLISH && answered_group(ch, cmd->message);
 }
 
 bool sync_answer(channel_t *ch, command_t *cmd)
 {
-    sync_group_t *g = answered_group(ch, cmd);
+    sync_group_t *g = answered_group(ch, cmd->message);
     if (g == NULL)
         return false;
+    ch->connection->engine->counts.published++;
     message_t *m = publish_take(ch, cmd, BYTES(""));
     sync_group_says(g, m);
     message_unref(ch->connection->engine, m);
     confirm_done(ch, 0);
     return true;
+}
+
+void sync_says(channel_t *ch, const message_t *m)
+{
+    sync_group_t *g = answered_group(ch, m);
+    if (g)
+        sync_group_says(g, m);
 }

@@ -78,21 +78,21 @@ static void block_is_durable(engine_t *e, wait_t *w)
     channels_go_on(&s->waiting);
 }
 
-static void reserve(sequencer_t *s)
+static void reserve(sequencer_t *s, uint32_t count)
 {
     uint64_t beyond = s->next > s->reserved ? s->next : s->reserved;
-    s->reserved = beyond + SEQ_BLOCK;
+    s->reserved = beyond + (count > SEQ_BLOCK ? count : SEQ_BLOCK);
     s->reserving = sync_record_sequence(s);
     wait_for(s->exchange->vhost->engine, &s->on_disk, s->reserving, block_is_durable);
 }
 
-bool sequencer_ready(sequencer_t *s, channel_t *ch, command_t *cmd)
+bool sequencer_ready(sequencer_t *s, uint32_t count, channel_t *ch, command_t *cmd)
 {
     if (!is_logged(s))
         return true;
-    if (s->reserving == 0 && s->next + SEQ_BLOCK / 2 >= s->reserved)
-        reserve(s);
-    if (s->next < s->safe)
+    if (s->reserving == 0 && s->next + SEQ_BLOCK / 2 + count > s->reserved)
+        reserve(s, count);
+    if (s->next + count <= s->safe)
         return true;
     channel_wait_in(ch, &s->waiting, cmd);
     return false;

@@ -52,16 +52,23 @@ void sync_view_rises(sequencer_t *s);
 /* A publish, with these headers, to an exchange with a sequencer; `again`: e->route is its route already. */
 void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, bytes_t headers);
 
-/* What reaches such an exchange through a binding is numbered, but nobody waits for it. False: the channel waits until
- * there are numbers. */
-bool sync_ready(exchange_t *x, channel_t *ch, command_t *cmd);
+/* What reaches such an exchange through a binding, or in a transaction, is numbered, but nobody waits for it. False: the
+ * channel waits until there are so many numbers. */
+bool sync_ready(exchange_t *x, uint32_t count, channel_t *ch, command_t *cmd);
 void sync_number(exchange_t *x, message_t *m);
+
+/* NULL, or why a publish to such an exchange cannot be part of a transaction (cause set): it wants to know what becomes of
+ * it, and the transaction would have to wait for other people's events. */
+refusal_t *sync_check_in_tx(const channel_t *ch, const command_t *cmd, const exchange_t *x);
 
 /* True if it is a handler's answer: addressed to EVENT_REPLY_TO, by one who has the event. */
 bool sync_answers(channel_t *ch, const command_t *cmd);
 
 /* The same, and it is done with. */
 bool sync_answer(channel_t *ch, command_t *cmd);
+
+/* Such an answer, later: nothing if its event has been settled meanwhile. */
+void sync_says(channel_t *ch, const message_t *m);
 
 /* ---- groups (event.c); all of them only if queue.owed is not empty ---- */
 

@@ -144,8 +144,8 @@ bool need_parse(const field_t *f, need_t *out);
 
 /* The window for a topic with these rules (NULL: none). */
 sync_window_t *sequencer_window(sequencer_t *s, const engine_topic_t *topic);
-/* False: the channel waits until numbers are durable; the command is in front of what it has parked. */
-bool sequencer_ready(sequencer_t *s, channel_t *ch, command_t *cmd);
+/* False: the channel waits until so many numbers are durable; the command is in front of what it has parked. */
+bool sequencer_ready(sequencer_t *s, uint32_t count, channel_t *ch, command_t *cmd);
 void window_has_room(sync_window_t *w);
 
 /* ---- event.c ---- */

@@ -19,6 +19,8 @@ TINY_SETTINGS = {
     "flow.held_bytes": 65536,
     "limits.parked_commands": 8,
     "limits.unacked_per_channel": 1000,
+    "limits.deduplication_ids": 1000,
+    "limits.publishers": 10,
     "amqp.lend_bytes": 256,
     "memory.bodies": 0,
     "store.segment_bytes": 65536,

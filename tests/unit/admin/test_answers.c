@@ -150,13 +150,14 @@ static void a_queue_is_shown_with_its_arguments(void **state)
     table_end(&table, mark);
     query_queue_t *row = query_add_queue(f->query, BYTES("q"), buffer_bytes(&table));
     row->flags = QUERY_QUEUE_QUORUM | QUERY_QUEUE_DURABLE;
-    row->ready = 3, row->unacked = 2, row->dropped = 4;
+    row->ready = 3, row->unacked = 2, row->dropped = 4, row->duplicates = 6;
     json_t *shown = ask_json(f, answer_queue, "/api/queues/%2F/q", NULL);
     assert_string_equal(json_string_value(json_object_get(shown, "type")), "quorum");
     assert_true(json_is_true(json_object_get(shown, "durable")));
     assert_true(json_is_false(json_object_get(shown, "exclusive")));
     assert_int_equal(number(shown, "messages"), 5);
     assert_int_equal(number(shown, "messages_dropped"), 4);
+    assert_int_equal(number(shown, "messages_duplicate"), 6);
     json_t *arguments = json_object_get(shown, "arguments");
     assert_int_equal(number(arguments, "long"), -5);
     assert_true(json_real_value(json_object_get(arguments, "decimal")) > 2.99);
@@ -224,6 +225,8 @@ static void metrics_have_a_line_for_what_is_known(void **state)
     f->query->counts.dropped = 11;
     f->query->counts.live_records = 6, f->query->counts.segments_complete = 5;
     f->query->counts.segments_sparse = 4;
+    f->query->counts.duplicates = 12, f->query->counts.deduplication_ids = 13;
+    f->query->counts.publishers = 5, f->query->counts.publishers_forgotten = 7;
     f->view.longest_step_us = 1250;
     ask(f, answer_metrics, "/metrics", NULL);
     assert_string_equal(f->reply.type, "text/plain; version=0.0.4; charset=utf-8");
@@ -233,6 +236,10 @@ static void metrics_have_a_line_for_what_is_known(void **state)
     assert_true(has_line(f, "rabbitmq_erlang_uptime_seconds 1.500000"));
     assert_true(has_line(f, "chaski_engine_longest_step_seconds 0.001250"));
     assert_true(has_line(f, "chaski_messages_dropped_total 11"));
+    assert_true(has_line(f, "chaski_messages_duplicate_total 12"));
+    assert_true(has_line(f, "chaski_deduplication_ids 13"));
+    assert_true(has_line(f, "chaski_deduplication_publishers 5"));
+    assert_true(has_line(f, "chaski_deduplication_publishers_forgotten_total 7"));
     assert_true(has_line(f, "rabbitmq_process_open_fds 20"));
     assert_true(has_line(f, "chaski_io_connections_least 3"));
     assert_true(has_line(f, "chaski_io_connections_most 4"));

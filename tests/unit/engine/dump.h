@@ -4,6 +4,7 @@
  * decided it and one that got it back, or two that got it back from different parts of a log. */
 #pragma once
 
+#include "engine/dedup/dedup_internal.h"
 #include "engine/durable.h"
 #include "engine/engine_internal.h"
 
@@ -78,6 +79,19 @@ static inline void dump_queue(dump_t *d, const queue_t *q)
     dump_entries(d, q);
 }
 
+/* What it remembers that is in the log, the oldest first. */
+static inline void dump_window(dump_t *d, const char *whose, bytes_t name, const dedup_t *w)
+{
+    unsigned at = 0;
+    for (const list_t *node = w ? w->order.next : NULL; w && node != &w->order; node = node->next) {
+        const remembered_t *r = LIST_OF(node, const remembered_t, in_window);
+        if (list_linked(&r->stated.link))
+            dump_line(d, "seen by %s %.*s %05u: %016llx %llu since %llu", whose, TEXT_ARG(name), at++,
+                      (unsigned long long)dump_hash(bytes_make(r->id, sizeof r->id)),
+                      (unsigned long long)r->value, (unsigned long long)r->since);
+    }
+}
+
 static inline int dump_compare(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -90,11 +104,16 @@ static inline dump_t dump_of(const engine_t *e)
     for (hash_node_t *n = hash_next(&v->exchanges, NULL); n; n = hash_next(&v->exchanges, n)) {
         const exchange_t *x = HASH_OF(n, const exchange_t, node);
         dump_exchange(&d, x);
+        dump_window(&d, "exchange", x->name, x->dedup);
         for (const list_t *out = x->out.next; out != &x->out; out = out->next)
             dump_binding(&d, LIST_OF(out, const binding_t, in_source));
     }
     for (hash_node_t *n = hash_next(&v->queues, NULL); n; n = hash_next(&v->queues, n))
         dump_queue(&d, HASH_OF(n, const queue_t, node));
+    for (hash_node_t *n = hash_next(&v->queues, NULL); n; n = hash_next(&v->queues, n))
+        dump_window(&d, "queue", HASH_OF(n, const queue_t, node)->name,
+                    HASH_OF(n, const queue_t, node)->dedup);
+    dump_window(&d, "publishers of", v->name, v->publishers);
     if (d.count > 0)
         qsort(d.lines, d.count, sizeof *d.lines, dump_compare);
     return d;

@@ -63,7 +63,9 @@ typedef struct seen {
 typedef struct fixture_options {
     uint64_t memory_high_bytes, held_bytes, output_bytes;
     uint32_t parked_commands, unacked_max, page_entries, slice, consumers_max;
-    uint64_t unwritten_bytes, batch_bytes, restate_bytes;
+    uint64_t unwritten_bytes, batch_bytes, restate_bytes, transaction_bytes;
+    uint64_t deduplication_ids, publishers;
+    uint32_t transaction_actions;
     bool cold; /* no body that is in the log stays in memory */
     size_t ring_items;
     const engine_topic_t *topics;
@@ -112,6 +114,10 @@ static inline engine_options_t fixture_engine_options(const fixture_t *f, const 
         .unwritten_bytes = o->unwritten_bytes ? o->unwritten_bytes : 1 << 20,
         .batch_bytes = o->batch_bytes ? o->batch_bytes : 1 << 16,
         .restate_bytes = o->restate_bytes ? o->restate_bytes : 1 << 20,
+        .deduplication_ids_max = o->deduplication_ids ? o->deduplication_ids : 1000,
+        .publishers_max = o->publishers ? o->publishers : 1000,
+        .transaction_bytes = o->transaction_bytes ? o->transaction_bytes : 1 << 20,
+        .transaction_actions = o->transaction_actions ? o->transaction_actions : 1000,
         .topics = o->topics,
         .topic_count = o->topic_count,
         .log = &f->log,

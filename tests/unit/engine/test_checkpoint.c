@@ -54,6 +54,21 @@ static void a_deep_queue_comes_back_from_rows(void **state)
     durable_free(f);
 }
 
+/* Whatever it holds of the queue goes too (the address sanitizer looks). */
+static void an_engine_may_end_amid_a_queues_contents(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){.cold = true, .restate_bytes = 1 << 30, .slice = 4});
+    chan_t ch = new_channel(f);
+    new_durable_queue(ch, "q");
+    put_many_durably(ch, "q", 0, 5000);
+    run(f);
+    statements_renew(f->engine);
+    while (f->engine->stated.contents == NULL)
+        assert_true(step(f));
+    durable_free(f);
+}
+
 /* Pages of queues that nobody takes from are packed with the checkpoint, also the last one. */
 static void a_checkpoint_packs_what_lies(void **state)
 {
@@ -261,6 +276,7 @@ int main(void)
         checkpoint_test(how_often_a_message_was_given_back_is_durable),
         checkpoint_test(a_classic_queue_says_nothing_of_it),
         checkpoint_test(a_run_of_messages_given_back_is_one_record),
+        cmocka_unit_test(an_engine_may_end_amid_a_queues_contents),
         checkpoint_test(a_large_message_leaves_memory_and_comes_back_whole),
         checkpoint_test(an_open_event_comes_back_with_what_was_said_so_far),
     };

@@ -101,6 +101,7 @@ static void check(const model_t *m, record_no from, record_no end)
 {
     assert_int_equal(live_in(&m->live, from, end), in_model(m, from, end));
     assert_int_equal(live_next(&m->live, from, end), next_of_model(m, from, end));
+    assert_int_equal(live_has(&m->live, from), m->counts[from] > 0);
     check_ranges(m, from, end);
 }
 

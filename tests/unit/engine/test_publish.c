@@ -238,21 +238,6 @@ static void no_wait_select_has_no_answer(void **state)
     expect_confirm(ch, 1, false);
 }
 
-static void transactions_are_refused_by_name(void **state)
-{
-    fixture_t *f = *state;
-    chan_t ch = new_channel(f);
-    push_simple(ch, COMMAND_TX_COMMIT, 0);
-    expect_refusal_and_reopen(ch, 406, "channel is not transactional");
-    push_simple(ch, COMMAND_TX_ROLLBACK, 0);
-    expect_refusal_and_reopen(ch, 406, "channel is not transactional");
-    confirm_select(ch), expect_ok(ch);
-    push_simple(ch, COMMAND_TX_SELECT, 0);
-    expect_refusal_and_reopen(ch, 406, "cannot switch from confirm to tx mode");
-    push_simple(ch, COMMAND_TX_SELECT, 0);
-    expect_hard_refusal(ch.client, 540, "transactions (tx.select) are not supported");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,7 +259,6 @@ int main(void)
         fixture_test(a_new_channel_of_that_number_begins_without_confirms),
         fixture_test(confirms_come_before_the_channels_end),
         fixture_test(no_wait_select_has_no_answer),
-        fixture_test(transactions_are_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

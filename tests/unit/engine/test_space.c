@@ -297,6 +297,53 @@ static void a_segment_that_dies_while_it_is_listed_goes(void **state)
     durable_free(f);
 }
 
+static void a_large_message_that_dies_while_it_is_read_holds_nothing(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){.cold = true});
+    chan_t ch = new_channel(f), other = new_channel(f);
+    new_durable_queue(ch, "q");
+    part(ch, "some"), part(ch, "of it"), put_durably(ch, "q", "and the rest");
+    run(f);
+    tell(f, 1, 1, f->engine->next_record);
+    checkpoint(f);
+    hold_reads(f);
+    get(ch, "q", 0);
+    run(f);
+    assert_int_equal(paper_of(f)->asked_count, 1);
+    purge(other, "q");
+    expect_counted(other, 1);
+    expect_drop(f, 1);
+    answer(f, 1);
+    expect(ch, EVENT_GET_EMPTY);
+    tell_of(f, 1, 1, paper_of(f)->count, 0);
+    assert_int_equal(counts(f).live_records + counts(f).segments_complete, 0);
+    durable_free(f);
+}
+
+/* Its first record has died, and may be gone from the disk, by the time at which it leaves memory. */
+static void a_message_leaves_memory_for_a_record_that_is_live(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){.cold = true, .batch_bytes = 1, .unwritten_bytes = 1});
+    chan_t ch = new_channel(f);
+    new_durable_queue(ch, "q"), new_durable_queue(ch, "other"), new_queue(ch, "t");
+    bound(ch, "q", "amq.fanout", ""), bound(ch, "t", "amq.fanout", "");
+    hold(f);
+    put_durably(ch, "other", "so that the log is busy");
+    publish_durably(ch, "amq.fanout", "", "m");
+    run(f);
+    record_no first = paper_last(paper_of(f), RECORD_MESSAGE);
+    assert_int_equal(live_in(&f->engine->live, first, first + 1), 1); /* for q alone */
+    delete_queue(ch, "q", 0);
+    hold_no_more(f);
+    expect_counted(ch, 1);
+    assert_int_equal(live_in(&f->engine->live, first, first + 1), 0);
+    assert_int_equal(counts(f).live_records, 2);
+    assert_queue_is(ch, "t", "m");
+    durable_free(f);
+}
+
 /* ---- many, and over small rings ---- */
 
 static void hundreds_of_segments_go_over_small_rings(void **state)
@@ -461,6 +508,8 @@ int main(void)
         durable_test(one_is_written_anew_at_a_time_and_the_emptiest_first),
         cmocka_unit_test(many_live_records_are_listed_a_slice_a_step),
         cmocka_unit_test(a_segment_that_dies_while_it_is_listed_goes),
+        cmocka_unit_test(a_large_message_that_dies_while_it_is_read_holds_nothing),
+        cmocka_unit_test(a_message_leaves_memory_for_a_record_that_is_live),
         cmocka_unit_test(hundreds_of_segments_go_over_small_rings),
         durable_test(a_segment_without_records_goes),
         durable_test(after_a_restart_segments_are_judged_by_what_came_back),

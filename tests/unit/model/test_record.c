@@ -107,6 +107,9 @@ static void samples_init(samples_t *s)
     r[RECORD_RESULT].time_ms = 12, r[RECORD_RESULT].arguments = BYTES("\"42\"");
     r[RECORD_REPORT] = (record_t){.name = BYTES("x"), .seq = 9, .view = 3, .kind = 1, .properties_bytes = 20};
     r[RECORD_REPORT].arguments = BYTES("an id");
+    r[RECORD_SEEN] = (record_t){.queue = 8, .message = 70, .time_ms = 1700000000000, .name = BYTES("x")};
+    r[RECORD_SEEN].key = BYTES("sixteen octets..");
+    r[RECORD_PUBLISHER] = (record_t){.message = 70, .seq = INT64_MAX, .key = BYTES("sixteen octets..")};
     for (uint8_t type = 1; type < RECORD_TYPE_END; type++)
         r[type].type = type;
 }

@@ -204,7 +204,8 @@ static inline void order_drop(fixture_t *f, uint64_t segment)
     give_order(f, order);
 }
 
-static inline void hear_segments(fixture_t *f)
+/* True if that made room for more. */
+static inline bool hear_segments(fixture_t *f)
 {
     journal_t *j = store_journal(f->store);
     for (const segment_news_t *news; (news = lane_peek(j->segments)) != NULL; lane_pop(j->segments)) {
@@ -216,18 +217,19 @@ static inline void hear_segments(fixture_t *f)
         told->told++;
         told->is_ordered = false;
     }
-    (void)lane_release(j->segments);
+    return lane_release(j->segments);
 }
 
 /* What an engine that needs nothing below replay_from would order. */
-static inline void mind_space(fixture_t *f)
+static inline bool mind_space(fixture_t *f)
 {
-    hear_segments(f);
+    bool heard = hear_segments(f);
     for (uint64_t i = 0; i < SEGMENTS_MOST && !f->keeps_dead; i++) {
         const told_segment_t *told = &f->segments[i];
         if (told->news.bytes > 0 && !told->is_ordered && told->news.end <= f->replay_durable)
             order_drop(f, i);
     }
+    return lane_flush(store_journal(f->store)->orders) || heard;
 }
 
 /* ---- turns ---- */
@@ -263,15 +265,15 @@ static inline int settle(fixture_t *f)
 {
     unsigned wake;
     int done, rounds = 0;
-    bool helped;
+    bool helped, heard;
     do {
         done = turn(f);
-        mind_space(f);
         helped = false;
-        while (store_helper_turn(f->store, &wake))
-            helped = true;
+        for (bool more = true; more; helped |= more || (wake & STORE_WAKE_LOG) != 0)
+            more = store_helper_turn(f->store, &wake);
+        heard = mind_space(f);
         assert_true(rounds++ < 10000);
-    } while (done > 0 || (done == 0 && helped));
+    } while (done > 0 || (done == 0 && (helped || heard)));
     return done;
 }
 

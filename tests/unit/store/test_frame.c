@@ -17,6 +17,7 @@
 #include "store/checksum.h"
 #include "store/frame_records.h"
 #include "store/group.h"
+#include "store/sparse_frame.h"
 
 static const frame_place_t place = {{0x0102030405060708, 0x1112131415161718}, 3, 1024};
 
@@ -358,6 +359,123 @@ static void what_is_no_record_is_refused(void **state)
     batch_free(b);
 }
 
+/* ---- sparse frames ---- */
+
+/* Records 10, 11, 15 and 1000000: a settle, a part "ab", a settle of some length, a part "". */
+static frame_t make_sparse(buffer_t *out)
+{
+    static const record_no numbers[] = {10, 11, 15, 1000000};
+    sparse_frame_t s = {0};
+    for (size_t i = 0; i < 4; i++) {
+        batch_t *b = batch_new(1);
+        if (i % 2 == 0)
+            put_settle(b, i == 2 ? 100 : 1);
+        else
+            put_part(b, 0);
+        bytes_t content = i == 1 ? BYTES("ab") : bytes_make(NULL, 0);
+        frame_record_t r = {.number = numbers[i], .octets = buffer_bytes(&b->records), .content = content};
+        r.has_content = i % 2 == 1;
+        r.piece = (frame_piece_t){(uint32_t)content.len, checksum_of(content, place.log.key)};
+        sparse_frame_put(&s, &r);
+        batch_free(b);
+    }
+    frame_t f = {.incarnation = 3, .durable_through = 1000000, .replay_from = 1000001, .previous = 5};
+    sparse_frame_end(&s, &f, &place, out);
+    assert_int_equal(s.records, 0);
+    sparse_frame_deinit(&s);
+    return f;
+}
+
+static void a_sparse_frame_says_the_numbers_of_its_records(void **state)
+{
+    (void)state;
+    static const record_no numbers[] = {10, 11, 15, 1000000};
+    buffer_t octets = {0};
+    frame_t f = make_sparse(&octets), g;
+    assert_int_equal(octets.len % FRAME_GROUP_BYTES, 0);
+    assert_true(frame_read(buffer_bytes(&octets), &place, octets.len, &g));
+    assert_true(frame_check(bytes_make(octets.data, (size_t)frame_head_bytes(&g)), &place, &g));
+    assert_int_equal(g.flags, FRAME_FIRST | FRAME_LAST | FRAME_SPARSE);
+    assert_int_equal(g.first, 10);
+    assert_int_equal(g.records, 4);
+    assert_int_equal(frame_next(&g), 1000001);
+    assert_int_equal(g.checksum, f.checksum);
+    frame_records_t records = {0};
+    frame_record_t r;
+    assert_true(frame_records_begin(&records, &g, bytes_make(octets.data, (size_t)g.bytes)));
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(frame_records_next(&records, &r), 1);
+        assert_int_equal(r.number, numbers[i]);
+        assert_int_equal(r.has_content, i % 2 == 1);
+        assert_int_equal(r.record.list.count, i == 2 ? 100 : i == 0);
+        if (r.has_content)
+            assert_true(frame_piece_holds(&r.piece, &place.log, r.content));
+    }
+    assert_true(bytes_equal(r.content, bytes_make(NULL, 0)));
+    assert_int_equal(frame_records_next(&records, &r), 0);
+    assert_true(frame_records_end(&records, &g));
+    frame_records_deinit(&records);
+    buffer_free(&octets);
+}
+
+static void numbers_of_a_sparse_frame_that_are_wrong_are_refused(void **state)
+{
+    (void)state;
+    frame_records_t records = {0};
+    uint8_t octets[1024];
+    const uint8_t sparse = FRAME_FIRST | FRAME_LAST | FRAME_SPARSE;
+    batch_t *b = batch_new(1);
+    put_settle(b, 1);
+    bytes_t settle = buffer_bytes(&b->records);
+    static const struct {
+        uint64_t steps[2];
+        uint32_t span;
+        int count;
+    } cases[] = {{{0, 1}, 1, 2},  {{0, 7}, 7, 2},           {{0, 7}, 8, -1},
+                 {{0, 7}, 6, -1}, {{1, 6}, 7, -1},          {{0, 0}, 1, -1},
+                 {{0, 0}, 0, -1}, {{0, UINT64_MAX}, 5, -1}, {{0, UINT32_MAX}, UINT32_MAX, 2}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        buffer_t metadata = {0};
+        for (size_t k = 0; k < 2; k++) {
+            write_varint(&metadata, cases[i].steps[k]);
+            write_bytes(&metadata, settle);
+        }
+        frame_t f = wrap(octets, buffer_bytes(&metadata), 2, false, sparse);
+        f.span = cases[i].span;
+        frame_seal(octets, &f, &place);
+        assert_int_equal(count_records(&records, &f, octets), cases[i].count);
+        frame_records_reset(&records);
+        buffer_free(&metadata);
+    }
+    frame_records_deinit(&records);
+    batch_free(b);
+}
+
+/* Sealed, but not as such a frame may be. */
+static void a_frame_is_sparse_in_one_way_only(void **state)
+{
+    (void)state;
+    buffer_t octets = {0};
+    frame_t f = make_sparse(&octets), g;
+    static const uint8_t wrong[] = {FRAME_FIRST | FRAME_SPARSE, FRAME_LAST | FRAME_SPARSE,
+                                    FRAME_FIRST | FRAME_LAST,
+                                    FRAME_FIRST | FRAME_LAST | FRAME_SPARSE | FRAME_CONTINUES,
+                                    FRAME_FIRST | FRAME_LAST | FRAME_SPARSE | FRAME_COPY};
+    for (size_t i = 0; i < sizeof wrong; i++) {
+        g = f;
+        g.flags = wrong[i];
+        frame_seal(octets.data, &g, &place);
+        assert_false(is_frame(buffer_bytes(&octets), &place));
+    }
+    g = f;
+    g.span = 2; /* of four records */
+    frame_seal(octets.data, &g, &place);
+    assert_false(is_frame(buffer_bytes(&octets), &place));
+    frame_seal(octets.data, &f, &place);
+    assert_true(is_frame(buffer_bytes(&octets), &place));
+    buffer_free(&octets);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,6 +489,9 @@ int main(void)
         cmocka_unit_test(a_record_longer_than_a_frame_is_cut),
         cmocka_unit_test(a_record_that_spans_frames_is_put_together),
         cmocka_unit_test(what_is_no_record_is_refused),
+        cmocka_unit_test(a_sparse_frame_says_the_numbers_of_its_records),
+        cmocka_unit_test(numbers_of_a_sparse_frame_that_are_wrong_are_refused),
+        cmocka_unit_test(a_frame_is_sparse_in_one_way_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

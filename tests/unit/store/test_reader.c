@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The reader: what an opening would find, without its consequences. */
-#include "store/log_fixture.h"
+#include "store/space_fixture.h"
 
-#define LINES_MOST 1000
+#define LINES_MOST 2000
 
 /* What a visitor was told, as lines. */
 typedef struct told {
@@ -203,6 +203,66 @@ static void what_cannot_be_read_at_all_is_an_error(void **state)
     fixture_free(f);
 }
 
+/* All that is needed is told, from its first record on, and what was rewritten says so. */
+static void contents_are_told_too(void **state)
+{
+    (void)state;
+    needs_t *needs = MEM_NEW(needs_t);
+    fixture_t *f = sparse_log(6, needs, 8);
+    order_all(f, needs);
+    settle_well(f);
+    close_store(f);
+    log_summary_t summary;
+    told_t *t = read_log(f, &summary);
+    assert_int_equal(t->faults, 0);
+    uint64_t rewritten = 0, contents = 0, sparse = 0;
+    for (size_t i = 0; i < t->count; i++) {
+        contents += strstr(t->lines[i], " contents") != NULL;
+        rewritten += strstr(t->lines[i], " contents rewritten") != NULL;
+        sparse += strstr(t->lines[i], " sparse") != NULL;
+    }
+    assert_true(rewritten > 3 && contents > rewritten && sparse >= rewritten);
+    assert_true(summary.first <= 8);
+    assert_true(summary.replay_from > 300);
+    uint64_t needed = 0;
+    for (record_no n = 1; n < f->next; n++)
+        needed += needs->live[n];
+    assert_true(summary.records >= needed && summary.records < summary.last);
+    mem_free(t);
+    mem_free(needs);
+    fixture_free(f);
+}
+
+static void damage_of_contents_is_a_fault_that_no_daemon_stumbles_over(void **state)
+{
+    (void)state;
+    for (int is_rewritten = 0; is_rewritten < 2; is_rewritten++) {
+        needs_t *needs = MEM_NEW(needs_t);
+        fixture_t *f = sparse_log(7, needs, 3);
+        if (is_rewritten) {
+            order_all(f, needs);
+            settle_well(f);
+        }
+        close_store(f);
+        told_frames_t frames = list_frames(f);
+        size_t i = 0;
+        while (frames.frames[i].first < 100 || frames.frames[i].is_mark ||
+               frames.frames[i].is_sparse != is_rewritten)
+            i++;
+        sim_disk_flip(f->sim, frames.frames[i].file, frames.frames[i].offset + 100, 1);
+        log_summary_t summary;
+        told_t *t = read_log(f, &summary);
+        assert_int_equal(t->faults, is_rewritten && frames.frames[i].offset > 512 ? 1 : t->faults);
+        assert_true(t->faults > 0);
+        assert_int_equal(t->fatal, 0);
+        open_well(f);
+        mem_free(frames.frames);
+        mem_free(t);
+        mem_free(needs);
+        fixture_free(f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +272,8 @@ int main(void)
         cmocka_unit_test(a_tail_that_would_be_cut_is_no_fault),
         cmocka_unit_test(a_visitor_may_look_at_nothing),
         cmocka_unit_test(what_cannot_be_read_at_all_is_an_error),
+        cmocka_unit_test(contents_are_told_too),
+        cmocka_unit_test(damage_of_contents_is_a_fault_that_no_daemon_stumbles_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

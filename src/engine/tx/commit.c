@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * commit.c: a transaction is applied. First each target is asked, and nothing has changed when one must be waited for, or
+ * refuses. Then all of it happens in one go, nothing else between, and what it says to the log is one group: so there is
+ * no moment, also none of a crash, at which some of it is there. Then what nobody got is returned; and commit-ok follows when
+ * the group is durable.
+ *
+ * Publishes come first, as in RabbitMQ: a handler's answer counts by the ack behind it. */
+#include "engine/tx/tx_internal.h"
+
+/* ---- asking ---- */
+
+typedef enum verdict { MAY_COMMIT, MUST_WAIT, MUST_NOT } verdict_t;
+
+static subscriber_t *subscriber_at(const tx_t *tx, size_t place)
+{
+    const queue_t *q = tx->places[place];
+    return q->deleted ? NULL : q->subscriber;
+}
+
+/* How much is coming to each subscriber; or, at the end, nothing. */
+static void count_coming(const tx_t *tx, bool end)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < tx->publish_count; i++) {
+        const tx_publish_t *p = &tx->publishes[i];
+        for (size_t end_at = at + p->places; at < end_at; at++) {
+            subscriber_t *s = subscriber_at(tx, at);
+            if (s == NULL)
+                continue;
+            s->coming = end ? 0 : s->coming + 1;
+            s->coming_bytes = end ? 0 : s->coming_bytes + message_bytes(p->message);
+        }
+    }
+}
+
+/* A subscriber that blocks its publishers never loses a message: more than it can take at once cannot be committed. */
+static bool subscribers_ever_take(const tx_t *tx)
+{
+    bool take = true;
+    count_coming(tx, false);
+    for (size_t i = 0; i < tx->place_count && take; i++) {
+        const subscriber_t *s = subscriber_at(tx, i);
+        take = s == NULL || subscriber_ever_takes(s, s->coming, s->coming_bytes);
+    }
+    count_coming(tx, true);
+    return take;
+}
+
+static bool subscribers_take_now(channel_t *ch, command_t *cmd)
+{
+    const tx_t *tx = ch->tx;
+    for (size_t i = 0; i < tx->place_count; i++) {
+        subscriber_t *s = subscriber_at(tx, i);
+        if (s && subscriber_holds(s, ch, cmd))
+            return false;
+    }
+    return true;
+}
+
+/* Of each exchange as many as there are publishes, which is enough. */
+static bool has_numbers(channel_t *ch, command_t *cmd)
+{
+    const tx_t *tx = ch->tx;
+    const exchange_t *last = NULL;
+    for (size_t i = 0; i < tx->publish_count; i++) {
+        exchange_t *x = tx->publishes[i].numbers;
+        if (x && x != last && !x->deleted && !sync_ready(x, (uint32_t)tx->publish_count, ch, cmd))
+            return false;
+        last = x;
+    }
+    return true;
+}
+
+/* Asks all that a transaction concerns. A queue that is gone is not asked: what goes there goes nowhere, as ever, and an ack
+ * for it changes nothing. A delivery that an ack has claimed is there; nothing else may settle it. */
+static verdict_t ask_targets(channel_t *ch, command_t *cmd)
+{
+    if (!subscribers_ever_take(ch->tx))
+        return MUST_NOT;
+    return subscribers_take_now(ch, cmd) && has_numbers(ch, cmd) ? MAY_COMMIT : MUST_WAIT;
+}
+
+/* ---- applying ---- */
+
+static void number_publishes(tx_t *tx)
+{
+    for (size_t i = 0; i < tx->publish_count; i++) {
+        tx_publish_t *p = &tx->publishes[i];
+        if (p->numbers && !p->numbers->deleted)
+            sync_number(p->numbers, p->message);
+        if (p->numbers)
+            exchange_release(p->numbers);
+        p->numbers = NULL;
+    }
+}
+
+static bool anybody_is_there(const tx_t *tx, size_t at, uint32_t places)
+{
+    for (size_t i = at; i < at + places; i++)
+        if (!tx->places[i]->deleted)
+            return true;
+    return false;
+}
+
+static void must_be_stored(tx_t *tx, record_no record)
+{
+    if (record > tx->stored)
+        tx->stored = record;
+}
+
+/* Into its places, which begin there. Returns the record that must be durable for it. */
+static record_no place(engine_t *e, const tx_t *tx, size_t at, const tx_publish_t *p)
+{
+    record_no record = p->places > 0 ? publish_place(e, p->message, &tx->places[at], p->places) : 0;
+    return publish_safe_with(e, p->message, record);
+}
+
+/* Routes it once more, to find the windows on its way; what was bound since its publish does not count. Of an exchange that is
+ * gone no window is asked, but those of its queues are. */
+static void route_again(channel_t *ch, const tx_t *tx, size_t at, const tx_publish_t *p)
+{
+    route_t *r = &ch->connection->engine->route;
+    exchange_t *x = exchange_find(ch->connection->vhost, message_exchange(p->message));
+    size_t left = 0;
+    if (x)
+        publish_route(ch, x, p->message, properties_headers(message_properties(p->message)));
+    else
+        route_to(ch->connection->engine, &tx->places[at], p->places);
+    r->serial++;
+    for (size_t i = at; i < at + p->places; i++)
+        tx->places[i]->visited = r->serial;
+    for (size_t i = 0; i < r->count; i++)
+        if (r->queues[i]->visited == r->serial)
+            r->queues[left++] = r->queues[i];
+    r->count = left;
+}
+
+/* The same of one that may be a repeat. True: it is one, of something, and so no message that nobody got. */
+static bool place_once(channel_t *ch, size_t at, tx_publish_t *p)
+{
+    engine_t *e = ch->connection->engine;
+    dedup_verdict_t verdict;
+    route_again(ch, ch->tx, at, p);
+    p->message = message_drop_header(e, p->message, "BCC");
+    dedup_decide(ch, p->message, &verdict);
+    record_no record = publish_place(e, p->message, e->route.queues, e->route.count);
+    dedup_remember(e, &verdict, record > 0);
+    must_be_stored(ch->tx, publish_safe_with(e, p->message, record));
+    must_be_stored(ch->tx, verdict.after);
+    return verdict.repeats > 0;
+}
+
+/* What nobody gets, but wants back, stays. */
+static void place_publishes(channel_t *ch)
+{
+    engine_t *e = ch->connection->engine;
+    tx_t *tx = ch->tx;
+    size_t at = 0, kept = 0;
+    for (size_t i = 0; i < tx->publish_count; i++) {
+        tx_publish_t p = tx->publishes[i];
+        bool returns = p.mandatory && !p.answers && !anybody_is_there(tx, at, p.places);
+        e->counts.published++;
+        if (p.answers)
+            sync_says(ch, p.message);
+        else if (p.repeats)
+            returns &= !place_once(ch, at, &p);
+        else
+            must_be_stored(tx, place(e, tx, at, &p));
+        at += p.places;
+        if (returns)
+            tx->publishes[kept++] = p;
+        else
+            message_unref(e, p.message);
+    }
+    tx->publish_count = kept;
+    while (tx->place_count > 0)
+        queue_release(tx->places[--tx->place_count]);
+}
+
+/* Of a queue that is gone nothing is settled; it must not come back. */
+static void settle_claimed(channel_t *ch)
+{
+    tx_t *tx = ch->tx;
+    for (size_t i = 0; i < tx->ack_count; i++) {
+        unacked_t *u = unacked_find(&ch->unacked, tx->acks[i].tag);
+        record_no gone = u->queue->deleted && u->queue->id > 0 ? ch->connection->engine->definitions : 0;
+        tx->stored = gone > tx->stored ? gone : tx->stored;
+        settle_one(ch, u, tx->acks[i].how);
+    }
+    tx->ack_count = 0;
+}
+
+/* Jobs that begin by it have their first slice later: nothing of other channels is done amid it. */
+static void apply(channel_t *ch)
+{
+    engine_t *e = ch->connection->engine;
+    tx_t *tx = ch->tx;
+    uint32_t work = e->work_left;
+    e->work_left = 0;
+    records_group_begin(e);
+    number_publishes(tx);
+    place_publishes(ch);
+    settle_claimed(ch);
+    must_be_stored(tx, records_group_end(e));
+    tx->applied = true;
+    e->counts.committed++;
+    e->work_left = work;
+    work_spend(e, tx->actions);
+}
+
+/* ---- commit ---- */
+
+/* In order, as of the commit. One with parts needs the channel for itself: false, the rest follows when it has gone out. */
+static bool return_publishes(channel_t *ch, const command_t *cmd)
+{
+    tx_t *tx = ch->tx;
+    command_t publish = *cmd;
+    publish.flags = COMMAND_MANDATORY;
+    while (tx->returned < tx->publish_count && !ch->awaited)
+        publish_return(ch, &publish, tx->publishes[tx->returned++].message);
+    return !ch->awaited;
+}
+
+/* True if it is applied; else it waits, or is refused. */
+static bool is_applied(channel_t *ch, command_t *cmd)
+{
+    if (ch->tx->applied)
+        return true;
+    if (tx_waits_for_time(ch, cmd))
+        return false;
+    verdict_t verdict = ask_targets(ch, cmd);
+    if (verdict == MAY_COMMIT)
+        apply(ch);
+    else if (verdict == MUST_NOT)
+        channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED, "partial tx completion");
+    return verdict == MAY_COMMIT;
+}
+
+void on_tx_commit(channel_t *ch, command_t *cmd)
+{
+    if (ch->tx == NULL) {
+        channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED, "channel is not transactional");
+        return;
+    }
+    if (!is_applied(ch, cmd))
+        return;
+    if (!return_publishes(ch, cmd)) {
+        channel_do_again(ch, cmd);
+        return;
+    }
+    record_no stored = ch->tx->stored;
+    tx_reset(ch);
+    reply_ok_after(ch, cmd, stored);
+}

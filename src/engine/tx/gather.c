@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * gather.c: what a transaction is told, and how much that may be. Who asks for more has its connection closed: nothing of the
+ * transaction happens then. */
+#include "engine/tx/tx_internal.h"
+
+/* ---- how much ---- */
+
+/* Publishes of a transaction that has begun pass the memory alarm; that has an end, too. */
+static bool memory_is_out(const engine_t *e, uint64_t bytes)
+{
+    uint64_t high = e->options.memory_high_bytes;
+    return high > 0 && bytes > 0 && e->memory_bytes + bytes > high + high / 2;
+}
+
+/* True, and counted, if so much more may be told; else refused. */
+static bool has_room(channel_t *ch, const command_t *cmd, uint64_t bytes, size_t actions)
+{
+    const engine_options_t *o = &ch->connection->engine->options;
+    tx_t *tx = ch->tx;
+    if (tx->bytes + bytes > o->transaction_bytes)
+        channel_refuse(ch, cmd->cause, REFUSAL_RESOURCE_ERROR,
+                       "transaction on channel %u has more than %llu octets of messages "
+                       "(limits.transaction_bytes)",
+                       ch->number, (unsigned long long)o->transaction_bytes);
+    else if (tx->actions + actions > o->transaction_actions)
+        channel_refuse(ch, cmd->cause, REFUSAL_RESOURCE_ERROR,
+                       "transaction on channel %u has more than %u publishes to queues and acks "
+                       "(limits.transaction_actions)",
+                       ch->number, o->transaction_actions);
+    else if (memory_is_out(ch->connection->engine, bytes))
+        channel_refuse(ch, cmd->cause, REFUSAL_RESOURCE_ERROR,
+                       "memory alarm: transaction on channel %u cannot go on (vm_memory_high_watermark)",
+                       ch->number);
+    else {
+        tx->bytes += bytes;
+        tx->actions += (uint32_t)actions;
+        return true;
+    }
+    return false;
+}
+
+/* ---- publishes ---- */
+
+/* `headers`: "" if BCC is to stay. */
+static tx_publish_t *add_publish(channel_t *ch, command_t *cmd, bytes_t headers)
+{
+    tx_t *tx = ch->tx;
+    tx->publishes =
+        mem_grow(tx->publishes, sizeof *tx->publishes, tx->publish_count, &tx->publish_capacity, 8);
+    tx_publish_t *p = &tx->publishes[tx->publish_count++];
+    *p = (tx_publish_t){.mandatory = cmd->flags & COMMAND_MANDATORY};
+    p->message = publish_take(ch, cmd, headers);
+    return p;
+}
+
+static void add_place(tx_t *tx, queue_t *q)
+{
+    tx->places = mem_grow(tx->places, sizeof *tx->places, tx->place_count, &tx->place_capacity, 8);
+    tx->places[tx->place_count++] = q;
+    q->holds++;
+}
+
+/* It goes where the route, which was just found, leads. */
+static void add_routed(channel_t *ch, command_t *cmd, bytes_t headers)
+{
+    const route_t *r = &ch->connection->engine->route;
+    bool repeats = dedup_concerns(ch->connection->engine, cmd->message);
+    tx_publish_t *p = add_publish(ch, cmd, repeats ? BYTES("") : headers);
+    p->repeats = repeats;
+    p->places = (uint32_t)r->count;
+    p->numbers = r->synchronous;
+    if (p->numbers)
+        p->numbers->holds++;
+    for (size_t i = 0; i < r->count; i++)
+        add_place(ch->tx, r->queues[i]);
+}
+
+void tx_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, bytes_t headers)
+{
+    engine_t *e = ch->connection->engine;
+    refusal_t *why = x->sequencer ? sync_check_in_tx(ch, cmd, x) : NULL;
+    if (why) {
+        channel_refuse_with(ch, why);
+        return;
+    }
+    if (again)
+        work_spend(e, 1 + e->route.count);
+    else
+        publish_route(ch, x, cmd->message, headers);
+    size_t places = e->route.count;
+    if (has_room(ch, cmd, message_bytes(cmd->message), places > 0 ? places : 1))
+        add_routed(ch, cmd, headers);
+}
+
+bool tx_answer(channel_t *ch, command_t *cmd)
+{
+    if (!sync_answers(ch, cmd))
+        return false;
+    if (has_room(ch, cmd, message_bytes(cmd->message), 1))
+        add_publish(ch, cmd, BYTES(""))->answers = true;
+    return true;
+}
+
+/* ---- acks ---- */
+
+static bool claim(channel_t *ch, const command_t *cmd, unacked_t *u, settle_how_t how)
+{
+    tx_t *tx = ch->tx;
+    if (!has_room(ch, cmd, 0, 1))
+        return false;
+    tx->acks = mem_grow(tx->acks, sizeof *tx->acks, tx->ack_count, &tx->ack_capacity, 8);
+    tx->acks[tx->ack_count++] = (tx_ack_t){u->tag, how};
+    u->claimed = true;
+    return true;
+}
+
+static void claim_through(channel_t *ch, const command_t *cmd, uint64_t through, settle_how_t how)
+{
+    unacked_t *u;
+    for (uint64_t from = 0; (u = unacked_next(&ch->unacked, from)) && u->tag <= through;) {
+        from = u->tag + 1;
+        if (!claim(ch, cmd, u, how))
+            return;
+    }
+}
+
+void tx_settle(channel_t *ch, const command_t *cmd, settle_how_t how)
+{
+    if (!(cmd->flags & COMMAND_MULTIPLE))
+        (void)claim(ch, cmd, unacked_find(&ch->unacked, cmd->number), how);
+    else
+        claim_through(ch, cmd, cmd->number ? cmd->number : unacked_last_tag(&ch->unacked), how);
+    if (ch->held && tx_is_begun(ch))
+        channel_hold_no_more(ch);
+}
