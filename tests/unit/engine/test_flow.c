@@ -447,6 +447,8 @@ static void without_room_nothing_is_put_into_the_log_to_free_memory(void **state
     assert_int_equal(counts(f).messages_ready, 1);
     assert_int_equal(paper_count(paper_of(f), RECORD_MESSAGE), 0);
     say_disk(f, false);
+    f->now_ms += 100; /* acks and their like are gathered for a while yet */
+    run(f);
     assert_int_equal(paper_count(paper_of(f), RECORD_MESSAGE), 1);
     assert_queue_is(ch, "q", "1");
     durable_free(f);
@@ -475,7 +477,7 @@ static void without_room_acks_go_to_the_log_together(void **state)
     f->now_ms += 100;
     run(f);
     assert_int_equal(paper_of(f)->batches, batches + 1);
-    assert_int_equal(paper_of(f)->count, records + 1);
+    assert_int_equal(paper_of(f)->count, records + COUNT);
     /* what somebody waits for goes at once, with what was before it */
     new_durable_queue(ch, "other");
     assert_int_equal(paper_of(f)->batches, batches + 2);
