@@ -604,6 +604,7 @@ struct engine {
     timer_heap_t waits;
     record_no waited_for; /* the highest that anything has waited for */
     wait_t gathering;     /* records of some steps, while the disk is short */
+    uint64_t gather_until_ms;
     bool gather_no_more;
     list_t readers;
     live_t live;

@@ -12,11 +12,11 @@
  * when one is back, every record up to its last is durable. */
 #pragma once
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/flag.h"
 #include "base/heap.h"
 #include "base/lane.h"
 #include "model/message.h"
@@ -107,8 +107,8 @@ typedef struct journal {
     lane_t *segments; /* helper → engine */
     lane_t *orders;   /* engine → helper */
     size_t ring_items;
-    atomic_bool disk_short; /* store → engine: nothing more should be published (the disk alarm) */
-    atomic_bool log_short;  /* the same, for a moment: the log is faster than its segments are made */
+    flag_t disk_short; /* store → engine: nothing more should be published (the disk alarm) */
+    flag_t log_short;  /* the same, for a moment: the log is faster than its segments are made */
 } journal_t;
 
 void journal_init(journal_t *j, size_t ring_items);

@@ -157,7 +157,7 @@ static int begin_early(store_t *s, error_t *err)
     log_side_t *l = &s->log_side;
     if (!atomic_load(&s->begins_early))
         return 0;
-    bool is_of_use = l->known.replay_from > l->anchor && atomic_load(&s->journal.disk_short);
+    bool is_of_use = l->known.replay_from > l->anchor && flag_is_set(&s->journal.disk_short);
     bool is_begun = l->writer.at == SEGMENT_HEADER_BYTES;
     int rc = is_of_use && !is_begun ? switch_segment(s, err) : 0;
     if (rc > 0 || (is_of_use && is_begun)) {
