@@ -69,7 +69,7 @@ typedef struct read_request {
     void *owner;       /* the engine's own */
     heap_timer_t turn; /* the helper's own */
     size_t served;     /* likewise */
-    size_t count;      /* not 0 */
+    size_t count;
     read_item_t items[];
 } read_request_t;
 

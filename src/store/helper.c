@@ -219,7 +219,7 @@ static bool put_off(store_t *s, const error_t *err)
 static bool serve_read(store_t *s, unsigned *wake)
 {
     error_t err;
-    reads_take(&s->helper.reads, s->journal.reads);
+    reads_take(&s->helper.reads, s->journal.reads, s->journal.read);
     if (hear_log(s)) /* what is asked for was written before it was */
         *wake |= STORE_WAKE_LOG;
     read_source_t from = {s->disk, s->log, s->options.read_bytes, s->index_bytes, &s->helper.segments, &err};

@@ -27,12 +27,16 @@ static read_request_t *next_request(reads_t *r)
     return request_of(heap_first(&r->now));
 }
 
-void reads_take(reads_t *r, lane_t *lane)
+void reads_take(reads_t *r, lane_t *lane, lane_t *back)
 {
     for (read_request_t *const *item; (item = lane_peek(lane)) != NULL; lane_pop(lane)) {
-        (*item)->served = 0;
-        (*item)->turn = (heap_timer_t){0};
-        enqueue(r, *item);
+        read_request_t *request = *item;
+        request->served = 0;
+        request->turn = (heap_timer_t){0};
+        if (request->count > 0)
+            enqueue(r, request);
+        else
+            lane_push(back, &request);
     }
 }
 

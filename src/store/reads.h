@@ -15,8 +15,8 @@ typedef struct reads {
     record_no at; /* this pass has come so far */
 } reads_t;
 
-/* Takes what waits in the lane. */
-void reads_take(reads_t *r, lane_t *lane);
+/* Takes what waits in the lane; what asks for nothing goes back at once. */
+void reads_take(reads_t *r, lane_t *lane, lane_t *back);
 
 /* Serves some, and gives back those that are complete. 1: some were served; 0: there are none; -1: they must be served later
  * (read_back_item). */
