@@ -55,7 +55,8 @@ static size_t state_some(queue_t *q, statements_t *s, uint32_t *cost)
         return row_record(q, first, buffer_bytes(&e->places));
     }
     *cost = 1;
-    return s->left_out_from < q->left_out_count ? state_left_out(q, &q->left_out[s->left_out_from++]) : 0;
+    bool any = q->left_outs && s->left_out_from < q->left_outs->count;
+    return any ? state_left_out(q, &q->left_outs->items[s->left_out_from++]) : 0;
 }
 
 size_t contents_state(engine_t *e, uint32_t *cost)
