@@ -253,7 +253,7 @@ class Log:
             if s.start >= s.end:
                 continue
             frames = [f for f in self._valid_frames(s) if f.first < s.end or f.kind != DATA]
-            durable = max((f.durable_through for f in frames), default=0)
+            durable = max((f.first - 1 if f.kind == END else f.durable_through for f in frames), default=0)
             carry, expected = bytearray(), None
             for f in frames:
                 if f.next > durable + 1:
