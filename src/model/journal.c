@@ -55,12 +55,16 @@ static void discard_batch(const void *item)
     batch_free(*(batch_t *const *)item);
 }
 
-static void discard_read(const void *item)
+void read_request_free(read_request_t *r)
 {
-    read_request_t *r = *(read_request_t *const *)item;
     for (size_t i = 0; i < r->count; i++)
         message_free(r->items[i].message);
     mem_free(r);
+}
+
+static void discard_read(const void *item)
+{
+    read_request_free(*(read_request_t *const *)item);
 }
 
 void journal_deinit(journal_t *j)
