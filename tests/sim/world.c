@@ -16,7 +16,7 @@ static void note_counts(world_t *w)
     engine_count(w->engine, &n);
     w->last = n.last_record;
     w->durable = n.durable_record;
-    w->gathers |= n.disk_alarm || atomic_load(&store_journal(w->store)->log_short);
+    w->gathers |= n.disk_alarm || flag_is_set(&store_journal(w->store)->log_short);
     w->damaged = n.messages_damaged;
     if (w->damaged > 0 && !w->rot.is_on)
         report_failure("%llu messages are damaged", (unsigned long long)n.messages_damaged);
