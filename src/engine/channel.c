@@ -86,12 +86,13 @@ static uint32_t wind_up_step(engine_t *e, job_t *job, uint32_t budget, bool *don
     return used;
 }
 
-/* What a transaction was told goes too, unless what is parked is more of it. */
+/* What a transaction was told goes too, unless what is parked is more of it. Nor does anything go back whose ack may be
+ * among what is parked. */
 void channel_leave(channel_t *ch)
 {
     bool idle = ch->state == CHANNEL_OPEN && !ch->awaited && !ch->executing && !job_running(&ch->resume);
     bool begun = tx_is_begun(ch);
-    if (idle && !(begun && ch->parked.length > 0) &&
+    if (idle && !(begun && ch->parked.length > 0) && ch->parked.settles == 0 &&
         (begun || ch->consumers.count > 0 || ch->unacked.count > 0))
         job_start(ch->connection->engine, &ch->settling, wind_up_step, ch, NULL);
 }

@@ -504,6 +504,30 @@ static void an_ack_stays_behind_a_commit_that_waits(void **state)
     ack(ch, tag, 0), committed(ch); /* it was rolled back: it is still there to be acked */
 }
 
+/* What was asked for before the goodbye is done before it, also where it has to wait. */
+static void a_goodbye_takes_nothing_back_whose_ack_waits(void **state)
+{
+    fixture_t *f = with_little_memory(state);
+    chan_t ch = new_channel(f), other = new_channel(f), third = new_channel(f);
+    new_queue(other, "q"), new_queue(other, "s");
+    put(other, "s", "m");
+    tx_select(ch);
+    get(ch, "s", 0);
+    uint64_t tag = expect(ch, EVENT_GET_OK)->event.delivery_tag;
+    for (int i = 0; i < 11; i++)
+        put(other, "q", filler());
+    run(f);
+    assert_true(counts(f).memory_alarm);
+    put(ch, "q", "1"), commit(ch);
+    ack(ch, tag, 0), commit(ch);
+    goodbye(ch.client);
+    run(f);
+    purge(third, "q"), expect(third, EVENT_QUEUE_COUNTED);
+    run(f);
+    assert_true(ch.client->closed);
+    assert_queue_is_empty(third, "s");
+}
+
 static void memory_is_bounded_all_the_same(void **state)
 {
     fixture_t *f = with_little_memory(state);
@@ -697,6 +721,7 @@ int main(void)
         fixture_test(a_transaction_that_has_begun_passes_the_alarm),
         fixture_test(a_rollback_ends_the_alarm),
         fixture_test(an_ack_stays_behind_a_commit_that_waits),
+        fixture_test(a_goodbye_takes_nothing_back_whose_ack_waits),
         fixture_test(an_ack_takes_the_publishes_of_its_transaction_along),
         fixture_test(memory_is_bounded_all_the_same),
         fixture_test(what_nobody_can_commit_any_more_does_not_keep_the_alarm_on),
