@@ -573,6 +573,7 @@ struct engine {
     list_t confirming;
     list_t blocked;      /* connections told of the alarm */
     list_t held;         /* channels whose publishes are held back */
+    bool holds_for_log;  /* some of them for want of room in the log */
     list_t ending;       /* channels whose transaction is to end, when there is time for it */
     timer_heap_t timers; /* wait_t, by time: queue.expiry, sync_event_t.due */
     list_t sync_freed;   /* sync_window_t that have room for who waits */
@@ -730,6 +731,8 @@ void flow_check(engine_t *e);
 bool flow_has_news(const engine_t *e);
 /* True if publishes may have to be held back: asked of each, before anything else is. */
 bool flow_is_tight(const engine_t *e);
+/* True if that is for want of room in the log: then those of transactions wait, too. */
+bool flow_log_is_tight(const engine_t *e);
 /* True if publishes on this connection must be held back now; its client is told. */
 bool flow_holds(connection_t *c);
 

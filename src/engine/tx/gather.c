@@ -131,6 +131,6 @@ void tx_settle(channel_t *ch, const command_t *cmd, settle_how_t how)
         (void)claim(ch, cmd, unacked_find(&ch->unacked, cmd->number), how);
     else
         claim_through(ch, cmd, cmd->number ? cmd->number : unacked_last_tag(&ch->unacked), how);
-    if (ch->held && tx_is_begun(ch))
+    if (ch->held && tx_is_begun(ch) && !flow_log_is_tight(ch->connection->engine))
         channel_hold_no_more(ch);
 }
