@@ -61,13 +61,31 @@ static void add_place(tx_t *tx, queue_t *q)
     q->holds++;
 }
 
-/* It goes where the route, which was just found, leads. */
-static void add_routed(channel_t *ch, command_t *cmd, bytes_t headers)
+/* A window is in front of one that is not the first. */
+static bool windows_behind(const route_t *r)
+{
+    for (size_t i = 1; i < r->exchange_count; i++)
+        if (r->exchanges[i]->dedup)
+            return true;
+    return false;
+}
+
+/* What the commit will have to do for the message whose route was just found. */
+static size_t count_actions(const route_t *r, bool repeats)
+{
+    size_t actions = r->count > 0 ? r->count : 1;
+    if (repeats)
+        actions += r->windows + (windows_behind(r) ? r->work : 0);
+    return actions;
+}
+
+/* It goes where the route leads. */
+static void add_routed(channel_t *ch, command_t *cmd, bytes_t headers, bool repeats)
 {
     const route_t *r = &ch->connection->engine->route;
-    bool repeats = dedup_concerns(ch->connection->engine, cmd->message);
     tx_publish_t *p = add_publish(ch, cmd, repeats ? BYTES("") : headers);
     p->repeats = repeats;
+    p->routes_again = repeats && windows_behind(r);
     p->places = (uint32_t)r->count;
     p->numbers = r->synchronous;
     if (p->numbers)
@@ -88,9 +106,9 @@ void tx_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, bytes_
         work_spend(e, 1 + e->route.count);
     else
         publish_route(ch, x, cmd->message, headers);
-    size_t places = e->route.count;
-    if (has_room(ch, cmd, message_bytes(cmd->message), places > 0 ? places : 1))
-        add_routed(ch, cmd, headers);
+    bool repeats = dedup_concerns(e, cmd->message);
+    if (has_room(ch, cmd, message_bytes(cmd->message), count_actions(&e->route, repeats)))
+        add_routed(ch, cmd, headers, repeats);
 }
 
 bool tx_answer(channel_t *ch, command_t *cmd)
