@@ -197,6 +197,9 @@ static void remember(dedup_t *w, const uint8_t id[HASH_DIGEST_BYTES], uint64_t v
     r->value = value;
     if (is_kept)
         dedup_record(r);
+    else if (!dedup_is_of_publishers(
+                 w)) /* the log has it of a time that is over: that is not to be said again */
+        list_remove(&r->stated.link);
     dedup_keep_limit(w);
 }
 
