@@ -66,6 +66,7 @@ void tx_reset(channel_t *ch)
         return;
     }
     tx->bytes = tx->actions = 0;
+    tx->claimed_through = 0;
     tx->applied = false;
     tx->returned = 0;
     tx->stored = 0;

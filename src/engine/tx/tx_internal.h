@@ -29,7 +29,9 @@ struct tx {
     size_t place_count, place_capacity;
     tx_ack_t *acks;
     size_t ack_count, ack_capacity;
-    uint64_t bytes; /* of the messages, in memory */
+    uint64_t claimed_through; /* up to this tag nothing is outstanding that is not claimed */
+    uint32_t cause;           /* of the ack whose deliveries are being claimed */
+    uint64_t bytes;           /* of the messages, in memory */
     uint32_t
         actions; /* places, messages without a place, acks, windows to ask; and what it takes to find them again */
 
