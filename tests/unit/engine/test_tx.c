@@ -384,6 +384,30 @@ static void acks_count_one_by_one(void **state)
 }
 
 /* Each is applied as a whole; but not both in one step. */
+/* Those of one ack, too, as many channels may ask for that in one step; and when they are too many, that ends it. */
+static void acks_of_many_are_told_in_slices(void **state)
+{
+    enum { MANY = 400 };
+    fixture_free(*state);
+    fixture_t *f = *state = fixture_new((fixture_options_t){.slice = 4, .transaction_actions = MANY});
+    chan_t ch = new_channel(f), other = new_channel(f);
+    new_queue(ch, "q"), put_many(ch, "q", 0, MANY + 1);
+    new_consumer(ch, "q", "c", 0), run(f);
+    for (seen_t *s; (s = pending(ch));)
+        s->taken = true;
+    tx_select(ch);
+    ack(ch, MANY, COMMAND_MULTIPLE), push_simple(ch, COMMAND_TX_ROLLBACK, 0);
+    echo(other);
+    uint64_t others = expect(other, EVENT_OK)->step;
+    assert_true(expect(ch, EVENT_OK)->step > others + 10);
+    ack(ch, 1, COMMAND_MULTIPLE), ack(ch, MANY + 1, COMMAND_MULTIPLE), echo(ch);
+    expect_hard_refusal(ch.client, 506,
+                        "transaction on channel 1 has more than 400 publishes to queues and acks "
+                        "(limits.transaction_actions)");
+    run(f);
+    assert_int_equal(counts(f).messages_ready, MANY + 1);
+}
+
 static void large_ones_take_turns(void **state)
 {
     enum { CHANNELS = 4, EACH = 30 };
@@ -717,6 +741,7 @@ int main(void)
         fixture_test(more_octets_than_it_may_have_end_the_connection),
         fixture_test(more_actions_than_it_may_have_end_the_connection),
         fixture_test(acks_count_one_by_one),
+        fixture_test(acks_of_many_are_told_in_slices),
         fixture_test(large_ones_take_turns),
         fixture_test(a_transaction_that_has_begun_passes_the_alarm),
         fixture_test(a_rollback_ends_the_alarm),
