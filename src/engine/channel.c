@@ -86,12 +86,20 @@ static uint32_t wind_up_step(engine_t *e, job_t *job, uint32_t budget, bool *don
     return used;
 }
 
-/* What a transaction was told goes too, unless what is parked is more of it. */
+static bool note_settling(void *context, command_t *cmd)
+{
+    *(bool *)context |= cmd->type == COMMAND_ACK || cmd->type == COMMAND_NACK;
+    return false;
+}
+
+/* What a transaction was told goes too, unless what is parked is more of it; deliveries stay if some are yet to be settled. */
 void channel_leave(channel_t *ch)
 {
+    bool settles = false;
+    command_queue_filter(&ch->parked, note_settling, &settles);
     bool idle = ch->state == CHANNEL_OPEN && !ch->awaited && !ch->executing && !job_running(&ch->resume);
     bool begun = tx_is_begun(ch);
-    if (idle && !(begun && ch->parked.length > 0) &&
+    if (idle && !settles && !(begun && ch->parked.length > 0) &&
         (begun || ch->consumers.count > 0 || ch->unacked.count > 0))
         job_start(ch->connection->engine, &ch->settling, wind_up_step, ch, NULL);
 }
