@@ -102,15 +102,23 @@ static uint32_t leave_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
     return used;
 }
 
-/* What a transaction was told goes too, unless what is parked is more of it. Nor does anything go back whose ack may be
- * among what is parked. */
+static bool note_settling(void *context, command_t *cmd)
+{
+    *(bool *)context |= cmd->type == COMMAND_ACK || cmd->type == COMMAND_NACK;
+    return false;
+}
+
+/* What a transaction was told goes too, unless what is parked is more of it. Nor does
+ * anything go back whose ack may be among what is parked. */
 void channel_leave(channel_t *ch)
 {
+    bool settles = false;
+    command_queue_filter(&ch->parked, note_settling, &settles);
     bool idle = ch->state == CHANNEL_OPEN && !ch->awaited && !ch->executing && !job_running(&ch->resume);
     bool begun = tx_is_begun(ch), stays = begun && ch->parked.length > 0;
     bool has_more =
         ch->consumers.count > 0 || (stays ? unacked_next(&ch->unacked, 0) != NULL : ch->unacked.count > 0);
-    if (idle && ch->parked.settles == 0 && (has_more || (begun && !stays)))
+    if (idle && !settles && (has_more || (begun && !stays)))
         job_start(ch->connection->engine, &ch->settling, stays ? leave_step : wind_up_step, ch, NULL);
 }
 

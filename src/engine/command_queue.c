@@ -4,11 +4,6 @@
  * limits the connection's socket is no longer read. */
 #include "engine/engine_internal.h"
 
-static bool settles(const command_t *c)
-{
-    return c->type == COMMAND_ACK || c->type == COMMAND_NACK;
-}
-
 static void make_room(command_queue_t *q)
 {
     q->items = mem_grow_circle(q->items, sizeof *q->items, q->length, &q->capacity, &q->head, 8);
@@ -21,7 +16,6 @@ void command_queue_push_front(command_queue_t *q, const command_t *c)
     q->items[q->head] = *c;
     q->length++;
     q->ends += command_ends_tx(c);
-    q->settles += settles(c);
 }
 
 void command_queue_push(command_queue_t *q, const command_t *c)
@@ -29,7 +23,6 @@ void command_queue_push(command_queue_t *q, const command_t *c)
     make_room(q);
     q->items[(q->head + q->length++) & (q->capacity - 1)] = *c;
     q->ends += command_ends_tx(c);
-    q->settles += settles(c);
 }
 
 const command_t *command_queue_first(const command_queue_t *q)
@@ -49,7 +42,6 @@ bool command_queue_pop(command_queue_t *q, command_t *out)
     *out = q->items[q->head];
     q->head = (q->head + 1) & (q->capacity - 1);
     q->ends -= command_ends_tx(out);
-    q->settles -= settles(out);
     if (--q->length == 0)
         command_queue_deinit(q);
     return true;
@@ -60,10 +52,7 @@ void command_queue_filter(command_queue_t *q, command_taker_t *take, void *conte
     size_t kept = 0, mask = q->capacity - 1;
     for (size_t i = 0; i < q->length; i++) {
         command_t *c = &q->items[(q->head + i) & mask];
-        bool settled = settles(c);
-        if (take(context, c))
-            q->settles -= settled;
-        else
+        if (!take(context, c))
             q->items[(q->head + kept++) & mask] = *c;
     }
     q->length = kept;

@@ -436,8 +436,7 @@ void unacked_deinit(unacked_list_t *l);
 typedef struct command_queue {
     command_t *items; /* circular */
     size_t capacity, head, length;
-    size_t ends;    /* of them, those that end a transaction … */
-    size_t settles; /* … and acks and nacks */
+    size_t ends; /* of them, those that end a transaction */
 } command_queue_t;
 
 /* True if the command ends a transaction: what comes behind it is of the next one. */

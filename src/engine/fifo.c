@@ -367,32 +367,48 @@ bool fifo_next(fifo_t *f, uint64_t *from, uint64_t end, uint32_t *budget, fifo_i
     return false;
 }
 
-/* Slots whose entries are all ready, or gone, need no look. */
+typedef struct out_run {
+    buffer_t *ranges;
+    uint64_t first, length;
+    uint32_t count;
+} out_run_t;
+
+static void add_out(out_run_t *run, uint64_t at, uint64_t length)
+{
+    if (run->length > 0 && at == run->first + run->length) {
+        run->length += length;
+        return;
+    }
+    if (run->length > 0)
+        record_list_put(run->ranges, &run->count, run->first, run->length);
+    run->first = at;
+    run->length = length;
+}
+
+/* Slots whose entries are all ready, or gone, need no look; nor do those of which all are out, when nothing is dead. */
 uint32_t fifo_out_ranges(const fifo_t *f, buffer_t *ranges)
 {
-    uint64_t first = 0, length = 0, at = page_begin(f, f->first_page);
-    uint32_t count = 0;
-    while (f->out > 0 && at < f->tail) {
-        const fifo_slot_t *slot = slot_of(f, at);
-        if (slot->page == NULL || slot->is_packed || slot->ready == slot->present) {
-            at = page_begin(f, page_of(f, at) + 1);
+    out_run_t run = {.ranges = ranges};
+    uint64_t left = f->out;
+    for (size_t i = 0; i < f->slots_length && left > 0; i++) {
+        const fifo_slot_t *slot = slot_at(f, i);
+        uint64_t at = page_begin(f, f->first_page + i);
+        if (slot->page == NULL || slot->is_packed || slot->ready == slot->present)
+            continue;
+        if (slot->ready == 0 && slot->present == f->page_entries && !fifo_needs_sweep(f)) {
+            add_out(&run, at, f->page_entries);
+            left -= f->page_entries;
             continue;
         }
-        if (slot->page->entries[at & (f->page_entries - 1)].state == ENTRY_OUT) {
-            if (length > 0 && at == first + length) {
-                length++;
-            } else {
-                if (length > 0)
-                    record_list_put(ranges, &count, first, length);
-                first = at;
-                length = 1;
+        for (uint32_t k = 0; k < f->page_entries; k++)
+            if (slot->page->entries[k].state == ENTRY_OUT) {
+                add_out(&run, at + k, 1);
+                left--;
             }
-        }
-        at++;
     }
-    if (length > 0)
-        record_list_put(ranges, &count, first, length);
-    return count;
+    if (run.length > 0)
+        record_list_put(ranges, &run.count, run.first, run.length);
+    return run.count;
 }
 
 /* Takes the next entry below `end` out of its place: any, or only a dead one. */

@@ -587,6 +587,33 @@ static void what_nobody_can_commit_any_more_does_not_keep_the_alarm_on(void **st
     assert_queue_is(new_channel(f), "q", "1"); /* the held one was carried out first */
 }
 
+/* What it has said of its deliveries before its goodbye counts, also behind a commit that waits. */
+static void acks_before_a_goodbye_count(void **state)
+{
+    fixture_t *f = with_little_memory(state);
+    chan_t ch = new_channel(f), other = new_channel(f), third = new_channel(f);
+    new_queue(other, "q"), new_queue(other, "r");
+    for (int i = 0; i < 11; i++)
+        put(other, "q", filler());
+    run(f);
+    assert_true(counts(f).memory_alarm);
+    tx_select(ch);
+    get(ch, "q", 0);
+    uint64_t tag = expect(ch, EVENT_GET_OK)->event.delivery_tag;
+    put(ch, "r", "1"), commit(ch);
+    run(f);
+    ack(ch, tag, 0), put(ch, "r", "2"), commit(ch);
+    goodbye(ch.client);
+    run(f);
+    purge(third, "q"), expect(third, EVENT_QUEUE_COUNTED);
+    expect_ok(ch), expect_ok(ch);
+    expect((chan_t){ch.client, 0}, EVENT_CONNECTION_BLOCKED);
+    expect((chan_t){ch.client, 0}, EVENT_CONNECTION_UNBLOCKED);
+    expect_goodbye(ch.client);
+    assert_queue_is(third, "r", "1", "2");
+    assert_int_equal(counts(f).acked, 1);
+}
+
 /* ---- synchronous exchanges ---- */
 
 static void numbers_are_given_with_the_commit(void **state)
@@ -749,6 +776,7 @@ int main(void)
         fixture_test(a_goodbye_takes_nothing_back_whose_ack_waits),
         fixture_test(an_ack_takes_the_publishes_of_its_transaction_along),
         fixture_test(memory_is_bounded_all_the_same),
+        fixture_test(acks_before_a_goodbye_count),
         fixture_test(what_nobody_can_commit_any_more_does_not_keep_the_alarm_on),
         fixture_test(numbers_are_given_with_the_commit),
         fixture_test(an_exchange_on_the_way_numbers_too),
