@@ -26,13 +26,13 @@ typedef uint64_t record_no; /* 0: none */
 
 typedef enum record_type {
     /* vhost, kind (exchange type), flags (RECORD_AUTO_DELETE, RECORD_INTERNAL), name ss, arguments ls: a durable
-     * exchange is there; if it is there already, nothing (a restatement). */
+     * exchange is there; if it is there already, nothing (a checkpoint). */
     RECORD_EXCHANGE = 1,
     /* vhost, name ss: gone, with its bindings. */
     RECORD_EXCHANGE_GONE = 2,
     /* queue (0: this record's own number), vhost, kind (queue type), flags (RECORD_AUTO_DELETE), position (none
      * below it will be given again), mark (as RECORD_DELIVERED), name ss, arguments ls: a durable queue is there; a
-     * restatement names the queue by the number of its first record. */
+     * checkpoint names the queue by the number of its first record. */
     RECORD_QUEUE = 3,
     /* queue: gone, with its bindings and what was in it. */
     RECORD_QUEUE_GONE = 4,

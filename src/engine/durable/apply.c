@@ -3,7 +3,7 @@
  * apply.c: records become state, the way they did when they were decided. It reads nothing but what records made before,
  * and decides nothing: that an auto-delete exchange went, or a queue expired, is a record of its own.
  *
- * A log may begin anywhere: its first records can speak of queues that a later one defines (statement.c). Such a queue is
+ * A log may begin anywhere: its first records can speak of queues that a later one defines (checkpoint.c). Such a queue is
  * known by its id alone until then; one that is never defined was deleted before it was said again, and goes at the end.
  * Definitions that speak of what is not there are passed over for the same reason.
  *
@@ -254,7 +254,7 @@ static void apply_delivered(engine_t *e, record_no number, const record_t *r)
 static void apply_stated(engine_t *e, record_no number, const record_t *r)
 {
     (void)number;
-    e->stated.low = r->message;
+    e->checkpoint.low = r->message;
 }
 
 /* ---- the door ---- */
@@ -384,9 +384,9 @@ void engine_recovered(engine_t *e, record_no last, uint64_t now_ms)
     references_rebuild(e);
     leave_out_damaged(e, rec);
     left_out_say(e);
-    space_checkpointed(e, e->stated.low);
+    space_checkpointed(e, e->checkpoint.low);
     dedup_recovered(e);
-    statements_renew(e);
+    checkpoint_renew(e);
     recovery_free(e);
 }
 

@@ -52,10 +52,10 @@ static void close_batch(engine_t *e)
     e->batch = NULL;
     if (b == NULL)
         return;
-    b->replay_from = e->stated.low;
+    b->replay_from = e->checkpoint.low;
     e->unwritten_bytes += batch_bytes(b);
     e->log_bytes += batch_bytes(b);
-    e->stated.bytes_since += batch_bytes(b);
+    e->checkpoint.bytes_since += batch_bytes(b);
     *e->lent_end = b;
     e->lent_end = &b->next;
     e->lent_count++;

@@ -165,20 +165,20 @@ static void a_segment_that_is_not_below_a_checkpoint_stays(void **state)
 static void a_checkpoint_of_the_engine_lets_them_go_when_it_is_durable(void **state)
 {
     (void)state;
-    fixture_t *f = durable_new((fixture_options_t){.restate_bytes = 3000});
+    fixture_t *f = durable_new((fixture_options_t){.checkpoint_bytes = 3000});
     chan_t ch = new_channel(f);
     new_durable_queue(ch, "q");
     record_no next = f->engine->next_record;
     tell(f, 1, 1, next);
     expect_no_order(f);
-    for (unsigned i = 0; f->engine->stated.low < next; i++) {
+    for (unsigned i = 0; f->engine->checkpoint.low < next; i++) {
         assert_true(i < 1000);
         hold(f);
         put_many_durably(ch, "q", i, 1);
         get(ch, "q", COMMAND_NO_ACK);
         run(f);
         expect_no_order(f); /* be it that it was decided just now */
-        if (f->engine->stated.low < next)
+        if (f->engine->checkpoint.low < next)
             hold_no_more(f);
     }
     hold_no_more(f);
@@ -477,7 +477,7 @@ static void nothing_durable_ever_needs_what_an_order_lets_go(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 8; seed++) {
-        fixture_t *f = durable_new((fixture_options_t){.slice = 4, .restate_bytes = 3000});
+        fixture_t *f = durable_new((fixture_options_t){.slice = 4, .checkpoint_bytes = 3000});
         history_t h = history_of(f, seed);
         segments_t s = {.f = f, .seed = seed * 77777, .end = 1};
         s.from = mem_zero(2 * sizeof *s.from);
