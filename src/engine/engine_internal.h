@@ -582,11 +582,8 @@ struct engine {
     keep_t *keeps;       /* one for each of options.topics */
     bool keeps_last;     /* one of them keeps the last message of each key */
     bool keeps_started;
-    uint64_t renewed_at;    /* log_bytes when the last pass of renew.c began */
-    uint64_t renewed_bytes; /* that it wrote */
-    record_no renew_below;  /* the next record then */
-    list_t joining;         /* subscriber_t that are to get what is kept */
-    list_t joins_waiting;   /* those of them that must read, when others have */
+    list_t joining;       /* subscriber_t that are to get what is kept */
+    list_t joins_waiting; /* those of them that must read, when others have */
     uint32_t joins_reading;
 
     /* the log */
@@ -597,7 +594,6 @@ struct engine {
     batch_t *lent, **lent_end;
     size_t lent_count, asked_count; /* batches and read requests that are not back */
     uint64_t unwritten_bytes;       /* of the batches that are lent */
-    uint64_t log_bytes;             /* given to the log, so far */
     record_no next_record;          /* the next number */
     record_no durable;              /* everything up to this one is */
     record_no definitions;          /* the last one that changed what is defined */

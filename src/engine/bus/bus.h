@@ -11,8 +11,7 @@
  * subscriber.c   how it comes, what it wants, how it goes
  * slow.c         what happens at its bounds
  * keep.c         what is kept
- * join.c         who comes late is sent that first
- * renew.c        old messages do not hold the log */
+ * join.c         who comes late is sent that first */
 #pragma once
 
 #include "base/list.h"
@@ -40,12 +39,6 @@ typedef struct keep {
     queue_t *queue;        /* NULL: it keeps nothing; else as long as the engine */
     list_t joins;          /* that read it: join.in_keep */
     uint64_t read_average; /* octets of a message that was read back, about */
-
-    /* The pass that writes old ones again (renew.c). */
-    bool renewing;
-    uint64_t renew_from;   /* position */
-    record_no renew_below; /* those are old */
-    reader_t reading;
 } keep_t;
 
 typedef enum slow_policy { SLOW_DROP_NEWEST, SLOW_DROP_OLDEST, SLOW_BLOCK, SLOW_DISCONNECT } slow_policy_t;

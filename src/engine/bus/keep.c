@@ -158,7 +158,6 @@ void keeps_init(engine_t *e)
         k->rule = &e->options.topics[i];
         k->number = i;
         list_init(&k->joins);
-        list_init(&k->reading.link);
         e->keeps_last |= k->rule->replay_last;
     }
 }

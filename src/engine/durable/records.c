@@ -54,7 +54,6 @@ static void close_batch(engine_t *e)
         return;
     b->replay_from = e->checkpoint.low;
     e->unwritten_bytes += batch_bytes(b);
-    e->log_bytes += batch_bytes(b);
     e->checkpoint.bytes_since += batch_bytes(b);
     *e->lent_end = b;
     e->lent_end = &b->next;
