@@ -97,9 +97,9 @@ static bool memory_is_short(const engine_t *e)
 static unsigned disk_alarms(const engine_t *e)
 {
     const journal_t *j = e->journal;
-    return j ? (atomic_load_explicit(&j->disk_short, memory_order_relaxed) ? ALARM_DISK : 0u) |
-                   (atomic_load_explicit(&j->log_short, memory_order_relaxed) ? ALARM_LOG : 0u)
-             : 0;
+    if (j == NULL)
+        return 0;
+    return (flag_is_up(&j->disk_short) ? ALARM_DISK : 0u) | (flag_is_up(&j->log_short) ? ALARM_LOG : 0u);
 }
 
 bool flow_has_news(const engine_t *e)

@@ -29,8 +29,8 @@ void batch_add_content(batch_t *b, bytes_t octets, message_t *message)
 void journal_init(journal_t *j, size_t ring_items)
 {
     j->ring_items = ring_items;
-    atomic_init(&j->disk_short, false);
-    atomic_init(&j->log_short, false);
+    flag_set(&j->disk_short, false);
+    flag_set(&j->log_short, false);
     j->batches = lane_new(ring_items, sizeof(batch_t *));
     j->done = lane_new(ring_items, sizeof(batch_t *));
     j->reads = lane_new(ring_items, sizeof(read_request_t *));

@@ -12,11 +12,11 @@
  * when one is back, every record up to its last is durable. */
 #pragma once
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/flag.h"
 #include "base/lane.h"
 #include "model/message.h"
 #include "model/record.h"
@@ -34,9 +34,8 @@ typedef struct batch {
     batch_content_t *contents; /* in the order of the records that have one */
     size_t content_count, content_capacity;
     uint64_t content_bytes;
-    struct batch *next; /* the engine's own */
-    record_no
-        replay_from; /* once this batch is durable, a log that is read from here on makes all that is there */
+    struct batch *next;    /* the engine's own */
+    record_no replay_from; /* once this is durable, a log that is read from here makes all that is there */
 } batch_t;
 
 batch_t *batch_new(record_no first);
@@ -101,8 +100,8 @@ typedef struct journal {
     lane_t *segments; /* helper → engine */
     lane_t *orders;   /* engine → helper */
     size_t ring_items;
-    atomic_bool disk_short; /* store → engine: nothing more should be published (the disk alarm) */
-    atomic_bool log_short;  /* the same, for a moment: the log is faster than its segments are made */
+    flag_t disk_short; /* store → engine: nothing more should be published (the disk alarm) */
+    flag_t log_short;  /* the same, for a moment: the log is faster than its segments are made */
 } journal_t;
 
 void journal_init(journal_t *j, size_t ring_items);

@@ -371,7 +371,7 @@ static void ending_a_step_with_many_held_channels_does_not_do_all_their_work(voi
 
 static void say_disk(fixture_t *f, bool is_short)
 {
-    atomic_store(&paper_of(f)->journal.disk_short, is_short);
+    flag_set(&paper_of(f)->journal.disk_short, is_short);
     assert_true(engine_has_news(f->engine));
     run(f);
     assert_false(engine_has_news(f->engine));
@@ -440,7 +440,7 @@ static void without_room_nothing_is_put_into_the_log_to_free_memory(void **state
     fixture_t *f = durable_new((fixture_options_t){.cold = true});
     chan_t ch = new_channel(f);
     new_queue(ch, "q");
-    atomic_store(&paper_of(f)->journal.disk_short, true);
+    flag_set(&paper_of(f)->journal.disk_short, true);
     put(ch, "q", "1"); /* it comes before the engine has looked */
     run(f);
     assert_true(counts(f).disk_alarm);
