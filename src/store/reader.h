@@ -9,8 +9,7 @@
 typedef struct log_segment {
     const char *file;
     uint64_t number, bytes;
-    bool
-        is_content; /* it lies before where a daemon would read from: its contents are all that is needed of it */
+    bool is_content;   /* a daemon would read from behind it: its contents are all that is needed of it */
     bool is_rewritten; /* and only those are there */
 } log_segment_t;
 

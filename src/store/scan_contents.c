@@ -11,9 +11,8 @@ typedef unsigned long long ull;
 typedef struct contents_walk {
     record_no next;    /* 0: nothing yet */
     uint64_t previous; /* checksum of the data frame before */
-    record_no
-        durable; /* by what is said in the file: records above it, if any, are written again in another one */
-    bool is_broken; /* until a group begins */
+    record_no durable; /* as the file says: records above it, if any, are written again in another one */
+    bool is_broken;    /* until a group begins */
 } contents_walk_t;
 
 static void tell_gap(scan_t *s, uint64_t offset, record_no from, record_no next)

@@ -31,9 +31,8 @@ typedef struct store_options {
     uint32_t segments_ahead;      /* segments that lie ready; the reserve when no more can be made */
     uint64_t free_limit_bytes;    /* less free on the disk than this: the disk alarm */
     uint32_t read_bytes;          /* one read of the disk when records are read back; a slice of rewriting */
-    uint64_t
-        rewrite_bytes_per_second; /* read and written for it at most, by the clock; 0: nothing is rewritten */
-    size_t ring_items;            /* places in each lane */
+    uint64_t rewrite_bytes_per_second; /* read and written for it, by the clock; 0: nothing is rewritten */
+    size_t ring_items;                 /* places in each lane */
     bool serve_damaged; /* store.on_damage = serve: leave out what is lost instead of refusing to open */
     const log_t *log;
     random_source_t random; /* for the log's identity and key, when it is made */

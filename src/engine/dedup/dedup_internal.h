@@ -17,8 +17,8 @@ typedef struct remembered {
     stated_t stated;  /* if it is in the log */
     dedup_t *window;
     record_no since; /* the record that said it first: their order; 0: not in the log */
-    uint64_t
-        value; /* of an id: when it is forgotten, in wall_ms (0: not by time); of a publisher: its highest sequence */
+    /* Of an id: when it is forgotten, in wall_ms (0: not by time); of a publisher: its highest sequence. */
+    uint64_t value;
     uint8_t id[HASH_DIGEST_BYTES];
 } remembered_t;
 

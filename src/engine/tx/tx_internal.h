@@ -12,8 +12,8 @@ typedef struct tx_publish {
     uint32_t places;     /* of tx.places, behind those of the publishes before it */
     bool mandatory;
     bool answers; /* it is a handler's answer */
-    bool
-        repeats; /* it may be one of a message before: windows are asked when it is applied, and BCC is there until then */
+    /* It may be one of a message before: windows are asked when it is applied, and BCC is there until then. */
+    bool repeats;
 } tx_publish_t;
 
 typedef struct tx_ack {
