@@ -83,8 +83,7 @@ typedef struct segment_news {
  * its records dispensable is durable. */
 typedef struct segment_order {
     uint64_t segment;
-    bool rewrite;
-    uint32_t keep_count; /* of its pairs */
+    uint32_t keep_count; /* of its pairs; 0: it goes */
     buffer_t keep;       /* record_list_t: first record, count; rising */
 } segment_order_t;
 

@@ -42,7 +42,7 @@ static void expect_drop(fixture_t *f, uint64_t segment)
     segment_order_t *o = paper_order(paper_of(f));
     assert_non_null(o);
     assert_int_equal(o->segment, segment);
-    assert_false(o->rewrite);
+    assert_int_equal(o->keep_count, 0);
     segment_order_free(o);
 }
 
@@ -53,7 +53,6 @@ static void expect_rewrite(fixture_t *f, uint64_t segment, const record_no *pair
     segment_order_t *o = paper_order(paper_of(f));
     assert_non_null(o);
     assert_int_equal(o->segment, segment);
-    assert_true(o->rewrite);
     bytes_reader_t in = bytes_reader(buffer_bytes(&o->keep));
     uint32_t count = 0;
     for (uint64_t first, length; record_list_next(&in, &first, &length); count++, pairs += 2) {
@@ -460,8 +459,8 @@ static void act_on_segments(segments_t *s)
     for (segment_order_t *o; chance(&s->seed, 3) > 0 && (o = paper_order(p)); segment_order_free(o)) {
         record_no from = s->from[o->segment], end = s->from[o->segment + 1];
         check_order(s, o, from, end);
-        *(o->rewrite ? &s->rewrites : &s->drops) += 1;
-        paper_tell(p, &(segment_news_t){o->segment, from, end, o->rewrite ? 1000 : 0, o->keep_count});
+        *(o->keep_count > 0 ? &s->rewrites : &s->drops) += 1;
+        paper_tell(p, &(segment_news_t){o->segment, from, end, o->keep_count > 0 ? 1000 : 0, o->keep_count});
     }
     record_no most = p->synced + 1 - s->end;
     if (most > 20 && chance(&s->seed, 3) == 0) {

@@ -20,7 +20,6 @@ static inline segment_order_t *rewrite_order(const fixture_t *f, const needs_t *
     segment_order_t *order = MEM_NEW(segment_order_t);
     const segment_news_t *news = &f->segments[segment].news;
     order->segment = segment;
-    order->rewrite = true;
     for (record_no n = news->from; n < news->end;) {
         record_no first = n;
         while (n < news->end && needs->live[n])
