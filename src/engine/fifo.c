@@ -71,7 +71,7 @@ static fifo_slot_t *add_slot(fifo_t *f)
     f->slots =
         mem_grow_circle(f->slots, sizeof *f->slots, f->slots_length, &f->slots_capacity, &f->slots_head, 2);
     f->slots_length++;
-    return &f->slots[(f->slots_head + f->slots_length - 1) & (f->slots_capacity - 1)];
+    return slot_at(f, f->slots_length - 1);
 }
 
 void fifo_extend(fifo_t *f, uint64_t position)
@@ -370,28 +370,20 @@ bool fifo_next(fifo_t *f, uint64_t *from, uint64_t end, uint32_t *budget, fifo_i
 /* Slots whose entries are all ready, or gone, need no look. */
 uint32_t fifo_out_ranges(const fifo_t *f, buffer_t *ranges)
 {
-    uint64_t first = 0, length = 0, at = page_begin(f, f->first_page);
+    uint64_t at = page_begin(f, f->first_page);
     uint32_t count = 0;
+    record_runs_t runs = {.octets = ranges, .count = &count};
     while (f->out > 0 && at < f->tail) {
         const fifo_slot_t *slot = slot_of(f, at);
         if (slot->page == NULL || slot->is_packed || slot->ready == slot->present) {
             at = page_begin(f, page_of(f, at) + 1);
             continue;
         }
-        if (slot->page->entries[at & (f->page_entries - 1)].state == ENTRY_OUT) {
-            if (length > 0 && at == first + length) {
-                length++;
-            } else {
-                if (length > 0)
-                    record_list_put(ranges, &count, first, length);
-                first = at;
-                length = 1;
-            }
-        }
+        if (slot->page->entries[at & (f->page_entries - 1)].state == ENTRY_OUT)
+            record_runs_put(&runs, at);
         at++;
     }
-    if (length > 0)
-        record_list_put(ranges, &count, first, length);
+    record_runs_end(&runs);
     return count;
 }
 

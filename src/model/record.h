@@ -140,5 +140,15 @@ const char *record_type_name(uint8_t type);
 /* Appends a pair to the octets of a list and counts it. */
 void record_list_put(buffer_t *octets, uint32_t *count, uint64_t a, uint64_t b);
 
+/* Writes rising numbers as a list of runs (first, count). Zeroed but for where they go, it is ready. */
+typedef struct record_runs {
+    buffer_t *octets;
+    uint32_t *count;
+    uint64_t first, after; /* of the run that goes on perhaps */
+} record_runs_t;
+
+void record_runs_put(record_runs_t *r, uint64_t n);
+void record_runs_end(record_runs_t *r);
+
 /* Walks a list: start with its octets in a reader; false at the end. */
 bool record_list_next(bytes_reader_t *in, uint64_t *a, uint64_t *b);
