@@ -41,5 +41,6 @@ typedef struct log_summary {
     uint64_t faults, fatal_faults;
 } log_summary_t;
 
-/* Reads all of it, each segment that is there for its contents by itself. Any function of the visitor may be NULL. -1: it could not be read at all. */
+/* Reads all of it, each segment that is there for its contents by itself. Any function of the visitor may be NULL. -1: it
+ * could not be read at all. */
 int log_read(disk_t *disk, const log_visitor_t *visitor, log_summary_t *summary, error_t *err);

@@ -49,8 +49,8 @@ static inline void put_live(fixture_t *f, needs_t *needs, uint32_t records, uint
     put_batch(f, records, size);
 }
 
-/* Reads every record from 1 to before `end` that has content, those that are needed as they were written; the others are there as
- * they were written, or said to be damaged, or failed. Returns how many of the others are there. */
+/* Reads every record from 1 to before `end` that has content, those that are needed as they were written; the others are
+ * there as they were written, or said to be damaged, or failed. Returns how many of the others are there. */
 static inline uint32_t check_needed(fixture_t *f, const needs_t *needs, record_no end)
 {
     uint32_t others = 0;
