@@ -3,7 +3,8 @@
  * dedup_internal.h: a window and its entries.
  *
  * An entry is 96 octets and a place in a table (8 to 16), whatever its id: ids are kept as digests of 16 octets. That two
- * different ones are taken for the same needs some 10^19 of them; who makes such a pair on purpose could have sent the same id. */
+ * different ones are taken for the same needs some 10^19 of them; who makes such a pair on purpose could have sent the
+ * same id. */
 #pragma once
 
 #include "engine/engine_internal.h"

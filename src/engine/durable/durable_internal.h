@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * durable_internal.h: what the engine does with its log: records on their way, what waits for them, definitions said again,
+ * durable_internal.h: what the engine does with its log: records on their way, what waits for them, checkpoints,
  * settled positions, delivery marks, confirms, messages that leave memory, bodies in parts.
  *
  * One idea carries all of it: a record has a number, and whatever depends on it waits for that number. */
