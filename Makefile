@@ -162,7 +162,8 @@ bench-events: bench ## the event bus beside a bare relay and libzmq's proxy: mak
 	@bench/events --build $(OUT) $(ARGS)
 bench-history: bench ## a few rows, beside what they were before on this machine
 	@bench/history --build $(OUT) $(ARGS)
-
+bench-deep: all ## queues that are very deep, and very many: make bench-deep ARGS="--cases many --scale 10"
+	@bench/deep --build $(OUT) $(ARGS)
 bench-space: bench ## the disk under messages that pass, one in a thousand of which stays: make bench-space ARGS="--count 9000000"
 	@$(SPACE) --chaskid $(OUT)/chaskid $(ARGS)
 bench-prefix: $(PREFIX) ## a million subscriptions: memory, matches a second: make bench-prefix ARGS=100000
