@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bugs.c: bugs are planted where one file calls another: the linker sends the calls here (the Makefile's SIM_WRAPS), and
+ * bugs.c: bugs are planted where one file calls another: the linker sends the calls here (the Makefile's SIM_WRAPPED), and
  * they go on as they came unless the bug is wanted. What is tested bears no trace of it. */
 #include "sim/bugs.h"
 

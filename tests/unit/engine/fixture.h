@@ -221,10 +221,7 @@ static inline void seen_copy(seen_t *s, const event_t *e)
 
 static inline seen_t *seen_add(fixture_t *f)
 {
-    if (f->seen_count == f->seen_capacity) {
-        f->seen_capacity = f->seen_capacity ? f->seen_capacity * 2 : 64;
-        f->seen = mem_resize(f->seen, f->seen_capacity * sizeof *f->seen);
-    }
+    f->seen = mem_grow(f->seen, sizeof *f->seen, f->seen_count, &f->seen_capacity, 64);
     seen_t *s = &f->seen[f->seen_count++];
     memset(s, 0, sizeof *s);
     return s;
