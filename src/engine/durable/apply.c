@@ -277,6 +277,8 @@ static apply_t *const appliers[RECORD_TYPE_END] = {
     [RECORD_LARGE] = apply_large,
     [RECORD_RETURNED] = apply_returned,
     [RECORD_KEPT] = apply_kept,
+    [RECORD_SEEN] = dedup_apply,
+    [RECORD_PUBLISHER] = dedup_apply,
 };
 
 static bool is_of_event(uint8_t type)
@@ -314,8 +316,6 @@ bool engine_apply(engine_t *e, record_no number, const record_t *r, bytes_t cont
         note_damaged_part(e, number);
     else if (is_of_event(r->type))
         sync_apply(e, number, r, content, damaged);
-    else if (r->type == RECORD_SEEN || r->type == RECORD_PUBLISHER)
-        dedup_apply(e, number, r);
     else if (appliers[r->type])
         appliers[r->type](e, number, r);
     while (!list_empty(&e->jobs))
