@@ -92,6 +92,16 @@ static inline void order_all(fixture_t *f, const needs_t *needs)
     }
 }
 
+/* So far that all there was is below replay_from, in segments that are complete. */
+static inline void go_ahead(fixture_t *f, needs_t *needs)
+{
+    for (int i = 0; i < 30; i++) {
+        f->replay_from = f->next;
+        put_live(f, needs, 4, 900);
+        settle_well(f);
+    }
+}
+
 /* A log of many segments, all below replay_from but the last two, in which every k-th message is needed. */
 static inline fixture_t *sparse_log(uint64_t seed, needs_t *needs, record_no every)
 {
@@ -102,11 +112,7 @@ static inline fixture_t *sparse_log(uint64_t seed, needs_t *needs, record_no eve
         put_live(f, needs, 1 + i % 6, i * 17 % 900);
         settle_well(f);
     }
-    for (int i = 0; i < 30; i++) {
-        f->replay_from = f->next;
-        put_live(f, needs, 4, 900);
-        settle_well(f);
-    }
+    go_ahead(f, needs);
     for (record_no n = 1; n < f->replay_durable; n++)
         needs->live[n] = has_content(n) && n % every == 0;
     return f;
