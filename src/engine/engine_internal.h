@@ -272,6 +272,16 @@ typedef struct left_out_run {
     bool is_damaged, is_stored;
 } left_out_run_t;
 
+/* Of a queue that has any. */
+typedef struct left_outs {
+    queue_t *queue;
+    left_out_t *items; /* still needed, so that they stay to be looked at */
+    size_t count, capacity;
+    uint64_t first, last; /* positions; 0: none */
+    left_out_run_t run;
+    list_t telling; /* engine.telling: the run is longer than at the last look */
+} left_outs_t;
+
 /* Where a queue stands among all of its vhost, or how far a query has come (query.c). */
 typedef struct queue_place {
     list_t node; /* vhost.in_order */
@@ -283,10 +293,15 @@ struct queue {
     queue_place_t place;
     vhost_t *vhost;
     bytes_t name; /* owned */
-    queue_type_t type;
     record_no id; /* of a durable one: the record that declared it; 0: not in the log */
+    queue_type_t type;
     bool durable, auto_delete, exclusive, deleted;
     bool consumed_exclusively;
+    bool
+        waits_for_store; /* its first entry cannot go out yet: nobody takes from it until the store has answered */
+    uint8_t
+        settled_reason; /* of what is not recorded yet, below: record_reason_t; 0: given back, so often: */
+    uint16_t settled_returns;
     connection_t *owner;      /* exclusive: whose, until its bindings are gone; NULL else */
     list_t owned;             /* connection.exclusive_queues */
     bytes_t arguments;        /* owned */
@@ -304,6 +319,7 @@ struct queue {
     uint64_t visited;
     uint64_t counted;    /* the last route that reached it by a binding that does not only observe */
     uint32_t members;    /* consumers that ack */
+    uint32_t mark_block; /* of the mark, below */
     list_t owed;         /* sync_group_t: events that wait for an answer from here, by position */
     list_t *owed_last;   /* of them the one that went out last; NULL: look from the front */
     list_t *owed_near;   /* and the one looked for last */
@@ -314,32 +330,23 @@ struct queue {
     /* of those in the log */
     hash_node_t by_id; /* engine.queues_by_id */
     stated_t stated;
-    uint64_t stored;      /* entries that are in the log, to be there after a crash … */
-    uint64_t spilled;     /* … and those of which only the message is, to be out of memory */
-    left_out_t *left_out; /* those that cannot be read: still needed, so that they stay to be looked at */
-    size_t left_out_count, left_out_capacity;
-    uint64_t left_out_first, left_out_last; /* positions; 0: none */
-    left_out_run_t left_out_run;
-    list_t telling; /* engine.telling: the run is longer than at the last look */
+    uint64_t stored;        /* entries that are in the log, to be there after a crash … */
+    uint64_t spilled;       /* … and those of which only the message is, to be out of memory */
+    left_outs_t *left_outs; /* those that cannot be read; owned; NULL: there are none */
 
     /* Settled positions that are not recorded yet (settle.c). */
     list_t settling; /* engine.settling */
     uint64_t settled_first, settled_count;
-    uint8_t settled_reason; /* record_reason_t; 0: given back, so often: */
-    uint16_t settled_returns;
 
     /* May-have-been-delivered mark (mark.c): moved ahead in blocks, and durable before a delivery passes it. */
     uint64_t mark, mark_safe; /* recorded; known to be durable */
     record_no mark_record;    /* of `mark` while it is not durable */
-    uint32_t mark_block;
     wait_t marking;
     uint64_t delivered_below;   /* nothing at or above was delivered */
     uint64_t redelivered_below; /* what is below came back from the log and may have been delivered before */
 
     /* Cold entries (cold.c). */
-    bool
-        waits_for_store; /* its first entry cannot go out yet: nobody takes from it until the store has answered */
-    list_t getters;      /* channels whose basic.get waits for that: channel.waiting_link */
+    list_t getters; /* channels whose basic.get waits for that: channel.waiting_link */
     reader_t reading;
     uint64_t warm_ahead;   /* read back and not taken yet, about */
     uint64_t read_average; /* octets of a message that was read back, about */
@@ -600,6 +607,7 @@ struct engine {
     timer_heap_t waits;
     record_no waited_for; /* the highest that anything has waited for */
     wait_t gathering;     /* records of some steps, while the disk is short */
+    uint64_t gather_until_ms;
     bool gather_no_more;
     list_t readers;
     live_t live;
@@ -610,7 +618,7 @@ struct engine {
     list_t settling;      /* queues */
     list_t chilling;      /* queues */
     uint64_t asked_bytes; /* of those being read back, about */
-    list_t telling;       /* queues */
+    list_t telling;       /* left_outs_t */
     uint64_t left_out;    /* messages that cannot be read, of all queues */
     buffer_t places;      /* a list of the record being made */
     bool applying;

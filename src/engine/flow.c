@@ -99,7 +99,7 @@ static unsigned disk_alarms(const engine_t *e)
     const journal_t *j = e->journal;
     if (j == NULL)
         return 0;
-    return (flag_is_up(&j->disk_short) ? ALARM_DISK : 0u) | (flag_is_up(&j->log_short) ? ALARM_LOG : 0u);
+    return (flag_is_set(&j->disk_short) ? ALARM_DISK : 0u) | (flag_is_set(&j->log_short) ? ALARM_LOG : 0u);
 }
 
 bool flow_has_news(const engine_t *e)

@@ -56,6 +56,7 @@ message_t *message_with_count(engine_t *e, const message_t *m, const char *name,
     other_headers(&headers, properties_headers(message_properties(m)), bytes_string(name));
     table_put_long(&headers, name, count);
     message_t *copy = counted_copy(e, m, &headers);
+    copy->record = m->record;
     buffer_free(&headers);
     return copy;
 }

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/flag.h"
+#include "base/heap.h"
 #include "base/lane.h"
 #include "model/message.h"
 #include "model/record.h"
@@ -62,12 +63,17 @@ typedef struct read_item {
     uint8_t outcome;
 } read_item_t;
 
-/* What the engine asks for: MESSAGE and PART records that are durable, by rising number. It comes back filled. */
+/* What the engine asks for: MESSAGE and PART records that are durable, best by rising number. It comes back filled. */
 typedef struct read_request {
-    void *owner; /* the engine's own */
+    void *owner;       /* the engine's own */
+    heap_timer_t turn; /* the helper's own */
+    size_t served;     /* likewise */
     size_t count;
     read_item_t items[];
 } read_request_t;
+
+/* Frees it with the messages that were read and not taken. */
+void read_request_free(read_request_t *r);
 
 /* A segment that is complete: nothing is written to it any more. Told once when it is left (or the log is opened), and
  * again when an order changed it. Records below replay_from are needed only as far as something refers to their content. */

@@ -61,13 +61,14 @@ static bool is_behind_end(const catalog_segment_t *c, const frame_t *f)
     return f->first >= c->end && f->kind == FRAME_DATA;
 }
 
+/* The end was synced with all that is before it when the next segment began, though it may not have known that itself. */
 static int find_durable(scan_t *s, const catalog_segment_t *c, record_no *durable, error_t *err)
 {
     frame_search_t search = frame_search(&s->window, &s->catalog.log, c->number, SEGMENT_HEADER_BYTES);
     frame_t f;
     int rc;
     while ((rc = frame_search_next(&search, &f, err)) > 0 && !is_behind_end(c, &f))
-        scan_raise(durable, f.durable_through);
+        scan_raise(durable, f.kind == FRAME_END ? f.first - 1 : f.durable_through);
     return rc < 0 ? rc : 0;
 }
 

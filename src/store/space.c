@@ -116,7 +116,7 @@ static void drop(store_t *s, size_t index)
     const listed_segment_t *l = &h->segments.segments[index];
     if (h->rewrite.order && h->rewrite.order->segment == l->number)
         rewrite_end(&h->rewrite);
-    read_back_leave(&h->reader, l->number);
+    read_back_leave(&h->reads.reader, l->number);
     helper_add_spare(h, l->name, l->bytes);
     tell(s, l, 0);
     segment_list_remove(&h->segments, index);
@@ -175,7 +175,7 @@ static void take_copy(store_t *s, listed_segment_t *l)
 {
     helper_side_t *h = &s->helper;
     rewrite_t *w = &h->rewrite;
-    read_back_leave(&h->reader, l->number);
+    read_back_leave(&h->reads.reader, l->number);
     count_take(&s->counters.bytes, l->bytes);
     count_add(&s->counters.bytes, w->copy.bytes);
     count_add(&s->counters.rewritten_bytes, w->copy.bytes);

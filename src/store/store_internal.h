@@ -3,7 +3,7 @@
  * store_internal.h: what the store's parties have, each its own, and what they share. */
 #pragma once
 
-#include "store/read_back.h"
+#include "store/reads.h"
 #include "store/rewrite.h"
 #include "store/store.h"
 #include "store/writer.h"
@@ -55,7 +55,7 @@ typedef struct helper_side {
     uint64_t next_number;
     bool has_complained; /* the last try to make a segment failed */
     bool reads_later;    /* the last try to read did, for want of a descriptor; likewise said once */
-    read_back_t reader;
+    reads_t reads;
     room_t room;
     segment_order_t **orders; /* that wait to be carried out: at most one of a segment */
     size_t order_count, order_capacity;

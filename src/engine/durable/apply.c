@@ -39,10 +39,20 @@ record_no recovery_at(const engine_t *e)
 
 /* ---- definitions ---- */
 
+/* Else it is another one of that name. */
+static bool is_exchange_of(const exchange_t *x, const record_t *r)
+{
+    return x->type == (exchange_type_t)r->kind && x->auto_delete == ((r->flags & RECORD_AUTO_DELETE) != 0) &&
+           x->internal == ((r->flags & RECORD_INTERNAL) != 0) && bytes_equal(x->arguments, r->arguments);
+}
+
 static void apply_exchange(engine_t *e, record_no number, const record_t *r)
 {
     exchange_t *x = exchange_find(e->vhost, r->name);
-    if (x)
+    bool is_there = x && is_exchange_of(x, r);
+    if (x && !is_there)
+        exchange_remove(x, NULL, NULL); /* the record that said so is lost */
+    if (is_there)
         stated_now(e, &x->stated, STATED_EXCHANGE, number);
     else
         (void)exchange_from_record(e->vhost, number, r);
@@ -65,6 +75,9 @@ queue_t *queue_of_record(engine_t *e, record_no id)
 static void apply_queue(engine_t *e, record_no number, const record_t *r)
 {
     queue_t *q = queue_of_record(e, r->queue > 0 ? r->queue : number);
+    queue_t *namesake = q->durable ? NULL : queue_find(e->vhost, r->name);
+    if (namesake) /* as above */
+        queue_remove(namesake, NULL, NULL);
     if (!q->durable)
         queue_define(q, r);
     fifo_skip(&q->fifo, r->position);

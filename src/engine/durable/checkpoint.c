@@ -101,6 +101,12 @@ void checkpoint_renew(engine_t *e)
     e->checkpoint.bytes_since = UINT64_MAX / 2;
 }
 
+/* Its ends may be there again, as others of the same name: nothing is said of it any more. */
+static bool is_leaving(const binding_t *b)
+{
+    return b->source->deleted || (b->queue ? b->queue->deleted : b->exchange->deleted);
+}
+
 /* States the next one that was last said before this part; false if there is none. */
 static bool state_next(engine_t *e)
 {
@@ -114,6 +120,10 @@ static bool state_next(engine_t *e)
                             : c->kind == STATED_KEPT ? keep_state(e, first)
                             : c->kind == STATED_SEEN ? dedup_state(e, first)
                                                      : sync_state(e, c->kind, first);
+        return true;
+    }
+    if (c->kind == STATED_BINDING && is_leaving(LIST_OF(first, binding_t, stated))) {
+        list_remove(&first->link);
         return true;
     }
     record_t r;

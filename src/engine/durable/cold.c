@@ -205,6 +205,7 @@ static void event_is_durable(engine_t *e, wait_t *w)
 
 bool queue_can_deliver(queue_t *q)
 {
+    const engine_t *e = q->vhost->engine;
     fifo_item_t first;
     if (q->stored + q->spilled == 0 && !q->waits_for_store && list_empty(&q->owed)) /* nothing is the log's */
         return q->fifo.ready > 0;
@@ -215,7 +216,7 @@ bool queue_can_deliver(queue_t *q)
         }
         if (first.record == 0)
             return true;
-        if (first.message && first.message->damaged) {
+        if (first.message && large_is_damaged(e, first.message)) {
             queue_leave_out(q, first.position, true);
             continue;
         }

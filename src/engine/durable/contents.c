@@ -55,7 +55,8 @@ static size_t state_some(queue_t *q, checkpoint_t *c, uint32_t *cost)
         return row_record(q, first, buffer_bytes(&e->places));
     }
     *cost = 1;
-    return c->left_out_from < q->left_out_count ? state_left_out(q, &q->left_out[c->left_out_from++]) : 0;
+    bool any = q->left_outs && c->left_out_from < q->left_outs->count;
+    return any ? state_left_out(q, &q->left_outs->items[c->left_out_from++]) : 0;
 }
 
 size_t contents_state(engine_t *e, uint32_t *cost)

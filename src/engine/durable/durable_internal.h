@@ -94,6 +94,9 @@ void record_release(engine_t *e, record_no record);
 void parts_refer(engine_t *e, const message_t *m);
 /* This record is a message with these parts; said last by the record `stated`. Nothing if it has none, or is known. */
 void large_note(engine_t *e, record_no stated, record_no record, const record_list_t *parts);
+/* A part of this message is damaged, or cannot be read; it may be in memory as another one too, or not at all. */
+void large_note_damaged(engine_t *e, message_t *m);
+bool large_is_damaged(const engine_t *e, const message_t *m);
 void large_free_all(engine_t *e);
 hash_key_of_t large_record;
 /* The log was applied: counts what queues refer to. */

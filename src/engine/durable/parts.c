@@ -126,7 +126,7 @@ static void go_on(stream_t *s);
 static void give_up(stream_t *s, const read_item_t *item)
 {
     connection_t *c = s->channel->connection;
-    s->message->damaged = true;
+    large_note_damaged(c->engine, s->message);
     refusal_t *why = refusal_new(
         REFUSAL_INTERNAL_ERROR, 0,
         "a part of a message's body (record %llu of the log) %s; the message is left out",

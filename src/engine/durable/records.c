@@ -7,7 +7,8 @@
  * Without a log records have no numbers, and nothing waits. */
 #include "engine/engine_internal.h"
 
-#define GATHER_MS 100
+#define GATHER_MS       100
+#define GATHER_AFTER_MS 10000 /* where the disk was short it may soon be again */
 
 bool records_wanted(const engine_t *e)
 {
@@ -129,14 +130,17 @@ static void has_gathered(engine_t *e, wait_t *w)
     e->gather_no_more = true;
 }
 
-/* What nobody waits for may come together over some steps. Acks above all: each in a group of its own they would use up
- * the reserve, and the runs that they are take a few octets. */
+/* What nobody waits for may come together over some steps, in one batch. Acks above all: each in a group of its own, of
+ * 512 octets at least, they would use up the reserve. */
 static bool may_gather(engine_t *e)
 {
     bool is_awaited = e->batch && e->waited_for >= e->batch->first;
-    if ((e->alarms & (ALARM_DISK | ALARM_LOG)) == 0 || is_awaited || e->gather_no_more || e->shutting_down)
+    if (e->alarms & (ALARM_DISK | ALARM_LOG))
+        e->gather_until_ms = e->now_ms + GATHER_AFTER_MS;
+    if (e->now_ms >= e->gather_until_ms || is_awaited || e->gather_no_more || e->shutting_down)
         return false;
-    if (e->gathering.timer.place == 0 && (e->batch || !list_empty(&e->settling)))
+    settled_flush(e);
+    if (e->gathering.timer.place == 0 && e->batch)
         timer_set(e, &e->gathering, e->now_ms + GATHER_MS, has_gathered);
     return true;
 }

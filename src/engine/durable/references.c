@@ -12,6 +12,7 @@ typedef struct large {
     hash_node_t node; /* engine.large */
     stated_t stated;
     record_no record;
+    bool is_damaged; /* a part of it: found when it was sent */
     uint32_t part_count;
     message_part_t parts[];
 } large_t;
@@ -78,6 +79,20 @@ void large_note(engine_t *e, record_no stated, record_no record, const record_li
     }
     hash_insert(&e->large, &l->node);
     stated_now(e, &l->stated, STATED_LARGE, stated);
+}
+
+void large_note_damaged(engine_t *e, message_t *m)
+{
+    large_t *l = find_large(e, m->record);
+    m->damaged = true;
+    if (l)
+        l->is_damaged = true;
+}
+
+bool large_is_damaged(const engine_t *e, const message_t *m)
+{
+    const large_t *l = m->part_count > 0 && !m->damaged ? find_large(e, m->record) : NULL;
+    return m->damaged || (l && l->is_damaged);
 }
 
 size_t large_state(engine_t *e, stated_t *s)

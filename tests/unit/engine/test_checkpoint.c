@@ -131,6 +131,32 @@ static void an_interrupted_checkpoint_does_no_harm(void **state)
     durable_free(f);
 }
 
+/* Bindings of what was deleted go in slices; meanwhile there may be another of its name. */
+static void bindings_of_a_deleted_exchange_are_not_said_of_the_next(void **state)
+{
+    for (int is_source = 0; is_source < 2; is_source++) {
+        (void)state;
+        fixture_t *f = durable_new((fixture_options_t){.slice = 4, .checkpoint_bytes = 1 << 30});
+        chan_t a = new_channel(f), b = new_channel(f);
+        char key[16];
+        new_durable_exchange(a, "x", "direct"), new_durable_exchange(a, "y", "direct");
+        for (unsigned i = 0; i < 400; i++) {
+            bind_exchange(a, is_source ? "y" : "x", is_source ? "x" : "y", numbered(key, i));
+            expect_ok(a);
+        }
+        delete_exchange(a, "x", 0);
+        (void)step(f);
+        declare_exchange(b, "x", "direct", COMMAND_DURABLE);
+        checkpoint_renew(f->engine);
+        run(f);
+        expect_ok(a), expect_ok(b);
+        assert_int_equal(counts(f).bindings, 0);
+        crash(f);
+        assert_int_equal(counts(f).bindings, 0);
+        durable_free(f);
+    }
+}
+
 /* ---- how often it was given back ---- */
 
 static void put_for_quorum(chan_t ch, const char *body)
@@ -273,6 +299,7 @@ int main(void)
         cmocka_unit_test(a_checkpoint_packs_what_lies),
         cmocka_unit_test(what_need_not_outlive_the_broker_is_not_in_it),
         cmocka_unit_test(an_interrupted_checkpoint_does_no_harm),
+        cmocka_unit_test(bindings_of_a_deleted_exchange_are_not_said_of_the_next),
         checkpoint_test(how_often_a_message_was_given_back_is_durable),
         checkpoint_test(a_classic_queue_says_nothing_of_it),
         checkpoint_test(a_run_of_messages_given_back_is_one_record),

@@ -465,6 +465,37 @@ static void a_part_that_cannot_be_read_ends_the_connection_and_its_message_is_le
     }
 }
 
+/* Also if it was out of memory meanwhile, or was shown as a copy: else each who took it would lose his connection. */
+static void a_message_with_a_bad_part_is_given_to_nobody_again(void **state)
+{
+    (void)state;
+    for (int is_cold = 0; is_cold < 2; is_cold++) {
+        fixture_t *f = durable_new((fixture_options_t){.cold = is_cold});
+        chan_t ch = new_channel(f), other = new_channel(f);
+        buffer_t arguments = {0};
+        table_put_string(&arguments, "x-queue-type", BYTES("quorum"));
+        declare_with(ch, "q", COMMAND_DURABLE, buffer_bytes(&arguments));
+        expect_declared(ch, "q", 0, 0);
+        publish_in_parts(ch, "", "q", 0);
+        get(ch, "q", 0);
+        uint64_t tag = expect(ch, EVENT_GET_OK)->event.delivery_tag;
+        expect_parts(ch);
+        nack(ch, tag, COMMAND_REQUEUE);
+        run(f);
+        paper_at(paper_of(f), paper_last(paper_of(f), RECORD_PART))->outcome = READ_DAMAGED;
+        get(ch, "q", 0);
+        expect(ch, EVENT_GET_OK);
+        expect_content(ch, "abc");
+        expect((chan_t){ch.client, 0}, EVENT_CONNECTION_CLOSED);
+        get(other, "q", 0);
+        expect(other, EVENT_GET_EMPTY);
+        run(f);
+        assert_int_equal(counts(f).messages_damaged, 1);
+        buffer_free(&arguments);
+        durable_free(f);
+    }
+}
+
 /* ---- coming back ---- */
 
 static void a_body_in_parts_is_whole_after_a_crash(void **state)
@@ -608,6 +639,7 @@ int main(void)
         durable_test(parts_of_another_life_of_the_channel_are_not_joined),
         cmocka_unit_test(a_part_that_cannot_be_read_ends_the_connection_and_its_message_is_left_out),
         durable_test(a_body_in_parts_is_whole_after_a_crash),
+        cmocka_unit_test(a_message_with_a_bad_part_is_given_to_nobody_again),
         durable_test(a_message_with_a_part_found_damaged_at_opening_is_left_out_at_once),
         durable_test(a_crash_between_parts_and_publish_leaves_nothing),
         durable_test(parts_are_needed_as_long_as_one_queue_has_the_message_after_a_crash_too),

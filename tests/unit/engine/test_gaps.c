@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_gaps.c: a log of which records in the middle are lost, opened all the same (store.on_damage = serve): what is there
+ * may be less, or more, than it was, but it is whole in itself, the broker works, and from its next checkpoint on it is
+ * durable as ever. */
+#include "engine/dump.h"
+#include "engine/history.h"
+
+/* Another engine begins with what is on paper but for these. */
+static void reopen_without(fixture_t *f, record_no from, record_no lost, record_no lost_end)
+{
+    paper_t *p = paper_of(f);
+    fixture_stop_engine(f);
+    paper_drop_work(p);
+    paper_cut(p, p->synced);
+    fixture_start_engine(f);
+    for (record_no n = from; n <= p->count; n++) {
+        record_t r = paper_read(p, n);
+        bool is_lost = n >= lost && n < lost_end;
+        assert_true(is_lost || engine_apply(f->engine, n, &r, buffer_bytes(&paper_at(p, n)->content), false));
+    }
+    engine_recovered(f->engine, p->count, f->now_ms);
+    assert_int_equal(f->log_lines, 0); /* it is the store's to tell */
+    journal_init(&p->journal, 1024);
+    engine_attach_journal(f->engine, &p->journal);
+}
+
+static void each_name_is_there_once(const engine_t *e)
+{
+    const vhost_t *v = e->vhost;
+    size_t queues = 0;
+    for (hash_node_t *n = hash_next(&v->queues, NULL); n; n = hash_next(&v->queues, n), queues++)
+        assert_ptr_equal(queue_find(e->vhost, HASH_OF(n, queue_t, node)->name), HASH_OF(n, queue_t, node));
+    assert_int_equal(queues, e->queues_by_id.count + !!queue_find(e->vhost, text("transient")));
+}
+
+static void check_next_checkpoint(fixture_t *f, uint64_t seed)
+{
+    char when[40];
+    record_no low = f->engine->checkpoint.low;
+    checkpoint_renew(f->engine);
+    run(f), run(f);
+    assert_true(f->engine->checkpoint.low > low);
+    dump_t wanted = dump_of(f->engine), got_back = dump_from(f, paper_of(f)->replay_from, 0);
+    text_format(when, sizeof when, "seed %llu", (unsigned long long)seed);
+    assert_same_dump(&wanted, &got_back, when);
+    dump_free(&wanted), dump_free(&got_back);
+}
+
+static void lose_some(uint64_t seed)
+{
+    fixture_t *f = durable_new(
+        (fixture_options_t){.slice = 4, .checkpoint_bytes = seed % 3 ? 2000 : 0, .cold = seed % 2});
+    history_t h = history_of(f, seed);
+    uint64_t chances = seed;
+    for (int round = 0; round < 4; round++) {
+        for (int i = 0; i < 300; i++)
+            history_act(&h);
+        run(f);
+        record_no from = paper_of(f)->replay_from;
+        uint32_t there = (uint32_t)(paper_of(f)->count - from + 1);
+        record_no lost = from + chance(&chances, there);
+        reopen_without(f, from, lost, lost + 1 + chance(&chances, 1 + there / (1 + chance(&chances, 20))));
+        each_name_is_there_once(f->engine);
+        check_next_checkpoint(f, seed);
+        h.ch = new_channel(f);
+        h.tag_count = 0;
+    }
+    durable_free(f);
+}
+
+static void a_log_with_a_gap_is_served_and_durable_again(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 200; seed++)
+        lose_some(seed);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_log_with_a_gap_is_served_and_durable_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
