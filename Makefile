@@ -165,7 +165,6 @@ bench-events: bench ## the event bus beside a bare relay and libzmq's proxy: mak
 	@bench/events --build $(OUT) $(ARGS)
 bench-history: bench ## a few rows, beside what they were before on this machine
 	@bench/history --build $(OUT) $(ARGS)
-
 bench-space: bench ## the disk under messages that pass, one in a thousand of which stays: make bench-space ARGS="--count 9000000"
 	@$(SPACE) --chaskid $(OUT)/chaskid $(ARGS)
 bench-deep: bench ## queues that are very deep, and very many: make bench-deep ARGS="--cases many --scale 10"

@@ -617,7 +617,7 @@ struct engine {
     live_t live;
     space_t space;
     hash_table_t large; /* messages in parts that are in the log (references.c) */
-    statements_t stated;
+    checkpoint_t checkpoint;
     hash_table_t queues_by_id;
     list_t settling;      /* queues */
     list_t chilling;      /* queues */

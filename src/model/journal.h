@@ -35,9 +35,8 @@ typedef struct batch {
     batch_content_t *contents; /* in the order of the records that have one */
     size_t content_count, content_capacity;
     uint64_t content_bytes;
-    struct batch *next; /* the engine's own */
-    record_no
-        replay_from; /* once this batch is durable, a log that is read from here on makes all that is there */
+    struct batch *next;    /* the engine's own */
+    record_no replay_from; /* once this is durable, a log that is read from here makes all that is there */
 } batch_t;
 
 batch_t *batch_new(record_no first);
@@ -90,8 +89,7 @@ typedef struct segment_news {
  * its records dispensable is durable. */
 typedef struct segment_order {
     uint64_t segment;
-    bool rewrite;
-    uint32_t keep_count; /* of its pairs */
+    uint32_t keep_count; /* of its pairs; 0: it goes */
     buffer_t keep;       /* record_list_t: first record, count; rising */
 } segment_order_t;
 

@@ -11,8 +11,6 @@
 #include "store/store_internal.h"
 
 #define FILL_BYTES (4 * 1024 * 1024) /* of zeros, written and synced in one turn */
-#define COPY_SHARE                                                                                           \
-    8 /* of a segment so much is left free: where few live records are, they are copied into that */
 
 static size_t ready_count(const helper_side_t *h)
 {
@@ -153,7 +151,7 @@ static bool fits_on_disk(store_t *s, error_t *err)
 /* The log has nowhere to put the mark that would free others. */
 static bool needs_small(const store_t *s)
 {
-    return ready_count(&s->helper) == 0 && atomic_load(&s->begins_early);
+    return ready_count(&s->helper) == 0 && flag_is_set(&s->begins_early);
 }
 
 static bool begin_making(store_t *s)

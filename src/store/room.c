@@ -110,10 +110,10 @@ bool room_look(store_t *s)
 
 bool room_begin_early(store_t *s)
 {
-    if (atomic_load(&s->begins_early) || !flag_is_set(&s->journal.disk_short) ||
+    if (flag_is_set(&s->begins_early) || !flag_is_set(&s->journal.disk_short) ||
         helper_bytes_to_win(s) < s->options.segment_bytes)
         return false;
-    atomic_store(&s->begins_early, true);
+    flag_put(&s->begins_early, true);
     return true;
 }
 

@@ -99,7 +99,7 @@ static segment_order_t *take_order(store_t *s, bool rewrite, size_t *index)
         segment_order_t *order = h->orders[i];
         *index = segment_list_find(&h->segments, order->segment);
         bool is_now = *index == SIZE_MAX || h->segments.segments[*index].end <= anchor;
-        if (!is_now || (order->rewrite && order->keep_count > 0) != rewrite)
+        if (!is_now || (order->keep_count > 0) != rewrite)
             continue;
         h->order_count--;
         memmove(h->orders + i, h->orders + i + 1, (h->order_count - i) * sizeof *h->orders);

@@ -78,12 +78,11 @@ struct store {
     log_identity_t log;
     uint64_t index_bytes, incarnation;
     journal_t journal;
-    lane_t *ready; /* of segment_t: helper → log */
-    lane_t *news;  /* of log_news_t: log → helper */
-    atomic_uint_least64_t
-        anchor; /* log → helper: an opening reads from here, or further on; segments below may go */
+    lane_t *ready;                /* of segment_t: helper → log */
+    lane_t *news;                 /* of log_news_t: log → helper */
+    atomic_uint_least64_t anchor; /* log → helper: an opening reads from here on; segments below may go */
     atomic_uint_least64_t replay_from;     /* log → helper: and would, if the log began a segment now */
-    atomic_bool begins_early;              /* helper → log: it should, for the orders that wait for it */
+    flag_t begins_early;                   /* helper → log: it should, for the orders that wait for it */
     atomic_uint_least64_t log_lacks_bytes; /* log → helper: for a group larger than a segment; 0: nothing */
     store_counters_t counters;
     log_side_t log_side;

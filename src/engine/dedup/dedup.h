@@ -85,5 +85,5 @@ void dedup_apply(engine_t *e, record_no number, const record_t *r);
 /* After the last record: windows keep what they may, in their order. */
 void dedup_recovered(engine_t *e);
 
-/* Says an entry again (statement.c), or forgets it if its time is over. Returns the octets that took, about. */
+/* Says an entry again (checkpoint.c), or forgets it if its time is over. Returns the octets that took, about. */
 size_t dedup_state(engine_t *e, stated_t *s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * recover.c: entries in the log. A record stands behind the message that it speaks of, in the same batch; entries that are
- * there are said again with the definitions, with the number of the record that said them first. */
+ * recover.c: entries in the log. A record stands behind the message that it speaks of, in the same batch; a checkpoint
+ * says those that are there again, with the number of the record that said them first. */
 #include "engine/dedup/dedup_internal.h"
 
 /* ---- to the log ---- */

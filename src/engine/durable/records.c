@@ -53,9 +53,9 @@ static void close_batch(engine_t *e)
     e->batch = NULL;
     if (b == NULL)
         return;
-    b->replay_from = e->stated.low;
+    b->replay_from = e->checkpoint.low;
     e->unwritten_bytes += batch_bytes(b);
-    e->stated.bytes_since += batch_bytes(b);
+    e->checkpoint.bytes_since += batch_bytes(b);
     *e->lent_end = b;
     e->lent_end = &b->next;
     e->lent_count++;
@@ -195,6 +195,11 @@ static bool may_overflow(const engine_t *e, size_t under_way)
     return under_way > e->journal->ring_items;
 }
 
+static void spend(uint32_t *budget, size_t units)
+{
+    *budget -= units < *budget ? (uint32_t)units : *budget;
+}
+
 static void take_done(engine_t *e, uint32_t *budget)
 {
     bool log_may_wait = may_overflow(e, e->lent_count);
@@ -205,8 +210,7 @@ static void take_done(engine_t *e, uint32_t *budget)
         e->durable = batch_last(b);
         if (b->replay_from > e->space.replay_from)
             space_checkpointed(e, b->replay_from);
-        size_t cost = 1 + b->content_count;
-        *budget -= cost < *budget ? (uint32_t)cost : *budget;
+        spend(budget, 1 + b->content_count);
         forget_batch(e, b);
         batch_free(b);
     }
@@ -223,7 +227,7 @@ static void take_read(engine_t *e, uint32_t *budget)
         reader_t *r = request->owner;
         list_remove(&r->link);
         e->asked_count--;
-        *budget -= request->count < *budget ? (uint32_t)request->count : *budget;
+        spend(budget, request->count);
         r->done(e, r, request);
         for (size_t i = 0; i < request->count; i++)
             message_free(request->items[i].message); /* those that nobody wants any more */
@@ -240,7 +244,7 @@ static void take_segments(engine_t *e, uint32_t *budget)
     for (const segment_news_t *news; *budget > 0 && (news = lane_peek(e->journal->segments)) != NULL;) {
         space_told(e, news);
         lane_pop(e->journal->segments);
-        *budget -= NEWS_COST < *budget ? NEWS_COST : *budget;
+        spend(budget, NEWS_COST);
     }
     if (lane_release(e->journal->segments)) /* it may have more to tell */
         e->wake_helper = true;

@@ -12,9 +12,10 @@ typedef struct tx_publish {
     uint32_t places;     /* of tx.places, behind those of the publishes before it */
     bool mandatory;
     bool answers; /* it is a handler's answer */
-    bool
-        repeats; /* it may be one of a message before: windows are asked when it is applied, and BCC is there until then */
-    bool routes_again; /* and one of those is behind an exchange: which places are, is looked for then */
+    /* It may be one of a message before: windows are asked when it is applied, and BCC is there until then. */
+    bool repeats;
+    /* One of those is behind an exchange: which places are, is looked for then. */
+    bool routes_again;
 } tx_publish_t;
 
 typedef struct tx_ack {

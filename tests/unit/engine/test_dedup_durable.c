@@ -194,7 +194,7 @@ static void time_goes_on_while_the_broker_is_down(void **state)
 static void said_again_they_are_in_their_order(void **state)
 {
     (void)state;
-    fixture_t *f = durable_new((fixture_options_t){.restate_bytes = 1, .slice = 1});
+    fixture_t *f = durable_new((fixture_options_t){.checkpoint_bytes = 1, .slice = 1});
     chan_t ch = new_channel(f);
     char id[16];
     two_queues(ch);
@@ -218,7 +218,7 @@ static void said_again_they_are_in_their_order(void **state)
 static void what_is_over_is_not_said_again(void **state)
 {
     (void)state;
-    fixture_t *f = durable_new((fixture_options_t){.restate_bytes = 2000});
+    fixture_t *f = durable_new((fixture_options_t){.checkpoint_bytes = 2000});
     chan_t ch = new_channel(f);
     char id[16];
     window_queue(ch, "q", COMMAND_DURABLE, (window_t){.ttl_ms = 1000});
@@ -319,7 +319,7 @@ static void whatever_happened_windows_come_back_as_they_were(void **state)
         fixture_t *f = durable_new((fixture_options_t){.publishers = 4,
                                                        .slice = seed % 3 ? 16 : 2,
                                                        .batch_bytes = seed % 2,
-                                                       .restate_bytes = seed % 4 ? 1500 : 1});
+                                                       .checkpoint_bytes = seed % 4 ? 1500 : 1});
         two_queues(new_channel(f));
         sender_t s = {.seed = seed * 0x9e3779b97f4a7c15u};
         for (int round = 0; round < 8; round++) {

@@ -37,10 +37,10 @@ static void each_name_is_there_once(const engine_t *e)
 static void check_next_checkpoint(fixture_t *f, uint64_t seed)
 {
     char when[40];
-    uint64_t rounds = f->engine->stated.rounds;
-    statements_renew(f->engine);
+    record_no low = f->engine->checkpoint.low;
+    checkpoint_renew(f->engine);
     run(f), run(f);
-    assert_true(f->engine->stated.rounds > rounds);
+    assert_true(f->engine->checkpoint.low > low);
     dump_t wanted = dump_of(f->engine), got_back = dump_from(f, paper_of(f)->replay_from, 0);
     text_format(when, sizeof when, "seed %llu", (unsigned long long)seed);
     assert_same_dump(&wanted, &got_back, when);
@@ -49,8 +49,8 @@ static void check_next_checkpoint(fixture_t *f, uint64_t seed)
 
 static void lose_some(uint64_t seed)
 {
-    fixture_t *f =
-        durable_new((fixture_options_t){.slice = 4, .restate_bytes = seed % 3 ? 2000 : 0, .cold = seed % 2});
+    fixture_t *f = durable_new(
+        (fixture_options_t){.slice = 4, .checkpoint_bytes = seed % 3 ? 2000 : 0, .cold = seed % 2});
     history_t h = history_of(f, seed);
     uint64_t chances = seed;
     for (int round = 0; round < 4; round++) {
