@@ -218,6 +218,7 @@ typedef struct route {
     size_t topic_bytes;      /* so many octets of the topic, at most, were looked at */
     buffer_t sorted;         /* the message's headers, once a headers exchange asked for them */
     bool is_sorted;
+    bool is_blind; /* windows of exchanges are not asked */
     trie_walk_t walk;
 } route_t;
 
@@ -249,8 +250,10 @@ void route_remember(channel_t *ch, exchange_t *x, const message_t *m);
  * `keys`: the routing key and those of CC and BCC; `topic`: what prefixes are compared with. */
 void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t topic,
                    bytes_t headers);
-/* A route to just these queues. */
-void route_to(engine_t *e, queue_t *const *queues, size_t count);
+/* A route through this exchange (NULL: none) to just these queues. */
+void route_to(engine_t *e, exchange_t *x, queue_t *const *queues, size_t count);
+/* It leads to these queues in place of those found, but to none that a route before this one was the last to visit. */
+void route_replace(route_t *r, queue_t *const *queues, size_t count, uint64_t visited);
 void route_deinit(route_t *r);
 
 /* True if the headers satisfy the binding's arguments (headers.c); both as table_write_sorted writes them. */
@@ -580,6 +583,7 @@ struct engine {
     list_t confirming;
     list_t blocked;      /* connections told of the alarm */
     list_t held;         /* channels whose publishes are held back */
+    bool holds_for_log;  /* some of them for want of room in the log */
     list_t ending;       /* channels whose transaction is to end, when there is time for it */
     timer_heap_t timers; /* wait_t, by time: queue.expiry, sync_event_t.due */
     list_t sync_freed;   /* sync_window_t that have room for who waits */
@@ -734,6 +738,8 @@ void flow_check(engine_t *e);
 bool flow_has_news(const engine_t *e);
 /* True if publishes may have to be held back: asked of each, before anything else is. */
 bool flow_is_tight(const engine_t *e);
+/* True if that is for want of room in the log: then those of transactions wait, too. */
+bool flow_log_is_tight(const engine_t *e);
 /* True if publishes on this connection must be held back now; its client is told. */
 bool flow_holds(connection_t *c);
 

@@ -367,21 +367,27 @@ bool fifo_next(fifo_t *f, uint64_t *from, uint64_t end, uint32_t *budget, fifo_i
     return false;
 }
 
-/* Slots whose entries are all ready, or gone, need no look. */
+/* Slots whose entries are all ready, or gone, need no look; nor do those of which all are out, when nothing is dead. */
 uint32_t fifo_out_ranges(const fifo_t *f, buffer_t *ranges)
 {
-    uint64_t at = page_begin(f, f->first_page);
+    uint64_t left = f->out;
     uint32_t count = 0;
     record_runs_t runs = {.octets = ranges, .count = &count};
-    while (f->out > 0 && at < f->tail) {
-        const fifo_slot_t *slot = slot_of(f, at);
-        if (slot->page == NULL || slot->is_packed || slot->ready == slot->present) {
-            at = page_begin(f, page_of(f, at) + 1);
+    for (size_t i = 0; i < f->slots_length && left > 0; i++) {
+        const fifo_slot_t *slot = slot_at(f, i);
+        uint64_t at = page_begin(f, f->first_page + i);
+        if (slot->page == NULL || slot->is_packed || slot->ready == slot->present)
+            continue;
+        if (slot->ready == 0 && slot->present == f->page_entries && !fifo_needs_sweep(f)) {
+            record_runs_put(&runs, at, f->page_entries);
+            left -= f->page_entries;
             continue;
         }
-        if (slot->page->entries[at & (f->page_entries - 1)].state == ENTRY_OUT)
-            record_runs_put(&runs, at);
-        at++;
+        for (uint32_t k = 0; k < f->page_entries; k++)
+            if (slot->page->entries[k].state == ENTRY_OUT) {
+                record_runs_put(&runs, at + k, 1);
+                left--;
+            }
     }
     record_runs_end(&runs);
     return count;

@@ -93,13 +93,13 @@ void record_runs_end(record_runs_t *r)
     r->first = r->after;
 }
 
-void record_runs_put(record_runs_t *r, uint64_t n)
+void record_runs_put(record_runs_t *r, uint64_t n, uint64_t count)
 {
     if (n != r->after) {
         record_runs_end(r);
         r->first = n;
     }
-    r->after = n + 1;
+    r->after = n + count;
 }
 
 bool record_list_next(bytes_reader_t *in, uint64_t *a, uint64_t *b)

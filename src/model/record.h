@@ -147,7 +147,8 @@ typedef struct record_runs {
     uint64_t first, after; /* of the run that goes on perhaps */
 } record_runs_t;
 
-void record_runs_put(record_runs_t *r, uint64_t n);
+/* `count` numbers from `n` on. */
+void record_runs_put(record_runs_t *r, uint64_t n, uint64_t count);
 void record_runs_end(record_runs_t *r);
 
 /* Walks a list: start with its octets in a reader; false at the end. */

@@ -91,7 +91,7 @@ void live_ranges(const live_t *l, record_no from, record_no end, buffer_t *out, 
         const uint8_t *counts = chunk_counts(k.chunk, room);
         for (record_no record = k.first; record < k.after; record++)
             if (counts[live_place_in_chunk(record)] > 0)
-                record_runs_put(&runs, record);
+                record_runs_put(&runs, record, 1);
     }
     record_runs_end(&runs);
 }

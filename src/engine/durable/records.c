@@ -137,7 +137,8 @@ static bool may_gather(engine_t *e)
     bool is_awaited = e->batch && e->waited_for >= e->batch->first;
     if (e->alarms & (ALARM_DISK | ALARM_LOG))
         e->gather_until_ms = e->now_ms + GATHER_AFTER_MS;
-    if (e->now_ms >= e->gather_until_ms || is_awaited || e->gather_no_more || e->shutting_down)
+    if (e->now_ms >= e->gather_until_ms || is_awaited || e->gather_no_more || e->shutting_down ||
+        records_full(e))
         return false;
     settled_flush(e);
     if (e->gathering.timer.place == 0 && e->batch)
@@ -166,10 +167,12 @@ void records_give(engine_t *e)
         e->wake_helper = true;
 }
 
+/* With what this step has decided: a transaction may be large. */
 bool records_full(const engine_t *e)
 {
-    return e->journal &&
-           (e->unwritten_bytes >= e->options.unwritten_bytes || lane_room(e->journal->batches) == 0);
+    uint64_t coming_bytes = e->batch ? batch_bytes(e->batch) : 0;
+    return e->journal && (e->unwritten_bytes + coming_bytes >= e->options.unwritten_bytes ||
+                          lane_room(e->journal->batches) == 0);
 }
 
 /* ---- back from it ---- */

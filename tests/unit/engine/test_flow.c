@@ -369,15 +369,6 @@ static void ending_a_step_with_many_held_channels_does_not_do_all_their_work(voi
 
 /* ---- the disk ---- */
 
-static void say_disk(fixture_t *f, bool is_short)
-{
-    flag_put(&paper_of(f)->journal.disk_short, is_short);
-    assert_true(engine_has_news(f->engine));
-    run(f);
-    assert_false(engine_has_news(f->engine));
-    assert_int_equal(counts(f).disk_alarm, is_short);
-}
-
 static uint8_t expect_blocked(chan_t ch)
 {
     return expect(whole(ch), EVENT_CONNECTION_BLOCKED)->event.alarms;

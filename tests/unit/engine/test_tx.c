@@ -384,6 +384,30 @@ static void acks_count_one_by_one(void **state)
 }
 
 /* Each is applied as a whole; but not both in one step. */
+/* Those of one ack, too, as many channels may ask for that in one step; and when they are too many, that ends it. */
+static void acks_of_many_are_told_in_slices(void **state)
+{
+    enum { MANY = 400 };
+    fixture_free(*state);
+    fixture_t *f = *state = fixture_new((fixture_options_t){.slice = 4, .transaction_actions = MANY});
+    chan_t ch = new_channel(f), other = new_channel(f);
+    new_queue(ch, "q"), put_many(ch, "q", 0, MANY + 1);
+    new_consumer(ch, "q", "c", 0), run(f);
+    for (seen_t *s; (s = pending(ch));)
+        s->taken = true;
+    tx_select(ch);
+    ack(ch, MANY, COMMAND_MULTIPLE), push_simple(ch, COMMAND_TX_ROLLBACK, 0);
+    echo(other);
+    uint64_t others = expect(other, EVENT_OK)->step;
+    assert_true(expect(ch, EVENT_OK)->step > others + 10);
+    ack(ch, 1, COMMAND_MULTIPLE), ack(ch, MANY + 1, COMMAND_MULTIPLE), echo(ch);
+    expect_hard_refusal(ch.client, 506,
+                        "transaction on channel 1 has more than 400 publishes to queues and acks "
+                        "(limits.transaction_actions)");
+    run(f);
+    assert_int_equal(counts(f).messages_ready, MANY + 1);
+}
+
 static void large_ones_take_turns(void **state)
 {
     enum { CHANNELS = 4, EACH = 30 };
@@ -504,6 +528,30 @@ static void an_ack_stays_behind_a_commit_that_waits(void **state)
     ack(ch, tag, 0), committed(ch); /* it was rolled back: it is still there to be acked */
 }
 
+/* What was asked for before the goodbye is done before it, also where it has to wait. */
+static void a_goodbye_takes_nothing_back_whose_ack_waits(void **state)
+{
+    fixture_t *f = with_little_memory(state);
+    chan_t ch = new_channel(f), other = new_channel(f), third = new_channel(f);
+    new_queue(other, "q"), new_queue(other, "s");
+    put(other, "s", "m");
+    tx_select(ch);
+    get(ch, "s", 0);
+    uint64_t tag = expect(ch, EVENT_GET_OK)->event.delivery_tag;
+    for (int i = 0; i < 11; i++)
+        put(other, "q", filler());
+    run(f);
+    assert_true(counts(f).memory_alarm);
+    put(ch, "q", "1"), commit(ch);
+    ack(ch, tag, 0), commit(ch);
+    goodbye(ch.client);
+    run(f);
+    purge(third, "q"), expect(third, EVENT_QUEUE_COUNTED);
+    run(f);
+    assert_true(ch.client->closed);
+    assert_queue_is_empty(third, "s");
+}
+
 static void memory_is_bounded_all_the_same(void **state)
 {
     fixture_t *f = with_little_memory(state);
@@ -537,6 +585,33 @@ static void what_nobody_can_commit_any_more_does_not_keep_the_alarm_on(void **st
     expect((chan_t){c, 0}, EVENT_CONNECTION_UNBLOCKED);
     expect_goodbye(c);
     assert_queue_is(new_channel(f), "q", "1"); /* the held one was carried out first */
+}
+
+/* What it has said of its deliveries before its goodbye counts, also behind a commit that waits. */
+static void acks_before_a_goodbye_count(void **state)
+{
+    fixture_t *f = with_little_memory(state);
+    chan_t ch = new_channel(f), other = new_channel(f), third = new_channel(f);
+    new_queue(other, "q"), new_queue(other, "r");
+    for (int i = 0; i < 11; i++)
+        put(other, "q", filler());
+    run(f);
+    assert_true(counts(f).memory_alarm);
+    tx_select(ch);
+    get(ch, "q", 0);
+    uint64_t tag = expect(ch, EVENT_GET_OK)->event.delivery_tag;
+    put(ch, "r", "1"), commit(ch);
+    run(f);
+    ack(ch, tag, 0), put(ch, "r", "2"), commit(ch);
+    goodbye(ch.client);
+    run(f);
+    purge(third, "q"), expect(third, EVENT_QUEUE_COUNTED);
+    expect_ok(ch), expect_ok(ch);
+    expect((chan_t){ch.client, 0}, EVENT_CONNECTION_BLOCKED);
+    expect((chan_t){ch.client, 0}, EVENT_CONNECTION_UNBLOCKED);
+    expect_goodbye(ch.client);
+    assert_queue_is(third, "r", "1", "2");
+    assert_int_equal(counts(f).acked, 1);
 }
 
 /* ---- synchronous exchanges ---- */
@@ -693,12 +768,15 @@ int main(void)
         fixture_test(more_octets_than_it_may_have_end_the_connection),
         fixture_test(more_actions_than_it_may_have_end_the_connection),
         fixture_test(acks_count_one_by_one),
+        fixture_test(acks_of_many_are_told_in_slices),
         fixture_test(large_ones_take_turns),
         fixture_test(a_transaction_that_has_begun_passes_the_alarm),
         fixture_test(a_rollback_ends_the_alarm),
         fixture_test(an_ack_stays_behind_a_commit_that_waits),
+        fixture_test(a_goodbye_takes_nothing_back_whose_ack_waits),
         fixture_test(an_ack_takes_the_publishes_of_its_transaction_along),
         fixture_test(memory_is_bounded_all_the_same),
+        fixture_test(acks_before_a_goodbye_count),
         fixture_test(what_nobody_can_commit_any_more_does_not_keep_the_alarm_on),
         fixture_test(numbers_are_given_with_the_commit),
         fixture_test(an_exchange_on_the_way_numbers_too),
