@@ -351,11 +351,10 @@ static void write_and_restore(model_t *m, uint64_t most)
     fifo_init(&copy, &pages);
     fifo_skip(&copy, m->fifo.tail);
     uint64_t from = 0, first, wanted = 0;
-    for (buffer_t row = {0}; fifo_write(&m->fifo, &from, most, &row, &first); buffer_clear(&row)) {
+    buffer_t row = {0};
+    for (; fifo_write(&m->fifo, &from, most, &row, &first); buffer_clear(&row))
         assert_true(fifo_restore(&copy, first, buffer_bytes(&row)));
-        if (from >= m->fifo.tail)
-            buffer_free(&row);
-    }
+    buffer_free(&row);
     fifo_item_t item;
     uint32_t budget = UINT32_MAX;
     for (uint64_t p = 1, at = 0; p <= m->last; p++) {
