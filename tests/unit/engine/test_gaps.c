@@ -76,9 +76,32 @@ static void a_log_with_a_gap_is_served_and_durable_again(void **state)
         lose_some(seed);
 }
 
+/* Its parts are nobody's then, and may be gone. */
+static void a_large_message_of_which_the_parts_are_not_known_is_left_out(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){.cold = true, .restate_bytes = 1 << 30});
+    chan_t ch = new_channel(f);
+    new_durable_queue(ch, "q");
+    part(ch, "abc"), put_durably(ch, "q", "def"), put_durably(ch, "q", "next");
+    run(f);
+    statements_renew(f->engine);
+    run(f), run(f);
+    record_no from = paper_of(f)->replay_from, lost = paper_last(paper_of(f), RECORD_LARGE);
+    reopen_without(f, from, lost, lost + 1);
+    paper_tell(paper_of(f), &(segment_news_t){.segment = 1, .from = 1, .end = from, .bytes = 1000});
+    run(f);
+    ch = new_channel(f);
+    assert_queue_is(ch, "q", "next");
+    run(f);
+    assert_int_equal(counts(f).messages_damaged, 1);
+    durable_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_large_message_of_which_the_parts_are_not_known_is_left_out),
         cmocka_unit_test(a_log_with_a_gap_is_served_and_durable_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
