@@ -14,13 +14,14 @@ static void reopen_without(fixture_t *f, record_no from, record_no lost, record_
     paper_drop_work(p);
     paper_cut(p, p->synced);
     fixture_start_engine(f);
+    size_t lines = f->log_lines;
     for (record_no n = from; n <= p->count; n++) {
         record_t r = paper_read(p, n);
         bool is_lost = n >= lost && n < lost_end;
         assert_true(is_lost || engine_apply(f->engine, n, &r, buffer_bytes(&paper_at(p, n)->content), false));
     }
     engine_recovered(f->engine, p->count, f->now_ms);
-    assert_int_equal(f->log_lines, 0); /* it is the store's to tell */
+    assert_int_equal(f->log_lines, lines); /* it is the store's to tell */
     journal_init(&p->journal, 1024);
     engine_attach_journal(f->engine, &p->journal);
 }
