@@ -66,33 +66,9 @@ static fifo_item_t item_of(const entry_t *entry, uint64_t position)
                          .returns = entry->returns};
 }
 
-static fifo_slot_t *add_slot(fifo_t *f)
-{
-    f->slots =
-        mem_grow_circle(f->slots, sizeof *f->slots, f->slots_length, &f->slots_capacity, &f->slots_head, 2);
-    f->slots_length++;
-    return slot_at(f, f->slots_length - 1);
-}
-
-void fifo_extend(fifo_t *f, uint64_t position)
-{
-    uint64_t page = page_of(f, position);
-    if (f->slots_length == 0)
-        f->first_page = page;
-    while (page < f->first_page) {
-        (void)add_slot(f);
-        f->slots_head = (f->slots_head - 1) & (f->slots_capacity - 1);
-        f->slots[f->slots_head] = (fifo_slot_t){0};
-        f->first_page--;
-    }
-    while (page - f->first_page >= f->slots_length)
-        *add_slot(f) = (fifo_slot_t){0};
-}
-
 void fifo_put(fifo_t *f, uint64_t position, entry_t entry)
 {
-    fifo_extend(f, position);
-    fifo_slot_t *slot = slot_of(f, position);
+    fifo_slot_t *slot = fifo_slot_make(f, page_of(f, position));
     if (slot->page == NULL)
         slot->page = fifo_page_new(f);
     entry.epoch = f->epoch;
@@ -118,24 +94,22 @@ uint64_t fifo_append(fifo_t *f, message_t *m, bool stored)
 }
 
 /* With nothing in it a fifo needs no pages below its tail. */
-static bool forget_pages_if_empty(fifo_t *f)
+static void forget_pages_if_empty(fifo_t *f)
 {
     if (f->ready > 0 || f->out > 0 || fifo_needs_sweep(f))
-        return false;
+        return;
     for (size_t i = 0; i < f->slots_length; i++) {
         assert(!slot_at(f, i)->is_packed);
         fifo_page_free(f, slot_at(f, i)->page);
     }
     f->slots_length = f->slots_head = 0;
-    return true;
 }
 
 void fifo_skip(fifo_t *f, uint64_t position)
 {
     if (position <= f->tail)
         return;
-    if (!forget_pages_if_empty(f))
-        fifo_extend(f, position);
+    forget_pages_if_empty(f);
     f->tail = position;
 }
 
@@ -144,7 +118,7 @@ bool fifo_place(fifo_t *f, uint64_t position, record_no record)
     if (position < f->tail)
         return false;
     uint64_t last = f->tail - 1;
-    if (page_of(f, position) != page_of(f, last) && is_in_directory(f, last))
+    if (page_of(f, position) != page_of(f, last) && slot_find(f, last))
         (void)fifo_pack(f, last); /* its page is complete */
     fifo_skip(f, position);
     put_at_end(f, position, (entry_t){.record = record, .flags = ENTRY_STORED | ENTRY_COLD});
@@ -156,20 +130,19 @@ static entry_t *find_first(fifo_t *f, fifo_slot_t **slot)
 {
     if (f->ready == 0)
         return NULL;
-    uint64_t first = page_begin(f, f->first_page);
-    uint64_t at = f->cursor > first ? f->cursor : first;
-    for (;;) {
-        *slot = slot_of(f, at);
-        if ((*slot)->ready == 0) {
-            at = page_begin(f, page_of(f, at) + 1);
+    for (size_t i = slot_index(f, page_of(f, f->cursor));; i++) {
+        assert(i < f->slots_length);
+        *slot = slot_at(f, i);
+        if ((*slot)->ready == 0)
             continue;
+        uint64_t begin = page_begin(f, (*slot)->number);
+        for (uint64_t at = f->cursor > begin ? f->cursor : begin; at < begin + f->page_entries; at++) {
+            entry_t *entry = entry_at(f, *slot, at);
+            if (is_ready(f, entry, at)) {
+                f->cursor = at;
+                return entry;
+            }
         }
-        entry_t *entry = entry_at(f, *slot, at);
-        if (is_ready(f, entry, at)) {
-            f->cursor = at;
-            return entry;
-        }
-        at++;
     }
 }
 
@@ -214,31 +187,12 @@ fifo_item_t fifo_return(fifo_t *f, uint64_t position)
     return item_of(entry, position);
 }
 
-/* Frees pages at the front that nothing is left in; the page that `tail` falls into stays in the directory. One that it
- * fell into once, before positions were skipped, may be there without an entry. */
-static void drop_front(fifo_t *f)
-{
-    uint64_t tail_page = page_of(f, f->tail);
-    while (f->slots_length > 0 && f->first_page < tail_page && f->slots[f->slots_head].present == 0) {
-        fifo_page_free(f, f->slots[f->slots_head].page);
-        f->slots_head = (f->slots_head + 1) & (f->slots_capacity - 1);
-        f->slots_length--;
-        f->first_page++;
-    }
-}
-
-/* One entry less in the slot; its page goes with the last one. The page that `tail` writes into stays: its
- * last entry is yet to come. */
-static void entry_gone(fifo_t *f, fifo_slot_t *slot, entry_t *entry, uint64_t position)
+/* One entry less in the slot. */
+static void entry_gone(fifo_t *f, fifo_slot_t *slot, entry_t *entry)
 {
     *entry = (entry_t){0};
-    if (--slot->present > 0)
-        return;
-    if (page_of(f, position) != page_of(f, f->tail)) {
-        fifo_page_free(f, slot->page);
-        slot->page = NULL;
-        drop_front(f);
-    }
+    if (--slot->present == 0)
+        fifo_slot_emptied(f, slot);
 }
 
 fifo_item_t fifo_remove(fifo_t *f, uint64_t position)
@@ -248,7 +202,7 @@ fifo_item_t fifo_remove(fifo_t *f, uint64_t position)
     assert(entry->state == ENTRY_OUT);
     fifo_item_t item = item_of(entry, position);
     f->out--;
-    entry_gone(f, slot, entry, position);
+    entry_gone(f, slot, entry);
     return item;
 }
 
@@ -261,16 +215,15 @@ bool fifo_shift(fifo_t *f, fifo_item_t *item)
     *item = item_of(entry, f->cursor);
     slot->ready--;
     f->ready--;
-    entry_gone(f, slot, entry, f->cursor++);
+    f->cursor++;
+    entry_gone(f, slot, entry);
     return true;
 }
 
 entry_t *fifo_find(fifo_t *f, uint64_t position)
 {
-    if (position >= f->tail || !is_in_directory(f, position))
-        return NULL;
-    fifo_slot_t *slot = slot_of(f, position);
-    return slot->page ? entry_at(f, slot, position) : NULL;
+    fifo_slot_t *slot = position < f->tail ? slot_find(f, position) : NULL;
+    return slot && slot->page ? entry_at(f, slot, position) : NULL;
 }
 
 bool fifo_pull(fifo_t *f, uint64_t position, fifo_item_t *item)
@@ -282,7 +235,7 @@ bool fifo_pull(fifo_t *f, uint64_t position, fifo_item_t *item)
     *item = item_of(entry, position);
     slot->ready--;
     f->ready--;
-    entry_gone(f, slot, entry, position);
+    entry_gone(f, slot, entry);
     return true;
 }
 
@@ -328,7 +281,7 @@ uint64_t fifo_purge(fifo_t *f)
     f->epoch++;
     f->purged_below = f->tail;
     f->cursor = f->tail;
-    f->swept_below = page_begin(f, f->first_page);
+    f->swept_below = 0;
     return purged;
 }
 
@@ -340,13 +293,13 @@ bool fifo_needs_sweep(const fifo_t *f)
 /* The next position from `at` on whose page exists, below `end`. */
 static uint64_t skip_empty_pages(const fifo_t *f, uint64_t at, uint64_t end)
 {
-    uint64_t first = page_begin(f, f->first_page);
-    if (at < first)
-        at = first;
-    if (f->slots_length == 0)
+    size_t i = slot_index(f, page_of(f, at));
+    while (i < f->slots_length && slot_at(f, i)->page == NULL)
+        i++;
+    if (i == f->slots_length)
         return end;
-    while (at < end && slot_of(f, at)->page == NULL)
-        at = page_begin(f, page_of(f, at) + 1);
+    uint64_t begin = page_begin(f, slot_at(f, i)->number);
+    at = at > begin ? at : begin;
     return at < end ? at : end;
 }
 
@@ -375,7 +328,7 @@ uint32_t fifo_out_ranges(const fifo_t *f, buffer_t *ranges)
     record_runs_t runs = {.octets = ranges, .count = &count};
     for (size_t i = 0; i < f->slots_length && left > 0; i++) {
         const fifo_slot_t *slot = slot_at(f, i);
-        uint64_t at = page_begin(f, f->first_page + i);
+        uint64_t at = page_begin(f, slot->number);
         if (slot->page == NULL || slot->is_packed || slot->ready == slot->present)
             continue;
         if (slot->ready == 0 && slot->present == f->page_entries && !fifo_needs_sweep(f)) {
@@ -406,7 +359,7 @@ static bool collect(fifo_t *f, uint64_t end, bool dead_only, uint32_t *budget, f
         entry_t *entry = entry_at(f, slot, at);
         if (entry->state != ENTRY_GONE && (!dead_only || is_dead(f, entry, at))) {
             *item = item_of(entry, at);
-            entry_gone(f, slot, entry, at);
+            entry_gone(f, slot, entry);
             return true;
         }
     }

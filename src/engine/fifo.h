@@ -43,6 +43,7 @@ typedef struct fifo_slot {
         fifo_page_t *page; /* NULL: nothing left in it */
         packed_page_t *packed;
     };
+    uint64_t number;       /* of the page */
     uint32_t ready;        /* entries that can be taken */
     uint32_t present : 31; /* entries not gone: ready, out, or dead and not yet swept */
     uint32_t is_packed : 1;
@@ -50,11 +51,11 @@ typedef struct fifo_slot {
 
 typedef struct fifo {
     fifo_pages_t *pages;
-    fifo_slot_t *slots; /* circular; slot i holds page first_page + i */
+    fifo_slot_t *slots; /* circular; by rising page number */
     size_t slots_capacity, slots_head, slots_length;
-    uint64_t first_page;
-    uint64_t tail;   /* the next position */
-    uint64_t cursor; /* no entry below it is ready */
+    size_t slots_emptied; /* since they were last compacted */
+    uint64_t tail;        /* the next position */
+    uint64_t cursor;      /* no entry below it is ready */
     uint64_t ready, out;
     uint64_t purged_below; /* entries below, ready in an older epoch, are dead */
     uint64_t swept_below;  /* sweeping has come so far */

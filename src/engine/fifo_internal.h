@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fifo_internal.h: what fifo.c (entries, one by one) and fifo_pages.c (pages as spans) share. */
+ * fifo_internal.h: what fifo.c (entries, one by one), fifo_directory.c (which pages there are) and fifo_pages.c (pages as
+ * spans) share. */
 #pragma once
 
 #include <assert.h>
@@ -47,14 +48,25 @@ fifo_page_t *fifo_page_new(fifo_t *f);
 /* One whose entries are all gone, or NULL. */
 void fifo_page_free(fifo_t *f, fifo_page_t *page);
 
-/* Makes the directory reach from or to `position`. */
-void fifo_extend(fifo_t *f, uint64_t position);
-
 /* Puts an entry, ready, where none is; the tail stays. */
 void fifo_put(fifo_t *f, uint64_t position, entry_t entry);
 
 /* The entry at a position that may be anything, or NULL. */
 entry_t *fifo_find(fifo_t *f, uint64_t position);
+
+/* ---- fifo_directory.c ---- */
+
+/* The index of the first slot of this page or one behind it; slots_length: there is none. */
+size_t fifo_slot_search(const fifo_t *f, uint64_t page);
+
+/* The slot of this page; it is made if there is none. Others move. */
+fifo_slot_t *fifo_slot_make(fifo_t *f, uint64_t page);
+
+/* Those from this one to below `end`, as far as none of them is there and later ones are: side by side in one go. */
+void fifo_slots_make(fifo_t *f, uint64_t page, uint64_t end);
+
+/* Nothing is left in it: its page goes, unless `tail` writes into it, and slots may go. */
+void fifo_slot_emptied(fifo_t *f, fifo_slot_t *slot);
 
 /* ---- fifo_pages.c ---- */
 
@@ -80,15 +92,33 @@ static inline fifo_slot_t *slot_at(const fifo_t *f, size_t index)
     return &f->slots[(f->slots_head + index) & (f->slots_capacity - 1)];
 }
 
-static inline bool is_in_directory(const fifo_t *f, uint64_t position)
+/* As fifo_slot_search; mostly the newest pages stand side by side, and so do the oldest. */
+static inline size_t slot_index(const fifo_t *f, uint64_t page)
 {
-    return page_of(f, position) >= f->first_page && page_of(f, position) - f->first_page < f->slots_length;
+    size_t length = f->slots_length;
+    if (length == 0 || page > slot_at(f, length - 1)->number)
+        return length;
+    uint64_t back = slot_at(f, length - 1)->number - page, ahead = page - slot_at(f, 0)->number;
+    if (back < length && slot_at(f, length - 1 - (size_t)back)->number == page)
+        return length - 1 - (size_t)back;
+    if (ahead < length && slot_at(f, (size_t)ahead)->number == page)
+        return (size_t)ahead;
+    return fifo_slot_search(f, page);
+}
+
+/* NULL: nothing is there. */
+static inline fifo_slot_t *slot_find(const fifo_t *f, uint64_t position)
+{
+    size_t index = slot_index(f, page_of(f, position));
+    fifo_slot_t *slot = index < f->slots_length ? slot_at(f, index) : NULL;
+    return slot && slot->number == page_of(f, position) ? slot : NULL;
 }
 
 static inline fifo_slot_t *slot_of(const fifo_t *f, uint64_t position)
 {
-    assert(is_in_directory(f, position));
-    return slot_at(f, (size_t)(page_of(f, position) - f->first_page));
+    fifo_slot_t *slot = slot_find(f, position);
+    assert(slot);
+    return slot;
 }
 
 static inline entry_t *entry_at(fifo_t *f, fifo_slot_t *slot, uint64_t position)

@@ -121,9 +121,9 @@ static void write_loose(span_writer_t *w, const fifo_t *f, const fifo_slot_t *sl
     }
 }
 
-static void write_page(span_writer_t *w, fifo_t *f, uint64_t position)
+static void write_page(span_writer_t *w, fifo_t *f, fifo_slot_t *slot)
 {
-    fifo_slot_t *slot = slot_of(f, position);
+    uint64_t position = page_begin(f, slot->number);
     if (slot->page && !slot->is_packed)
         (void)fifo_pack(f, position);
     bool is_dead_page = slot->is_packed && slot->ready == 0;
@@ -137,17 +137,23 @@ static void write_page(span_writer_t *w, fifo_t *f, uint64_t position)
 
 bool fifo_write(fifo_t *f, uint64_t *from, uint64_t most, buffer_t *out, uint64_t *first)
 {
-    uint64_t begin = page_begin(f, f->first_page), end = begin + page_begin(f, f->slots_length);
-    uint64_t at = *from > begin ? page_begin(f, page_of(f, *from)) : begin;
-    while (at < end && slot_of(f, at)->page == NULL)
-        at += f->page_entries;
-    *first = at;
+    size_t i = slot_index(f, page_of(f, *from));
+    while (i < f->slots_length && slot_at(f, i)->page == NULL)
+        i++;
+    if (i == f->slots_length)
+        return false;
+    uint64_t at = *first = page_begin(f, slot_at(f, i)->number);
     span_writer_t w = {.out = out};
-    for (; at < end && at - *first < most; at += f->page_entries)
-        write_page(&w, f, at);
+    for (; i < f->slots_length && page_begin(f, slot_at(f, i)->number) - *first < most; i++) {
+        uint64_t begin = page_begin(f, slot_at(f, i)->number);
+        if (begin > at)
+            spans_put_gap(&w, begin - at);
+        write_page(&w, f, slot_at(f, i));
+        at = begin + f->page_entries;
+    }
     spans_end(&w);
     *from = at;
-    return at > *first;
+    return true;
 }
 
 /* ---- and back ---- */
@@ -162,11 +168,22 @@ static void restore_entry(fifo_t *f, uint64_t position, entry_t entry)
         f->cursor = position;
 }
 
+/* A row mostly stands before what came later: room for it is made at once. */
+static void make_room(fifo_t *f, uint64_t first, bytes_t octets)
+{
+    span_reader_t r = {.in = bytes_reader(octets)};
+    uint64_t end = first;
+    for (span_t s; end < f->tail && spans_next(&r, &s);)
+        end += s.count < f->tail ? s.count : f->tail;
+    if (end > first)
+        fifo_slots_make(f, page_of(f, first), page_of(f, end - 1) + 1);
+}
+
 bool fifo_restore(fifo_t *f, uint64_t first, bytes_t octets)
 {
     span_reader_t r = {.in = bytes_reader(octets)};
     uint64_t at = first;
-    fifo_extend(f, f->tail);
+    make_room(f, first, octets);
     for (span_t s; spans_next(&r, &s);) {
         if (s.count > f->tail || at > f->tail - s.count)
             return false;
@@ -203,7 +220,7 @@ void fifo_each_record(fifo_t *f, fifo_records_t *each, void *context)
         fifo_slot_t *slot = slot_at(f, i);
         if (slot->page == NULL)
             continue;
-        if (fifo_pack(f, page_begin(f, f->first_page + i))) {
+        if (fifo_pack(f, page_begin(f, slot->number))) {
             each_packed(slot->packed, each, context);
             continue;
         }

@@ -302,7 +302,7 @@ void queue_remove(queue_t *q, channel_t *waiter, const event_t *reply)
         q->owner->queues_leaving++;
     e->counts.queues--;
     (void)fifo_purge(&q->fifo);
-    q->fifo.swept_below = q->fifo.first_page * q->fifo.page_entries; /* draining starts at the front */
+    q->fifo.swept_below = 0;         /* draining starts at the front */
     if (job_running(&q->cleaning)) { /* a purge is being swept: draining does that too */
         list_remove(&q->cleaning.link);
         queue_release(q);

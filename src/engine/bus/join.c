@@ -202,14 +202,15 @@ static void take_item(engine_t *e, const join_t *j, read_item_t *item, bool want
 {
     queue_t *q = j->asked;
     message_t *m = item->message;
-    record_release(e, item->record);
-    if (m == NULL) {
+    if (m == NULL || !parts_are_known(e, m)) {
         if (!q->deleted)
-            queue_leave_out(q, item->position, item->outcome == READ_DAMAGED);
+            queue_leave_out(q, item->position, m || item->outcome == READ_DAMAGED);
+        record_release(e, item->record);
         return;
     }
     item->message = NULL;
     message_adopt_read(e, m, item->record);
+    record_release(e, item->record); /* its parts are needed still, if nothing else is */
     q->keep->read_average = (q->keep->read_average * 7 + message_bytes(m)) / 8 + 1;
     if (wanted)
         offer(j, m);

@@ -102,14 +102,15 @@ void on_subscriber(channel_t *ch, command_t *cmd)
 
 /* ---- what it wants ---- */
 
-/* NULL: refused. */
+/* NULL: refused; and with the channel's consumers the queue may be gone. */
 static subscriber_t *subscriber_of_request(channel_t *ch, const command_t *cmd)
 {
     const queue_t *q = queue_of_request(ch, cmd);
-    if (q && q->subscriber == NULL)
+    subscriber_t *s = q ? q->subscriber : NULL;
+    if (q && s == NULL)
         channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED, QUEUE_FORMAT " is no subscriber's",
                        NAMED_ARG(q->name, q->vhost));
-    return q ? q->subscriber : NULL;
+    return s;
 }
 
 /* NULL: refused. */

@@ -144,9 +144,9 @@ static void take_item(queue_t *q, read_item_t *item)
     message_t *m = item->message;
     if (!live_has(&e->live, item->record))
         return; /* it was done with meanwhile */
-    if (m == NULL) {
+    if (m == NULL || !parts_are_known(e, m)) {
         if (!q->deleted)
-            queue_leave_out(q, item->position, item->outcome == READ_DAMAGED);
+            queue_leave_out(q, item->position, m || item->outcome == READ_DAMAGED);
         return;
     }
     item->message = NULL;

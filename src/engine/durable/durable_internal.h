@@ -92,6 +92,8 @@ void record_refer(engine_t *e, record_no record, uint32_t count);
 void record_release(engine_t *e, record_no record);
 /* The same of all parts of a message: it is in memory now. */
 void parts_refer(engine_t *e, const message_t *m);
+/* False of a message just read: the record that says which its parts are is lost, and so may they be. */
+bool parts_are_known(const engine_t *e, const message_t *m);
 /* This record is a message with these parts; said last by the record `stated`. Nothing if it has none, or is known. */
 void large_note(engine_t *e, record_no stated, record_no record, const record_list_t *parts);
 /* A part of this message is damaged, or cannot be read; it may be in memory as another one too, or not at all. */

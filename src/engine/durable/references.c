@@ -62,6 +62,14 @@ void parts_refer(engine_t *e, const message_t *m)
         record_refer(e, m->parts[i].record, 1);
 }
 
+bool parts_are_known(const engine_t *e, const message_t *m)
+{
+    for (uint32_t i = 0; i < m->part_count; i++)
+        if (!live_has(&e->live, m->parts[i].record))
+            return false;
+    return true;
+}
+
 /* ---- large messages ---- */
 
 void large_note(engine_t *e, record_no stated, record_no record, const record_list_t *parts)

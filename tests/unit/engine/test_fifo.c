@@ -680,7 +680,7 @@ static void pages_are_given_back_wherever_they_run_empty(void **state)
     for (uint64_t p = 1; p < 12; p++)
         settle(m, p);
     assert_int_equal(pages_held(&m->fifo), 6);
-    assert_int_equal(m->fifo.first_page, 5); /* the directory has let go of both */
+    assert_int_equal(m->fifo.slots[m->fifo.slots_head].number, 5); /* the directory has let go of both */
     for (uint64_t p = 20; p <= 40; p++)
         settle(m, p);
     assert_true(pages_held(&m->fifo) <= 1);
@@ -699,6 +699,52 @@ static void a_long_life_with_few_messages_keeps_few_pages(void **state)
         assert_true(m->fifo.slots_capacity <= 4);
     }
     model_free(m);
+}
+
+/* Nor do old ones cost more the more have come and gone behind them. */
+static void old_entries_keep_no_room_for_those_behind_them(void **state)
+{
+    (void)state;
+    enum { MANY = 100000, APART = 997 };
+    fifo_pages_t pages = {.page_entries = 4};
+    fifo_t f, copy;
+    fifo_init(&f, &pages), fifo_init(&copy, &pages);
+    fifo_item_t item;
+    uint64_t old = 0;
+    for (uint64_t p = 1; p <= MANY; p++) {
+        assert_true(fifo_place(&f, p, p * 3));
+        assert_true(fifo_take(&f, &item));
+        assert_int_equal(item.position, p);
+        old += p % APART == 0;
+        if (p % APART != 0)
+            (void)fifo_remove(&f, p);
+        assert_true(f.slots_length <= 2 * old + 20);
+    }
+    buffer_t octets = {0};
+    assert_int_equal(fifo_out_ranges(&f, &octets), old);
+    for (uint64_t p = APART; p <= MANY; p += 2 * APART)
+        (void)fifo_return(&f, p);
+    fifo_skip(&copy, f.tail);
+    buffer_clear(&octets);
+    for (uint64_t from = 0, first; fifo_write(&f, &from, 1024, &octets, &first); buffer_clear(&octets))
+        assert_true(fifo_restore(&copy, first, buffer_bytes(&octets)));
+    assert_int_equal(copy.ready, old);
+    for (uint64_t p = APART; p <= MANY; p += APART) {
+        assert_true(fifo_shift(&copy, &item));
+        assert_int_equal(item.position, p);
+        assert_int_equal(item.record, p * 3);
+    }
+    for (uint64_t p = APART; p <= MANY; p += 2 * APART) {
+        assert_true(fifo_shift(&f, &item));
+        assert_int_equal(item.position, p);
+    }
+    assert_false(fifo_first(&f, &item));
+    for (uint64_t p = 2 * APART; p <= MANY; p += 2 * APART)
+        (void)fifo_remove(&f, p);
+    assert_true(f.slots_length <= 1 && copy.slots_length <= 1);
+    buffer_free(&octets);
+    fifo_deinit(&f), fifo_deinit(&copy);
+    fifo_pages_deinit(&pages);
 }
 
 static void sweeping_looks_at_no_more_entries_than_it_may(void **state)
@@ -735,6 +781,7 @@ int main(void)
         cmocka_unit_test(an_empty_purge_needs_no_sweep),
         cmocka_unit_test(pages_are_given_back_wherever_they_run_empty),
         cmocka_unit_test(a_long_life_with_few_messages_keeps_few_pages),
+        cmocka_unit_test(old_entries_keep_no_room_for_those_behind_them),
         cmocka_unit_test(sweeping_looks_at_no_more_entries_than_it_may),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,13 +14,14 @@ static void reopen_without(fixture_t *f, record_no from, record_no lost, record_
     paper_drop_work(p);
     paper_cut(p, p->synced);
     fixture_start_engine(f);
+    size_t lines = f->log_lines;
     for (record_no n = from; n <= p->count; n++) {
         record_t r = paper_read(p, n);
         bool is_lost = n >= lost && n < lost_end;
         assert_true(is_lost || engine_apply(f->engine, n, &r, buffer_bytes(&paper_at(p, n)->content), false));
     }
     engine_recovered(f->engine, p->count, f->now_ms);
-    assert_int_equal(f->log_lines, 0); /* it is the store's to tell */
+    assert_int_equal(f->log_lines, lines); /* it is the store's to tell */
     journal_init(&p->journal, 1024);
     engine_attach_journal(f->engine, &p->journal);
 }
@@ -76,9 +77,32 @@ static void a_log_with_a_gap_is_served_and_durable_again(void **state)
         lose_some(seed);
 }
 
+/* Its parts are nobody's then, and may be gone. */
+static void a_large_message_of_which_the_parts_are_not_known_is_left_out(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){.cold = true, .checkpoint_bytes = 1 << 30});
+    chan_t ch = new_channel(f);
+    new_durable_queue(ch, "q");
+    part(ch, "abc"), put_durably(ch, "q", "def"), put_durably(ch, "q", "next");
+    run(f);
+    checkpoint_renew(f->engine);
+    run(f), run(f);
+    record_no from = paper_of(f)->replay_from, lost = paper_last(paper_of(f), RECORD_LARGE);
+    reopen_without(f, from, lost, lost + 1);
+    paper_tell(paper_of(f), &(segment_news_t){.segment = 1, .from = 1, .end = from, .bytes = 1000});
+    run(f);
+    ch = new_channel(f);
+    assert_queue_is(ch, "q", "next");
+    run(f);
+    assert_int_equal(counts(f).messages_damaged, 1);
+    durable_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_large_message_of_which_the_parts_are_not_known_is_left_out),
         cmocka_unit_test(a_log_with_a_gap_is_served_and_durable_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_replay.c: late joiners: what rules keep, and that who joins gets it first, all of it, once, in order. */
-#include "engine/durable/live.h"
+#include "engine/engine_internal.h"
 #include "engine/subscribers.h"
 
 static const engine_topic_t three[] = {
@@ -541,6 +541,33 @@ static void cancelled_joins_do_not_pile_up(void **state)
     assert_int_equal(pending_count(to), 40);
 }
 
+/* Its record may have been read for the last one who needed it; its parts are needed until they are sent. */
+static void a_large_message_replaced_while_it_is_read_comes_whole(void **state)
+{
+    fixture_t *f = *state;
+    chan_t from = new_channel(f);
+    part(from, "abc"), part(from, "def"), say(from, "state.a", "gh");
+    run(f);
+    checkpoint_renew(f->engine);
+    run(f), run(f);
+    record_no end = paper_of(f)->replay_from;
+    paper_tell(paper_of(f),
+               &(segment_news_t){.segment = 1, .from = 1, .end = end, .bytes = 1000, .contents = UINT64_MAX});
+    run(f);
+    hold_reads(f);
+    chan_t to = subscribed(f, "s", "amq.events", "state.");
+    say(from, "state.a", "new");
+    run(f);
+    hold_reads_no_more(f);
+    expect(to, EVENT_DELIVER);
+    assert_string_equal(expect(to, EVENT_CONTENT)->body, "abc");
+    assert_string_equal(expect(to, EVENT_CONTENT)->body, "def");
+    assert_string_equal(expect(to, EVENT_CONTENT)->body, "gh");
+    expect_delivery(to, "new");
+    run(f);
+    assert_int_equal(live_in(&f->engine->live, 0, UINT64_MAX), 1);
+}
+
 static void a_joiner_may_go_while_the_log_is_read(void **state)
 {
     fixture_t *f = *state;
@@ -675,6 +702,8 @@ int main(void)
         all_test(prefixes_that_overlap_give_each_message_once),
         cold_test(a_join_can_be_cancelled),
         cold_test(cancelled_joins_do_not_pile_up),
+        cmocka_unit_test_setup_teardown(a_large_message_replaced_while_it_is_read_comes_whole,
+                                        cold_last_setup, durable_teardown),
         cold_test(a_joiner_may_go_while_the_log_is_read),
         cold_test(many_join_at_once),
         cmocka_unit_test(no_gap_and_no_double),

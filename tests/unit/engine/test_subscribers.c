@@ -196,6 +196,19 @@ static void subscriptions_are_a_subscribers_own(void **state)
                    "subscriber queue 's' in vhost '/' has subscribed to exchange 'amq.topic' already");
 }
 
+/* Being refused ends the channel's consumers, and with them the queue that was named (the address sanitizer looks). */
+static void a_refusal_may_take_the_queue_along(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = new_channel(f);
+    declare(ch, "q", COMMAND_AUTO_DELETE);
+    expect_declared(ch, "q", 0, 0);
+    new_consumer(ch, "q", "c", 0);
+    subscribe(ch, "q", "amq.topic", "a");
+    expect_refusal(ch, 406, "queue 'q' in vhost '/' is no subscriber's");
+    assert_int_equal(counts(f).queues, 0);
+}
+
 static void exchanges_must_be_there(void **state)
 {
     fixture_t *f = *state;
@@ -400,6 +413,7 @@ int main(void)
         fixture_test(long_topics_are_in_the_body),
         fixture_test(bounds_are_checked),
         fixture_test(subscriptions_are_a_subscribers_own),
+        fixture_test(a_refusal_may_take_the_queue_along),
         fixture_test(exchanges_must_be_there),
         fixture_test(goes_with_its_connection),
         fixture_test(goes_with_its_channel),
