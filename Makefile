@@ -62,6 +62,7 @@ BUS_RELAY := $(OUT)/bench/bus-relay
 BUS_PROXY := $(if $(shell pkg-config --exists libzmq 2>/dev/null && echo yes),$(OUT)/bench/bus-proxy)
 PREFIX := $(OUT)/bench/prefix
 SPACE := $(OUT)/bench/space
+QUEUES := $(OUT)/bench/queues
 CRASH := $(OUT)/crash/lines
 POWERCUT := $(OUT)/crash/powercut.so
 CLIENT_SRC := $(wildcard tests/client/*.c)
@@ -70,11 +71,12 @@ BUS_LOAD_SRC := $(filter-out bench/bus/relay.c bench/bus/proxy.c,$(wildcard benc
 BUS_SRC := $(BUS_LOAD_SRC) bench/bus/relay.c $(if $(BUS_PROXY),bench/bus/proxy.c)
 PREFIX_SRC := bench/prefix.c bench/measure.c
 SPACE_SRC := bench/space.c bench/daemon.c bench/measure.c
-BENCH_SRC := $(filter-out $(CEILING_SRC) bench/prefix.c bench/space.c,$(wildcard bench/*.c))
+QUEUES_SRC := bench/queues.c bench/measure.c
+BENCH_SRC := $(filter-out $(CEILING_SRC) bench/prefix.c bench/space.c bench/queues.c,$(wildcard bench/*.c))
 CRASH_SRC := $(wildcard tests/crash/*.c)
 POWERCUT_SRC := $(wildcard tests/crash/powercut/*.c)
 OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(sort $(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(CLIENT_SRC) $(BENCH_SRC) $(CEILING_SRC) \
-	$(BUS_SRC) $(PREFIX_SRC) $(SPACE_SRC) $(CRASH_SRC) $(POWERCUT_SRC)))
+	$(BUS_SRC) $(PREFIX_SRC) $(SPACE_SRC) $(QUEUES_SRC) $(CRASH_SRC) $(POWERCUT_SRC)))
 
 .PHONY: all run bench sim sim-selftest unit objects clean help check crash powercut check-order fuzz fuzz-programs conformance compile_commands.json
 .SECONDARY:
@@ -126,6 +128,7 @@ $(OUT)/tests/fuzz/%.o: CFLAGS += -Wno-missing-prototypes
 
 $(BENCH): $(BENCH_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
 $(SPACE): $(SPACE_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
+$(QUEUES): $(QUEUES_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
 $(CRASH): $(CRASH_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
 $(CEILING): $(CEILING_SRC:%.c=$(OUT)/%.o) $(LIB)
 $(BUS_LOAD): $(BUS_LOAD_SRC:%.c=$(OUT)/%.o) $(LIB)
@@ -135,7 +138,7 @@ $(OUT)/bench/bus-proxy: LDLIBS := -lzmq
 $(PREFIX): $(PREFIX_SRC:%.c=$(OUT)/%.o) $(OUT)/src/daemon/allocator.o $(LIB)
 $(PREFIX): LDLIBS := $(ALLOCATOR) $(LDLIBS)
 $(CEILING) $(BUS_LOAD): LDFLAGS := $(LDFLAGS:-fno-lto=$(WHOLE))
-$(BENCH) $(CEILING) $(BUS_LOAD) $(BUS_RELAY) $(OUT)/bench/bus-proxy $(PREFIX) $(SPACE) $(CRASH):
+$(BENCH) $(CEILING) $(BUS_LOAD) $(BUS_RELAY) $(OUT)/bench/bus-proxy $(PREFIX) $(SPACE) $(QUEUES) $(CRASH):
 	@echo "link    $@"
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -152,7 +155,7 @@ objects: $(OBJECTS)
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
 
-bench: all $(BENCH) $(CEILING) $(BUS_LOAD) $(BUS_RELAY) $(BUS_PROXY) $(PREFIX) $(SPACE) ## builds the benchmarks into build/bench
+bench: all $(BENCH) $(CEILING) $(BUS_LOAD) $(BUS_RELAY) $(BUS_PROXY) $(PREFIX) $(SPACE) $(QUEUES) ## builds the benchmarks into build/bench
 
 bench-confirm: bench ## what a confirmed publish costs beside bare disk and loopback: make bench-confirm ARGS="--json"
 	@$(OUT)/bench/confirm --chaskid $(OUT)/chaskid $(ARGS)
@@ -162,9 +165,10 @@ bench-events: bench ## the event bus beside a bare relay and libzmq's proxy: mak
 	@bench/events --build $(OUT) $(ARGS)
 bench-history: bench ## a few rows, beside what they were before on this machine
 	@bench/history --build $(OUT) $(ARGS)
-
 bench-space: bench ## the disk under messages that pass, one in a thousand of which stays: make bench-space ARGS="--count 9000000"
 	@$(SPACE) --chaskid $(OUT)/chaskid $(ARGS)
+bench-deep: bench ## queues that are very deep, and very many: make bench-deep ARGS="--cases many --scale 10"
+	@bench/deep --build $(OUT) $(ARGS)
 bench-prefix: $(PREFIX) ## a million subscriptions: memory, matches a second: make bench-prefix ARGS=100000
 	@$(PREFIX) $(ARGS)
 

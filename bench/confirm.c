@@ -13,12 +13,10 @@
 #include "measure.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define QUEUE BYTES("bench.confirm")
@@ -156,12 +154,6 @@ static void print_json(const options_t *o, const results_t *r)
            o->count, o->body_bytes, o->log_bytes);
 }
 
-static int remove_entry(const char *path, const struct stat *what, int kind, struct FTW *where)
-{
-    (void)what, (void)kind, (void)where;
-    return remove(path);
-}
-
 static int measure(options_t *o, const char *work, results_t *r, error_t *err)
 {
     char path[512];
@@ -273,7 +265,7 @@ int main(int argc, char **argv)
         return 1;
     }
     int code = measure(&o, work, &results, &err);
-    nftw(work, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    bench_folder_remove(work);
     if (code != 0) {
         fprintf(stderr, "confirm: %s\n", err.text);
         return 1;

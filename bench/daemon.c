@@ -5,6 +5,7 @@
 #include "daemon.h"
 
 #include <errno.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,4 +67,15 @@ void bench_daemon_stop(bench_daemon_t *d)
         waitpid(d->pid, NULL, 0);
     }
     d->pid = 0;
+}
+
+static int remove_entry(const char *path, const struct stat *what, int kind, struct FTW *where)
+{
+    (void)what, (void)kind, (void)where;
+    return remove(path);
+}
+
+void bench_folder_remove(const char *folder)
+{
+    (void)nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }

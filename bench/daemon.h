@@ -19,3 +19,6 @@ int bench_daemon_start(bench_daemon_t *d, const char *program, const char *data_
 
 /* SIGTERM, and waits for its end. */
 void bench_daemon_stop(bench_daemon_t *d);
+
+/* Removes a folder and all that is in it. */
+void bench_folder_remove(const char *folder);

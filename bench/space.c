@@ -272,12 +272,6 @@ static int parse_options(int argc, char **argv, options_t *o)
     return optind == argc && is_good ? 0 : -1;
 }
 
-static int remove_entry(const char *path, const struct stat *what, int kind, struct FTW *where)
-{
-    (void)what, (void)kind, (void)where;
-    return remove(path);
-}
-
 int main(int argc, char **argv)
 {
     options_t o;
@@ -293,7 +287,7 @@ int main(int argc, char **argv)
         return 1;
     }
     int code = measure(&o, work, &err);
-    nftw(work, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    bench_folder_remove(work);
     if (code != 0)
         fprintf(stderr, "space: %s\n", err.text);
     return code != 0;

@@ -57,10 +57,6 @@ typedef struct http_target http_target_t;
 http_target_t *http_target_new(const char *url, error_t *err);
 void http_target_free(http_target_t **t);
 
-/* For messages: without user and password; and the user. */
-const char *http_target_text(const http_target_t *t);
-const char *http_target_user(const http_target_t *t);
-
 /* GETs `path` (with its query) and parses the JSON. NULL, with what to do about it. */
 json_t *http_get_json(const http_target_t *t, const char *path, error_t *err);
 

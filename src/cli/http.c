@@ -58,16 +58,6 @@ void http_target_free(http_target_t **tp)
     *tp = NULL;
 }
 
-const char *http_target_text(const http_target_t *t)
-{
-    return t->text;
-}
-
-const char *http_target_user(const http_target_t *t)
-{
-    return t->user;
-}
-
 /* ---- asking ---- */
 
 static size_t take(char *data, size_t one, size_t len, void *context)

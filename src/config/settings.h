@@ -108,7 +108,7 @@
     X(busy_wait_us, "store.busy_wait_us", NUMBER, "150", 0, 10000, RESTART,                                          \
       "microseconds that engine and log look for each other's answer before they sleep; 0: none")                    \
     X(memory_bodies, "memory.bodies", SIZE, "64MiB", 0, GIB(1048576), RESTART,                                       \
-      "bodies of messages kept in memory; what is above is read back when it is needed")                     \
+      "bodies of messages kept in memory; what is above is read back when it is needed")                             \
     X(lend_bytes, "amqp.lend_bytes", SIZE, "4k", 0, GIB(1), RESTART,                                                 \
       "bodies from this size on are sent from where they are, smaller ones copied")                                  \
     X(close_timeout_ms, "close_timeout", DURATION, "30s", 1, 3600000, RESTART,                                       \
@@ -149,7 +149,7 @@
       "prefixes that a ZMTP connection may subscribe to")                                                            \
     X(bus_handshakes, "bus.handshakes", NUMBER, "1000", 1, 1000000, RESTART,                                         \
       "per I/O thread: unfinished ZMTP handshakes at a time; more are dropped")                                      \
-    X(page_entries, "engine.page_entries", POWER, "64", 2, 65536, RESTART,                                          \
+    X(page_entries, "engine.page_entries", POWER, "32", 2, 65536, RESTART,                                           \
       "entries in one page of a queue")                                                                              \
     X(slice, "engine.slice", NUMBER, "512", 1, 1000000, RESTART,                                                     \
       "units of work that a long job does before others get their turn")                                             \

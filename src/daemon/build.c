@@ -61,7 +61,7 @@ static engine_options_t engine_settings(const settings_t *s, const bus_t *bus, c
         .memory_bodies = s->memory_bodies,
         .unwritten_bytes = unwritten_bytes(s),
         .batch_bytes = s->segment_bytes / 4 < BATCH_MOST_BYTES ? s->segment_bytes / 4 : BATCH_MOST_BYTES,
-        .restate_bytes = s->checkpoint_bytes,
+        .checkpoint_bytes = s->checkpoint_bytes,
         .deduplication_ids_max = s->deduplication_ids,
         .publishers_max = s->publishers,
         .transaction_bytes = s->transaction_bytes,

@@ -86,22 +86,40 @@ static uint32_t wind_up_step(engine_t *e, job_t *job, uint32_t budget, bool *don
     return used;
 }
 
+/* The same but for a transaction, of which more is parked: it is not given up, nor what it claims. */
+static uint32_t leave_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
+{
+    (void)e;
+    channel_t *ch = LIST_OF(job, channel_t, settling);
+    uint32_t used = 0;
+    hash_node_t *node;
+    unacked_t *u;
+    for (; used < budget && (node = hash_any(&ch->consumers)); used++)
+        consumer_cancel(HASH_OF(node, consumer_t, node));
+    for (; used < budget && (u = unacked_next(&ch->unacked, 0)); used++)
+        settle_one(ch, u, SETTLE_REQUEUE);
+    *done = used < budget;
+    return used;
+}
+
 static bool note_settling(void *context, command_t *cmd)
 {
     *(bool *)context |= cmd->type == COMMAND_ACK || cmd->type == COMMAND_NACK;
     return false;
 }
 
-/* What a transaction was told goes too, unless what is parked is more of it; deliveries stay if some are yet to be settled. */
+/* What a transaction was told goes too, unless what is parked is more of it. Nor does
+ * anything go back whose ack may be among what is parked. */
 void channel_leave(channel_t *ch)
 {
     bool settles = false;
     command_queue_filter(&ch->parked, note_settling, &settles);
     bool idle = ch->state == CHANNEL_OPEN && !ch->awaited && !ch->executing && !job_running(&ch->resume);
-    bool begun = tx_is_begun(ch);
-    if (idle && !settles && !(begun && ch->parked.length > 0) &&
-        (begun || ch->consumers.count > 0 || ch->unacked.count > 0))
-        job_start(ch->connection->engine, &ch->settling, wind_up_step, ch, NULL);
+    bool begun = tx_is_begun(ch), stays = begun && ch->parked.length > 0;
+    bool has_more =
+        ch->consumers.count > 0 || (stays ? unacked_next(&ch->unacked, 0) != NULL : ch->unacked.count > 0);
+    if (idle && !settles && (has_more || (begun && !stays)))
+        job_start(ch->connection->engine, &ch->settling, stays ? leave_step : wind_up_step, ch, NULL);
 }
 
 /* What is safe is confirmed; the rest never is, and a message that is not whole never will be. */
@@ -281,13 +299,21 @@ void channel_drop_parked(channel_t *ch)
     connection_check_reading(ch->connection);
 }
 
+static bool is_publishing(const channel_t *ch, const command_t *cmd)
+{
+    return command_has_message(cmd->type) || (cmd->type == COMMAND_TX_COMMIT && tx_will_publish(ch));
+}
+
 /* A publish at an alarm: it and what follows wait until the alarm is over. A handler's answer does not: the ack
- * behind it passes, and would leave it behind. Nor does what belongs to a transaction that has begun: what that holds, and
- * what its acks would free, may be what keeps the alarm on. */
+ * behind it passes, and would leave it behind. Nor does, while memory is short, what belongs to a transaction that has begun:
+ * what that holds, and what its acks would free, may be what keeps the alarm on. It does while the log has no room: its commit is
+ * where its publishes go to the log. */
 static bool must_hold(channel_t *ch, const command_t *cmd)
 {
-    if (!command_has_message(cmd->type) || !flow_is_tight(ch->connection->engine) || sync_answers(ch, cmd) ||
-        tx_is_begun(ch) || ch->state != CHANNEL_OPEN || !flow_holds(ch->connection))
+    const engine_t *e = ch->connection->engine;
+    if (!flow_is_tight(e) || !is_publishing(ch, cmd) || sync_answers(ch, cmd) ||
+        (tx_is_begun(ch) && !flow_log_is_tight(e)) || ch->state != CHANNEL_OPEN ||
+        !flow_holds(ch->connection))
         return false;
     if (!ch->held) {
         ch->held = true;

@@ -14,12 +14,12 @@ void engine_options_default(engine_options_t *o)
         .output_bytes = 1 << 20,
         .parked_commands = 4096,
         .unacked_max = 8000000,
-        .page_entries = 64,
+        .page_entries = 32,
         .slice = 512,
         .memory_bodies = 64 << 20,
         .unwritten_bytes = 64 << 20,
         .batch_bytes = 4 << 20,
-        .restate_bytes = 256 << 20,
+        .checkpoint_bytes = 256 << 20,
         .deduplication_ids_max = 1000000,
         .publishers_max = 100000,
         .transaction_bytes = 64 << 20,
@@ -58,7 +58,7 @@ engine_t *engine_new(const engine_options_t *options)
     list_init(&e->chilling);
     list_init(&e->telling);
     space_init(e);
-    statements_init(&e->stated);
+    checkpoint_init(&e->checkpoint);
     hash_init(&e->queues_by_id, id_of_queue);
     hash_init(&e->large, large_record);
     hash_init(&e->identities, connection_identity);
@@ -278,7 +278,7 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
     confirms_run(e);
     flow_check(e);
     more |= cold_run(e);
-    more |= statements_run(e);
+    more |= checkpoint_run(e);
     more |= space_run(e);
     left_out_say(e);
     records_give(e);

@@ -56,11 +56,10 @@ typedef struct engine_options {
     uint32_t page_entries;    /* entries per page of a queue (a power of two) */
     uint32_t slice;           /* units of work (a message, a binding) a job does in one go */
     uint32_t consumers_max_per_channel; /* 0: unlimited */
-    uint64_t
-        memory_bodies; /* octets of messages in memory; what is above goes to the log, and is read back when needed */
+    uint64_t memory_bodies;         /* octets of messages in memory; what is above is read back when needed */
     uint64_t unwritten_bytes;       /* on their way to the log before no more commands are taken */
     uint64_t batch_bytes;           /* a batch is closed when it has reached this */
-    uint64_t restate_bytes;         /* of log before the next checkpoint */
+    uint64_t checkpoint_bytes;      /* of log before the next checkpoint */
     uint64_t deduplication_ids_max; /* that an exchange or a queue may remember */
     uint64_t publishers_max;        /* whose sequence is remembered, of a vhost */
     uint64_t transaction_bytes;     /* per channel: of messages published in a transaction */

@@ -218,6 +218,7 @@ typedef struct route {
     size_t topic_bytes;      /* so many octets of the topic, at most, were looked at */
     buffer_t sorted;         /* the message's headers, once a headers exchange asked for them */
     bool is_sorted;
+    bool is_blind; /* windows of exchanges are not asked */
     trie_walk_t walk;
 } route_t;
 
@@ -249,8 +250,10 @@ void route_remember(channel_t *ch, exchange_t *x, const message_t *m);
  * `keys`: the routing key and those of CC and BCC; `topic`: what prefixes are compared with. */
 void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t topic,
                    bytes_t headers);
-/* A route to just these queues. */
-void route_to(engine_t *e, queue_t *const *queues, size_t count);
+/* A route through this exchange (NULL: none) to just these queues. */
+void route_to(engine_t *e, exchange_t *x, queue_t *const *queues, size_t count);
+/* It leads to these queues in place of those found, but to none that a route before this one was the last to visit. */
+void route_replace(route_t *r, queue_t *const *queues, size_t count, uint64_t visited);
 void route_deinit(route_t *r);
 
 /* True if the headers satisfy the binding's arguments (headers.c); both as table_write_sorted writes them. */
@@ -272,6 +275,16 @@ typedef struct left_out_run {
     bool is_damaged, is_stored;
 } left_out_run_t;
 
+/* Of a queue that has any. */
+typedef struct left_outs {
+    queue_t *queue;
+    left_out_t *items; /* still needed, so that they stay to be looked at */
+    size_t count, capacity;
+    uint64_t first, last; /* positions; 0: none */
+    left_out_run_t run;
+    list_t telling; /* engine.telling: the run is longer than at the last look */
+} left_outs_t;
+
 /* Where a queue stands among all of its vhost, or how far a query has come (query.c). */
 typedef struct queue_place {
     list_t node; /* vhost.in_order */
@@ -283,10 +296,15 @@ struct queue {
     queue_place_t place;
     vhost_t *vhost;
     bytes_t name; /* owned */
-    queue_type_t type;
     record_no id; /* of a durable one: the record that declared it; 0: not in the log */
+    queue_type_t type;
     bool durable, auto_delete, exclusive, deleted;
     bool consumed_exclusively;
+    bool
+        waits_for_store; /* its first entry cannot go out yet: nobody takes from it until the store has answered */
+    uint8_t
+        settled_reason; /* of what is not recorded yet, below: record_reason_t; 0: given back, so often: */
+    uint16_t settled_returns;
     connection_t *owner;      /* exclusive: whose, until its bindings are gone; NULL else */
     list_t owned;             /* connection.exclusive_queues */
     bytes_t arguments;        /* owned */
@@ -304,6 +322,7 @@ struct queue {
     uint64_t visited;
     uint64_t counted;    /* the last route that reached it by a binding that does not only observe */
     uint32_t members;    /* consumers that ack */
+    uint32_t mark_block; /* of the mark, below */
     list_t owed;         /* sync_group_t: events that wait for an answer from here, by position */
     list_t *owed_last;   /* of them the one that went out last; NULL: look from the front */
     list_t *owed_near;   /* and the one looked for last */
@@ -314,32 +333,23 @@ struct queue {
     /* of those in the log */
     hash_node_t by_id; /* engine.queues_by_id */
     stated_t stated;
-    uint64_t stored;      /* entries that are in the log, to be there after a crash … */
-    uint64_t spilled;     /* … and those of which only the message is, to be out of memory */
-    left_out_t *left_out; /* those that cannot be read: still needed, so that they stay to be looked at */
-    size_t left_out_count, left_out_capacity;
-    uint64_t left_out_first, left_out_last; /* positions; 0: none */
-    left_out_run_t left_out_run;
-    list_t telling; /* engine.telling: the run is longer than at the last look */
+    uint64_t stored;        /* entries that are in the log, to be there after a crash … */
+    uint64_t spilled;       /* … and those of which only the message is, to be out of memory */
+    left_outs_t *left_outs; /* those that cannot be read; owned; NULL: there are none */
 
     /* Settled positions that are not recorded yet (settle.c). */
     list_t settling; /* engine.settling */
     uint64_t settled_first, settled_count;
-    uint8_t settled_reason; /* record_reason_t; 0: given back, so often: */
-    uint16_t settled_returns;
 
     /* May-have-been-delivered mark (mark.c): moved ahead in blocks, and durable before a delivery passes it. */
     uint64_t mark, mark_safe; /* recorded; known to be durable */
     record_no mark_record;    /* of `mark` while it is not durable */
-    uint32_t mark_block;
     wait_t marking;
     uint64_t delivered_below;   /* nothing at or above was delivered */
     uint64_t redelivered_below; /* what is below came back from the log and may have been delivered before */
 
     /* Cold entries (cold.c). */
-    bool
-        waits_for_store; /* its first entry cannot go out yet: nobody takes from it until the store has answered */
-    list_t getters;      /* channels whose basic.get waits for that: channel.waiting_link */
+    list_t getters; /* channels whose basic.get waits for that: channel.waiting_link */
     reader_t reading;
     uint64_t warm_ahead;   /* read back and not taken yet, about */
     uint64_t read_average; /* octets of a message that was read back, about */
@@ -573,6 +583,7 @@ struct engine {
     list_t confirming;
     list_t blocked;      /* connections told of the alarm */
     list_t held;         /* channels whose publishes are held back */
+    bool holds_for_log;  /* some of them for want of room in the log */
     list_t ending;       /* channels whose transaction is to end, when there is time for it */
     timer_heap_t timers; /* wait_t, by time: queue.expiry, sync_event_t.due */
     list_t sync_freed;   /* sync_window_t that have room for who waits */
@@ -600,17 +611,18 @@ struct engine {
     timer_heap_t waits;
     record_no waited_for; /* the highest that anything has waited for */
     wait_t gathering;     /* records of some steps, while the disk is short */
+    uint64_t gather_until_ms;
     bool gather_no_more;
     list_t readers;
     live_t live;
     space_t space;
     hash_table_t large; /* messages in parts that are in the log (references.c) */
-    statements_t stated;
+    checkpoint_t checkpoint;
     hash_table_t queues_by_id;
     list_t settling;      /* queues */
     list_t chilling;      /* queues */
     uint64_t asked_bytes; /* of those being read back, about */
-    list_t telling;       /* queues */
+    list_t telling;       /* left_outs_t */
     uint64_t left_out;    /* messages that cannot be read, of all queues */
     buffer_t places;      /* a list of the record being made */
     bool applying;
@@ -726,6 +738,8 @@ void flow_check(engine_t *e);
 bool flow_has_news(const engine_t *e);
 /* True if publishes may have to be held back: asked of each, before anything else is. */
 bool flow_is_tight(const engine_t *e);
+/* True if that is for want of room in the log: then those of transactions wait, too. */
+bool flow_log_is_tight(const engine_t *e);
 /* True if publishes on this connection must be held back now; its client is told. */
 bool flow_holds(connection_t *c);
 

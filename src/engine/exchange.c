@@ -85,7 +85,8 @@ void exchange_release(exchange_t *x)
         exchange_free(x);
 }
 
-/* Removes bindings in both directions, subscriptions, and what it remembers; the last slice gives up the hold that the name had. */
+/* Removes bindings in both directions, subscriptions, and what it remembers; the last slice gives up the hold that the
+ * name had. */
 static uint32_t removal_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
 {
     (void)e;

@@ -320,48 +320,30 @@ bool fifo_next(fifo_t *f, uint64_t *from, uint64_t end, uint32_t *budget, fifo_i
     return false;
 }
 
-typedef struct out_run {
-    buffer_t *ranges;
-    uint64_t first, length;
-    uint32_t count;
-} out_run_t;
-
-static void add_out(out_run_t *run, uint64_t at, uint64_t length)
-{
-    if (run->length > 0 && at == run->first + run->length) {
-        run->length += length;
-        return;
-    }
-    if (run->length > 0)
-        record_list_put(run->ranges, &run->count, run->first, run->length);
-    run->first = at;
-    run->length = length;
-}
-
 /* Slots whose entries are all ready, or gone, need no look; nor do those of which all are out, when nothing is dead. */
 uint32_t fifo_out_ranges(const fifo_t *f, buffer_t *ranges)
 {
-    out_run_t run = {.ranges = ranges};
     uint64_t left = f->out;
+    uint32_t count = 0;
+    record_runs_t runs = {.octets = ranges, .count = &count};
     for (size_t i = 0; i < f->slots_length && left > 0; i++) {
         const fifo_slot_t *slot = slot_at(f, i);
         uint64_t at = page_begin(f, slot->number);
         if (slot->page == NULL || slot->is_packed || slot->ready == slot->present)
             continue;
         if (slot->ready == 0 && slot->present == f->page_entries && !fifo_needs_sweep(f)) {
-            add_out(&run, at, f->page_entries);
+            record_runs_put(&runs, at, f->page_entries);
             left -= f->page_entries;
             continue;
         }
         for (uint32_t k = 0; k < f->page_entries; k++)
             if (slot->page->entries[k].state == ENTRY_OUT) {
-                add_out(&run, at + k, 1);
+                record_runs_put(&runs, at + k, 1);
                 left--;
             }
     }
-    if (run.length > 0)
-        record_list_put(ranges, &run.count, run.first, run.length);
-    return run.count;
+    record_runs_end(&runs);
+    return count;
 }
 
 /* Takes the next entry below `end` out of its place: any, or only a dead one. */

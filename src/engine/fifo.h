@@ -142,9 +142,7 @@ bool fifo_drain(fifo_t *f, uint32_t *budget, fifo_item_t *item);
  * all at most, and packs what can be packed. *first: of the row; *from: where to go on. False: there is nothing any more. */
 bool fifo_write(fifo_t *f, uint64_t *from, uint64_t most, buffer_t *out, uint64_t *first);
 
-/* While the log is applied: everything goes that is there (all of it cold) … */
-void fifo_reset(fifo_t *f);
-/* … and is there again, as fifo_write said; below the tail. False: the octets are no spans. */
+/* While the log is applied: what fifo_write said is there, below the tail. False: the octets are no spans. */
 bool fifo_restore(fifo_t *f, uint64_t first, bytes_t octets);
 /* This one, if it is there, was given back so often. */
 void fifo_set_returns(fifo_t *f, uint64_t position, uint16_t returns);

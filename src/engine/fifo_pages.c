@@ -158,16 +158,6 @@ bool fifo_write(fifo_t *f, uint64_t *from, uint64_t most, buffer_t *out, uint64_
 
 /* ---- and back ---- */
 
-void fifo_reset(fifo_t *f)
-{
-    assert(f->out == 0);
-    for (size_t i = 0; i < f->slots_length; i++)
-        mem_free(slot_at(f, i)->page);
-    f->slots_length = f->slots_head = f->slots_emptied = 0;
-    f->ready = 0;
-    f->cursor = 1;
-}
-
 /* What came meanwhile may be there already. */
 static void restore_entry(fifo_t *f, uint64_t position, entry_t entry)
 {

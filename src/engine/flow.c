@@ -23,6 +23,7 @@ static void let_go(engine_t *e)
     list_t held; /* one that is held again at once joins the engine's list, not this one */
     list_init(&held);
     list_splice(&held, &e->held);
+    e->holds_for_log = false;
     for (list_t *node; (node = list_first(&held));) {
         channel_t *ch = LIST_OF(node, channel_t, held_link);
         channel_hold_no_more(ch);
@@ -53,8 +54,6 @@ static void alarm_clear(engine_t *e, unsigned alarm)
     e->alarms &= ~alarm;
     if ((e->alarms & ALARMS_TOLD) == 0)
         tell_unblocked(e);
-    if (e->alarms == 0)
-        let_go(e);
 }
 
 /* ---- memory ---- */
@@ -97,9 +96,9 @@ static bool memory_is_short(const engine_t *e)
 static unsigned disk_alarms(const engine_t *e)
 {
     const journal_t *j = e->journal;
-    return j ? (atomic_load_explicit(&j->disk_short, memory_order_relaxed) ? ALARM_DISK : 0u) |
-                   (atomic_load_explicit(&j->log_short, memory_order_relaxed) ? ALARM_LOG : 0u)
-             : 0;
+    if (j == NULL)
+        return 0;
+    return (flag_is_set(&j->disk_short) ? ALARM_DISK : 0u) | (flag_is_set(&j->log_short) ? ALARM_LOG : 0u);
 }
 
 bool flow_has_news(const engine_t *e)
@@ -119,11 +118,17 @@ static void disk_check(engine_t *e)
 
 /* ---- both ---- */
 
+bool flow_log_is_tight(const engine_t *e)
+{
+    return (e->alarms & (ALARM_DISK | ALARM_LOG)) != 0 || records_full(e);
+}
+
+/* With room in the log, transactions that waited for it do not wait for memory: they may be what that is short of. */
 void flow_check(engine_t *e)
 {
     memory_check(e);
     disk_check(e);
-    if (e->alarms == 0 && !records_full(e))
+    if ((e->alarms == 0 || e->holds_for_log) && !flow_log_is_tight(e))
         let_go(e);
 }
 
@@ -139,5 +144,6 @@ bool flow_holds(connection_t *c)
     if (e->alarms == 0 && memory_is_short(e))
         memory_alarm_set(e);
     tell_blocked(c);
+    e->holds_for_log |= flow_log_is_tight(e);
     return e->alarms != 0 || records_full(e);
 }

@@ -280,7 +280,8 @@ void on_publish(channel_t *ch, command_t *cmd)
         else
             publish_route(ch, x, cmd->message, headers);
         exchange_t *on_the_way = e->route.synchronous;
-        if (subscribers_hold(ch, cmd) || (on_the_way && !sync_ready(on_the_way, 1, ch, cmd)))
+        if (dedup_refuses(ch, cmd) || subscribers_hold(ch, cmd) ||
+            (on_the_way && !sync_ready(on_the_way, 1, ch, cmd)))
             return;
         e->counts.published++;
         message_t *m = publish_take(ch, cmd, headers);

@@ -33,9 +33,11 @@ static void add_queue(query_t *query, const queue_t *q)
     row->ready = q->fifo.ready;
     row->unacked = q->fifo.out;
     row->persistent = q->stored;
-    row->damaged = q->left_out_count;
-    row->damaged_first = q->left_out_first;
-    row->damaged_last = q->left_out_last;
+    if (q->left_outs) {
+        row->damaged = q->left_outs->count;
+        row->damaged_first = q->left_outs->first;
+        row->damaged_last = q->left_outs->last;
+    }
     row->dropped = q->subscriber ? q->subscriber->dropped : 0;
     row->duplicates = dedup_repeats(q->dedup);
 }

@@ -32,7 +32,6 @@ static queue_t *queue_new(vhost_t *v)
     list_init(&q->getters);
     list_init(&q->owed);
     list_init(&q->chilling);
-    list_init(&q->telling);
     list_init(&q->reading.link);
     job_init(&q->cleaning);
     q->mark = q->mark_safe = q->delivered_below = 1;
@@ -93,8 +92,7 @@ static void queue_free(queue_t *q)
     timer_cancel(e, &q->expiry);
     wait_cancel(e, &q->marking);
     list_remove(&q->chilling);
-    list_remove(&q->telling);
-    mem_free(q->left_out);
+    assert(q->left_outs == NULL);
     list_remove(&q->dirty);
     list_remove(&q->owned);
     subscriber_free(&q->subscriber);
@@ -181,7 +179,7 @@ static uint32_t sweep_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
 static void record_purge(queue_t *q)
 {
     engine_t *e = q->vhost->engine;
-    if (q->stored + q->left_out_count == 0 || !records_wanted(e))
+    if ((q->stored == 0 && q->left_outs == NULL) || !records_wanted(e))
         return;
     record_t r = {.type = RECORD_PURGE, .queue = q->id, .position = q->fifo.tail};
     buffer_clear(&e->places);

@@ -174,12 +174,23 @@ static void route_begin(route_t *r)
     r->serial++;
 }
 
-void route_to(engine_t *e, queue_t *const *queues, size_t count)
+void route_to(engine_t *e, exchange_t *x, queue_t *const *queues, size_t count)
 {
     route_t *r = &e->route;
     route_begin(r);
+    if (x)
+        add_exchange(r, x);
     for (size_t i = 0; i < count; i++)
         add_queue(r, queues[i]);
+}
+
+void route_replace(route_t *r, queue_t *const *queues, size_t count, uint64_t visited)
+{
+    r->count = 0;
+    r->serial++;
+    for (size_t i = 0; i < count; i++)
+        if (queues[i]->visited != visited)
+            add_queue(r, queues[i]);
 }
 
 void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_count, bytes_t topic,
@@ -190,7 +201,7 @@ void route_message(engine_t *e, exchange_t *x, const bytes_t *keys, size_t key_c
     add_exchange(r, x);
     for (size_t i = 0; i < r->exchange_count; i++) {
         exchange_t *at = r->exchanges[i];
-        if (at->dedup && dedup_knows(at->dedup, headers))
+        if (at->dedup && !r->is_blind && dedup_knows(at->dedup, headers))
             continue;
         r->keep = NULL;
         if (at->keeps)

@@ -29,8 +29,8 @@ void batch_add_content(batch_t *b, bytes_t octets, message_t *message)
 void journal_init(journal_t *j, size_t ring_items)
 {
     j->ring_items = ring_items;
-    atomic_init(&j->disk_short, false);
-    atomic_init(&j->log_short, false);
+    flag_put(&j->disk_short, false);
+    flag_put(&j->log_short, false);
     j->batches = lane_new(ring_items, sizeof(batch_t *));
     j->done = lane_new(ring_items, sizeof(batch_t *));
     j->reads = lane_new(ring_items, sizeof(read_request_t *));
@@ -55,12 +55,16 @@ static void discard_batch(const void *item)
     batch_free(*(batch_t *const *)item);
 }
 
-static void discard_read(const void *item)
+void read_request_free(read_request_t *r)
 {
-    read_request_t *r = *(read_request_t *const *)item;
     for (size_t i = 0; i < r->count; i++)
         message_free(r->items[i].message);
     mem_free(r);
+}
+
+static void discard_read(const void *item)
+{
+    read_request_free(*(read_request_t *const *)item);
 }
 
 void journal_deinit(journal_t *j)

@@ -12,11 +12,12 @@
  * when one is back, every record up to its last is durable. */
 #pragma once
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/flag.h"
+#include "base/heap.h"
 #include "base/lane.h"
 #include "model/message.h"
 #include "model/record.h"
@@ -34,9 +35,8 @@ typedef struct batch {
     batch_content_t *contents; /* in the order of the records that have one */
     size_t content_count, content_capacity;
     uint64_t content_bytes;
-    struct batch *next; /* the engine's own */
-    record_no
-        replay_from; /* once this batch is durable, a log that is read from here on makes all that is there */
+    struct batch *next;    /* the engine's own */
+    record_no replay_from; /* once this is durable, a log that is read from here makes all that is there */
 } batch_t;
 
 batch_t *batch_new(record_no first);
@@ -63,12 +63,17 @@ typedef struct read_item {
     uint8_t outcome;
 } read_item_t;
 
-/* What the engine asks for: MESSAGE and PART records that are durable, by rising number. It comes back filled. */
+/* What the engine asks for: MESSAGE and PART records that are durable, best by rising number. It comes back filled. */
 typedef struct read_request {
-    void *owner; /* the engine's own */
+    void *owner;       /* the engine's own */
+    heap_timer_t turn; /* the helper's own */
+    size_t served;     /* likewise */
     size_t count;
     read_item_t items[];
 } read_request_t;
+
+/* Frees it with the messages that were read and not taken. */
+void read_request_free(read_request_t *r);
 
 /* A segment that is complete: nothing is written to it any more. Told once when it is left (or the log is opened), and
  * again when an order changed it. Records below replay_from are needed only as far as something refers to their content. */
@@ -84,8 +89,7 @@ typedef struct segment_news {
  * its records dispensable is durable. */
 typedef struct segment_order {
     uint64_t segment;
-    bool rewrite;
-    uint32_t keep_count; /* of its pairs */
+    uint32_t keep_count; /* of its pairs; 0: it goes */
     buffer_t keep;       /* record_list_t: first record, count; rising */
 } segment_order_t;
 
@@ -101,8 +105,8 @@ typedef struct journal {
     lane_t *segments; /* helper → engine */
     lane_t *orders;   /* engine → helper */
     size_t ring_items;
-    atomic_bool disk_short; /* store → engine: nothing more should be published (the disk alarm) */
-    atomic_bool log_short;  /* the same, for a moment: the log is faster than its segments are made */
+    flag_t disk_short; /* store → engine: nothing more should be published (the disk alarm) */
+    flag_t log_short;  /* the same, for a moment: the log is faster than its segments are made */
 } journal_t;
 
 void journal_init(journal_t *j, size_t ring_items);

@@ -86,6 +86,22 @@ void record_list_put(buffer_t *octets, uint32_t *count, uint64_t a, uint64_t b)
     ++*count;
 }
 
+void record_runs_end(record_runs_t *r)
+{
+    if (r->first < r->after)
+        record_list_put(r->octets, r->count, r->first, r->after - r->first);
+    r->first = r->after;
+}
+
+void record_runs_put(record_runs_t *r, uint64_t n, uint64_t count)
+{
+    if (n != r->after) {
+        record_runs_end(r);
+        r->first = n;
+    }
+    r->after = n + count;
+}
+
 bool record_list_next(bytes_reader_t *in, uint64_t *a, uint64_t *b)
 {
     if (reader_left(in) == 0)

@@ -26,13 +26,13 @@ typedef uint64_t record_no; /* 0: none */
 
 typedef enum record_type {
     /* vhost, kind (exchange type), flags (RECORD_AUTO_DELETE, RECORD_INTERNAL), name ss, arguments ls: a durable
-     * exchange is there; if it is there already, nothing (a restatement). */
+     * exchange is there; if it is there already, nothing (a checkpoint). */
     RECORD_EXCHANGE = 1,
     /* vhost, name ss: gone, with its bindings. */
     RECORD_EXCHANGE_GONE = 2,
     /* queue (0: this record's own number), vhost, kind (queue type), flags (RECORD_AUTO_DELETE), position (none
      * below it will be given again), mark (as RECORD_DELIVERED), name ss, arguments ls: a durable queue is there; a
-     * restatement names the queue by the number of its first record. */
+     * checkpoint names the queue by the number of its first record. */
     RECORD_QUEUE = 3,
     /* queue: gone, with its bindings and what was in it. */
     RECORD_QUEUE_GONE = 4,
@@ -139,6 +139,17 @@ const char *record_type_name(uint8_t type);
 
 /* Appends a pair to the octets of a list and counts it. */
 void record_list_put(buffer_t *octets, uint32_t *count, uint64_t a, uint64_t b);
+
+/* Writes rising numbers as a list of runs (first, count). Zeroed but for where they go, it is ready. */
+typedef struct record_runs {
+    buffer_t *octets;
+    uint32_t *count;
+    uint64_t first, after; /* of the run that goes on perhaps */
+} record_runs_t;
+
+/* `count` numbers from `n` on. */
+void record_runs_put(record_runs_t *r, uint64_t n, uint64_t count);
+void record_runs_end(record_runs_t *r);
 
 /* Walks a list: start with its octets in a reader; false at the end. */
 bool record_list_next(bytes_reader_t *in, uint64_t *a, uint64_t *b);

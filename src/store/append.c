@@ -155,9 +155,9 @@ static int append_one(store_t *s, unsigned *wake, error_t *err)
 static int begin_early(store_t *s, error_t *err)
 {
     log_side_t *l = &s->log_side;
-    if (!atomic_load(&s->begins_early))
+    if (!flag_is_set(&s->begins_early))
         return 0;
-    bool is_of_use = l->known.replay_from > l->anchor && atomic_load(&s->journal.disk_short);
+    bool is_of_use = l->known.replay_from > l->anchor && flag_is_set(&s->journal.disk_short);
     bool is_begun = l->writer.at == SEGMENT_HEADER_BYTES;
     int rc = is_of_use && !is_begun ? switch_segment(s, err) : 0;
     if (rc > 0 || (is_of_use && is_begun)) {
@@ -165,7 +165,7 @@ static int begin_early(store_t *s, error_t *err)
         l->first_claim = l->known.replay_from;
     } else if (is_of_use)
         return rc;
-    atomic_store(&s->begins_early, false);
+    flag_put(&s->begins_early, false);
     return rc;
 }
 

@@ -19,12 +19,11 @@ typedef struct catalog_segment {
     char name[SEGMENT_NAME_BYTES];
     uint64_t number, bytes;
     segment_state_t header;
-    bool is_leftover; /* it was being recycled: nothing in it is needed */
-    bool
-        is_rewritten; /* by what header or first frame say: it has contents only, and the chain never leads here */
-    bool cannot_open; /* the disk refused */
-    bool has_first;   /* the frame behind the header is valid */
-    bool has_trace;   /* it is not, but there was one, or nobody knows */
+    bool is_leftover;  /* it was being recycled: nothing in it is needed */
+    bool is_rewritten; /* as it says itself: it has contents only, and the chain never leads here */
+    bool cannot_open;  /* the disk refused */
+    bool has_first;    /* the frame behind the header is valid */
+    bool has_trace;    /* it is not, but there was one, or nobody knows */
     frame_t first;
     record_no limit; /* from this record on it is superseded */
 

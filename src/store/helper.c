@@ -11,8 +11,6 @@
 #include "store/store_internal.h"
 
 #define FILL_BYTES (4 * 1024 * 1024) /* of zeros, written and synced in one turn */
-#define COPY_SHARE                                                                                           \
-    8 /* of a segment so much is left free: where few live records are, they are copied into that */
 
 static size_t ready_count(const helper_side_t *h)
 {
@@ -153,7 +151,7 @@ static bool fits_on_disk(store_t *s, error_t *err)
 /* The log has nowhere to put the mark that would free others. */
 static bool needs_small(const store_t *s)
 {
-    return ready_count(&s->helper) == 0 && atomic_load(&s->begins_early);
+    return ready_count(&s->helper) == 0 && flag_is_set(&s->begins_early);
 }
 
 static bool begin_making(store_t *s)
@@ -218,20 +216,16 @@ static bool put_off(store_t *s, const error_t *err)
 
 static bool serve_read(store_t *s, unsigned *wake)
 {
-    read_request_t *const *item = lane_peek(s->journal.reads);
-    if (!item)
-        return false;
-    read_request_t *request = *item;
     error_t err;
-    if (hear_log(s)) /* what it asks for was written before it asked */
+    reads_take(&s->helper.reads, s->journal.reads, s->journal.read);
+    if (hear_log(s)) /* what is asked for was written before it was */
         *wake |= STORE_WAKE_LOG;
     read_source_t from = {s->disk, s->log, s->options.read_bytes, s->index_bytes, &s->helper.segments, &err};
-    if (!read_back_serve(&s->helper.reader, &from, request))
+    int served = reads_serve(&s->helper.reads, &from, s->journal.read);
+    if (served < 0)
         return put_off(s, &err);
-    s->helper.reads_later = false;
-    lane_push(s->journal.read, &request);
-    lane_pop(s->journal.reads);
-    return true;
+    s->helper.reads_later &= served == 0;
+    return served > 0;
 }
 
 /* ---- the turn ---- */
@@ -269,6 +263,6 @@ void helper_side_deinit(helper_side_t *h)
         segment_order_free(h->orders[i]);
     mem_free(h->orders);
     segment_list_deinit(&h->segments);
-    read_back_deinit(&h->reader);
+    reads_deinit(&h->reads);
     mem_free(h->spares);
 }

@@ -13,6 +13,7 @@ static void leave(read_back_t *r)
 {
     r->segment = 0;
     r->is_inside = false;
+    r->last.number = 0;
     frame_records_reset(&r->records);
 }
 
@@ -190,6 +191,7 @@ static int begin_frame(read_back_t *r, bytes_t octets)
 static int next_frame(read_back_t *r, const read_source_t *from, record_no record, bool *found)
 {
     bytes_t octets;
+    r->last.number = 0;
     int rc = r->is_inside ? finish_frame(r) : READ_OK;
     if (rc == READ_OK)
         rc = load_frame(r, from, record, &octets);
@@ -245,39 +247,42 @@ static message_t *make_message(const frame_record_t *r)
     return m;
 }
 
-static int read_one(read_back_t *r, const read_source_t *from, read_item_t *item)
+/* It is r->last then, whole. */
+static int find_record(read_back_t *r, const read_source_t *from, record_no number)
 {
-    frame_record_t record;
-    int rc = find_frame(r, from, item->record);
+    frame_record_t *record = &r->last;
+    int rc = find_frame(r, from, number);
     if (rc != READ_OK)
         return rc;
     do
-        if (frame_records_next(&r->records, &record) <= 0)
+        if (frame_records_next(&r->records, record) <= 0)
             return READ_DAMAGED;
-    while (record.number < item->record);
-    if (record.number != item->record || !record.has_content)
+    while (record->number < number);
+    if (record->number != number || !record->has_content)
         return READ_DAMAGED;
-    if (!frame_piece_holds(&record.piece, &from->log, record.content)) {
-        leave(r); /* so that it is read from the disk the next time */
-        (void)window_refresh(&r->window, NULL);
-        return READ_DAMAGED;
-    }
-    item->message = make_message(&record);
-    return READ_OK;
+    if (frame_piece_holds(&record->piece, &from->log, record->content))
+        return READ_OK;
+    leave(r); /* so that it is read from the disk the next time */
+    (void)window_refresh(&r->window, NULL);
+    return READ_DAMAGED;
 }
 
-bool read_back_serve(read_back_t *r, const read_source_t *from, read_request_t *request)
+static int read_one(read_back_t *r, const read_source_t *from, read_item_t *item)
 {
-    for (; r->served < request->count; r->served++) {
-        read_item_t *item = &request->items[r->served];
-        item->message = NULL;
-        int rc = read_one(r, from, item);
-        if (rc != READ_OK)
-            leave(r);
-        if (rc == READ_LATER)
-            return false;
-        item->outcome = (uint8_t)rc;
-    }
-    r->served = 0;
+    int rc = r->last.number == item->record ? READ_OK : find_record(r, from, item->record);
+    if (rc == READ_OK)
+        item->message = make_message(&r->last);
+    return rc;
+}
+
+bool read_back_item(read_back_t *r, const read_source_t *from, read_item_t *item)
+{
+    item->message = NULL;
+    int rc = read_one(r, from, item);
+    if (rc != READ_OK)
+        leave(r);
+    if (rc == READ_LATER)
+        return false;
+    item->outcome = (uint8_t)rc;
     return true;
 }

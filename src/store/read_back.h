@@ -31,12 +31,12 @@ typedef struct read_back {
     uint64_t frame_at;
     bool is_inside;
     frame_records_t records;
-    size_t served; /* items of the request that it is at */
+    frame_record_t last; /* read last, while it is in the window; number 0: none. Others may want it too */
 } read_back_t;
 
-/* Fills the items of the request. False if it must be given again, later: there is no descriptor to open
- * a segment with, which says nothing about what is in it. */
-bool read_back_serve(read_back_t *r, const read_source_t *from, read_request_t *request);
+/* Fills one item. False if it must be given again, later: there is no descriptor to open a segment with, which says
+ * nothing about what is in it. */
+bool read_back_item(read_back_t *r, const read_source_t *from, read_item_t *item);
 
 /* Leaves the segment; harmless if it is in another. */
 void read_back_leave(read_back_t *r, uint64_t segment);

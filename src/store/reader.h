@@ -9,8 +9,7 @@
 typedef struct log_segment {
     const char *file;
     uint64_t number, bytes;
-    bool
-        is_content; /* it lies before where a daemon would read from: its contents are all that is needed of it */
+    bool is_content;   /* a daemon would read from behind it: its contents are all that is needed of it */
     bool is_rewritten; /* and only those are there */
 } log_segment_t;
 
@@ -42,5 +41,6 @@ typedef struct log_summary {
     uint64_t faults, fatal_faults;
 } log_summary_t;
 
-/* Reads all of it, each segment that is there for its contents by itself. Any function of the visitor may be NULL. -1: it could not be read at all. */
+/* Reads all of it, each segment that is there for its contents by itself. Any function of the visitor may be NULL. -1: it
+ * could not be read at all. */
 int log_read(disk_t *disk, const log_visitor_t *visitor, log_summary_t *summary, error_t *err);

@@ -171,7 +171,7 @@ static int next_frame(rewrite_t *w, uint64_t *worked, error_t *err)
 
 void rewrite_begin(rewrite_t *w, const rewrite_job_t *job, segment_order_t *order)
 {
-    assert(!w->order && order->rewrite && job->replay_from >= job->end);
+    assert(!w->order && order->keep_count > 0 && job->replay_from >= job->end);
     w->order = order;
     w->job = *job;
     w->is_copying = false;

@@ -61,7 +61,7 @@ static bool is_stuck(store_t *s)
 static void change(store_t *s, bool is_short)
 {
     const helper_side_t *h = &s->helper;
-    atomic_store(&s->journal.disk_short, is_short);
+    flag_put(&s->journal.disk_short, is_short);
     if (is_short && !h->room.is_low && s->options.log)
         log_line(
             s->options.log, LOG_WARNING,
@@ -78,16 +78,16 @@ void room_taken(store_t *s)
 {
     bool is_last = s->options.segments_ahead > 1 && lane_peek(s->ready) == NULL;
     if (is_last && s->log_side.has_reserve)
-        atomic_store(&s->journal.log_short, true);
+        flag_put(&s->journal.log_short, true);
     s->log_side.has_reserve = true;
 }
 
 static bool has_caught_up(store_t *s)
 {
     const helper_side_t *h = &s->helper;
-    if (!atomic_load(&s->journal.log_short) || h->segments.count == h->in_use)
+    if (!flag_is_set(&s->journal.log_short) || h->segments.count == h->in_use)
         return false;
-    atomic_store(&s->journal.log_short, false);
+    flag_put(&s->journal.log_short, false);
     return true;
 }
 
@@ -100,7 +100,7 @@ bool room_look(store_t *s)
         r->look_at_ms = s->options.clock.now_ms ? now + r->sleep_ms : 0;
     }
     bool is_short = is_stuck(s) || r->is_low, is_news = has_caught_up(s);
-    if (is_short == atomic_load(&s->journal.disk_short))
+    if (is_short == flag_is_set(&s->journal.disk_short))
         return is_news;
     change(s, is_short);
     return true;
@@ -110,10 +110,10 @@ bool room_look(store_t *s)
 
 bool room_begin_early(store_t *s)
 {
-    if (atomic_load(&s->begins_early) || !atomic_load(&s->journal.disk_short) ||
+    if (flag_is_set(&s->begins_early) || !flag_is_set(&s->journal.disk_short) ||
         helper_bytes_to_win(s) < s->options.segment_bytes)
         return false;
-    atomic_store(&s->begins_early, true);
+    flag_put(&s->begins_early, true);
     return true;
 }
 

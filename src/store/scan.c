@@ -219,9 +219,7 @@ static int tell_lost(scan_t *s, const char *file, uint64_t offset, record_no fro
 {
     char what[128];
     if (last < s->given_from) {
-        text_format(what, sizeof what, "records %llu to %llu are damaged, of which only contents are needed",
-                    (ull)from, (ull)last);
-        scan_tell_fault(s, file, offset, what);
+        scan_tell_lost_contents(s, file, offset, from, last);
         return 0;
     }
     text_format(what, sizeof what, "records %llu to %llu are damaged, though they were synced", (ull)from,

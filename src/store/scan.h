@@ -72,8 +72,8 @@ typedef struct scan {
     record_no durable;     /* D, by the claims of all frames */
     record_no stated;      /* the same, but for the claim of a last start: it may itself not be synced */
     record_no replay_from; /* read from here on, the log makes all that is there: by all frames */
-    record_no
-        given_from; /* the same, by the first frames of segments: records below are given only if reads_all */
+    /* The same, by the first frames of segments: records below are given only if reads_all. */
+    record_no given_from;
     record_no first_given;
     uint64_t incarnation; /* the highest */
     tail_group_t *tail;   /* all groups above `stated`, in order */

@@ -11,18 +11,25 @@ typedef unsigned long long ull;
 typedef struct contents_walk {
     record_no next;    /* 0: nothing yet */
     uint64_t previous; /* checksum of the data frame before */
-    record_no
-        durable; /* by what is said in the file: records above it, if any, are written again in another one */
-    bool is_broken; /* until a group begins */
+    record_no durable; /* as the file says: records above it, if any, are written again in another one */
+    bool is_broken;    /* until a group begins */
 } contents_walk_t;
+
+void scan_tell_lost_contents(scan_t *s, const char *file, uint64_t offset, record_no from, record_no last)
+{
+    char what[128];
+    text_format(what, sizeof what, "records %llu to %llu are damaged, of which only contents are needed",
+                (ull)from, (ull)last);
+    scan_tell_fault(s, file, offset, what);
+}
 
 static void tell_gap(scan_t *s, uint64_t offset, record_no from, record_no next)
 {
-    char what[128];
     const char *file = scan_segment(s, s->current)->name;
-    text_format(what, sizeof what, "records %llu to %llu are damaged, of which only contents are needed",
-                (ull)from, (ull)(next - 1));
-    scan_tell_fault(s, file, offset, from < next ? what : "the frame before it is damaged");
+    if (from < next)
+        scan_tell_lost_contents(s, file, offset, from, next - 1);
+    else
+        scan_tell_fault(s, file, offset, "the frame before it is damaged");
 }
 
 static bool follows(const contents_walk_t *w, const frame_t *f)
@@ -54,13 +61,14 @@ static bool is_behind_end(const catalog_segment_t *c, const frame_t *f)
     return f->first >= c->end && f->kind == FRAME_DATA;
 }
 
+/* The end was synced with all that is before it when the next segment began, though it may not have known that itself. */
 static int find_durable(scan_t *s, const catalog_segment_t *c, record_no *durable, error_t *err)
 {
     frame_search_t search = frame_search(&s->window, &s->catalog.log, c->number, SEGMENT_HEADER_BYTES);
     frame_t f;
     int rc;
     while ((rc = frame_search_next(&search, &f, err)) > 0 && !is_behind_end(c, &f))
-        scan_raise(durable, f.durable_through);
+        scan_raise(durable, f.kind == FRAME_END ? f.first - 1 : f.durable_through);
     return rc < 0 ? rc : 0;
 }
 

@@ -59,5 +59,8 @@ void scan_find_contents(scan_t *s, size_t begin, record_no first);
 
 /* ---- scan_contents.c ---- */
 
+/* These records are lost, of which only contents are needed. */
+void scan_tell_lost_contents(scan_t *s, const char *file, uint64_t offset, record_no from, record_no last);
+
 /* Reads what the segments before `begin` have. */
 int scan_read_contents(scan_t *s, size_t begin, error_t *err);

@@ -99,7 +99,7 @@ static segment_order_t *take_order(store_t *s, bool rewrite, size_t *index)
         segment_order_t *order = h->orders[i];
         *index = segment_list_find(&h->segments, order->segment);
         bool is_now = *index == SIZE_MAX || h->segments.segments[*index].end <= anchor;
-        if (!is_now || (order->rewrite && order->keep_count > 0) != rewrite)
+        if (!is_now || (order->keep_count > 0) != rewrite)
             continue;
         h->order_count--;
         memmove(h->orders + i, h->orders + i + 1, (h->order_count - i) * sizeof *h->orders);
@@ -116,7 +116,7 @@ static void drop(store_t *s, size_t index)
     const listed_segment_t *l = &h->segments.segments[index];
     if (h->rewrite.order && h->rewrite.order->segment == l->number)
         rewrite_end(&h->rewrite);
-    read_back_leave(&h->reader, l->number);
+    read_back_leave(&h->reads.reader, l->number);
     helper_add_spare(h, l->name, l->bytes);
     tell(s, l, 0);
     segment_list_remove(&h->segments, index);
@@ -175,7 +175,7 @@ static void take_copy(store_t *s, listed_segment_t *l)
 {
     helper_side_t *h = &s->helper;
     rewrite_t *w = &h->rewrite;
-    read_back_leave(&h->reader, l->number);
+    read_back_leave(&h->reads.reader, l->number);
     count_take(&s->counters.bytes, l->bytes);
     count_add(&s->counters.bytes, w->copy.bytes);
     count_add(&s->counters.rewritten_bytes, w->copy.bytes);

@@ -31,9 +31,8 @@ typedef struct store_options {
     uint32_t segments_ahead;      /* segments that lie ready; the reserve when no more can be made */
     uint64_t free_limit_bytes;    /* less free on the disk than this: the disk alarm */
     uint32_t read_bytes;          /* one read of the disk when records are read back; a slice of rewriting */
-    uint64_t
-        rewrite_bytes_per_second; /* read and written for it at most, by the clock; 0: nothing is rewritten */
-    size_t ring_items;            /* places in each lane */
+    uint64_t rewrite_bytes_per_second; /* read and written for it, by the clock; 0: nothing is rewritten */
+    size_t ring_items;                 /* places in each lane */
     bool serve_damaged; /* store.on_damage = serve: leave out what is lost instead of refusing to open */
     const log_t *log;
     random_source_t random; /* for the log's identity and key, when it is made */
@@ -50,18 +49,17 @@ typedef bool store_apply_t(void *context, record_no number, const record_t *r, b
 
 /* What was found. */
 typedef struct store_found {
-    record_no last;   /* the highest record; the next is this + 1 */
-    uint64_t records; /* given to apply */
-    uint64_t
-        cut_bytes; /* of an unsynced tail, dropped, as far as it can be told from what was there before */
+    record_no last;            /* the highest record; the next is this + 1 */
+    uint64_t records;          /* given to apply */
+    uint64_t cut_bytes;        /* of an unsynced tail, dropped, as far as it can be told */
     uint64_t resynced_records; /* of the tail, written and synced again */
     uint64_t damaged_contents;
     uint64_t lost_ranges; /* stretches of records lost (only with serve_damaged) */
 } store_found_t;
 
 /* Opens the log in `disk`, or makes one where there is none: takes the lock, finds what is whole, gives every record from
- * the last replay_from on to `apply` in order, writes what was not known to be synced to a fresh segment, syncs, and is ready. NULL: the reason
- * says which file and where. `disk` must outlive the store. */
+ * the last replay_from on to `apply` in order, writes what was not known to be synced to a fresh segment, syncs, and is
+ * ready. NULL: the reason says which file and where. `disk` must outlive the store. */
 store_t *store_open(disk_t *disk, const store_options_t *options, store_apply_t *apply, void *context,
                     store_found_t *found, error_t *err);
 

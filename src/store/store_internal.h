@@ -3,7 +3,7 @@
  * store_internal.h: what the store's parties have, each its own, and what they share. */
 #pragma once
 
-#include "store/read_back.h"
+#include "store/reads.h"
 #include "store/rewrite.h"
 #include "store/store.h"
 #include "store/writer.h"
@@ -55,7 +55,7 @@ typedef struct helper_side {
     uint64_t next_number;
     bool has_complained; /* the last try to make a segment failed */
     bool reads_later;    /* the last try to read did, for want of a descriptor; likewise said once */
-    read_back_t reader;
+    reads_t reads;
     room_t room;
     segment_order_t **orders; /* that wait to be carried out: at most one of a segment */
     size_t order_count, order_capacity;
@@ -78,12 +78,11 @@ struct store {
     log_identity_t log;
     uint64_t index_bytes, incarnation;
     journal_t journal;
-    lane_t *ready; /* of segment_t: helper → log */
-    lane_t *news;  /* of log_news_t: log → helper */
-    atomic_uint_least64_t
-        anchor; /* log → helper: an opening reads from here, or further on; segments below may go */
+    lane_t *ready;                /* of segment_t: helper → log */
+    lane_t *news;                 /* of log_news_t: log → helper */
+    atomic_uint_least64_t anchor; /* log → helper: an opening reads from here on; segments below may go */
     atomic_uint_least64_t replay_from;     /* log → helper: and would, if the log began a segment now */
-    atomic_bool begins_early;              /* helper → log: it should, for the orders that wait for it */
+    flag_t begins_early;                   /* helper → log: it should, for the orders that wait for it */
     atomic_uint_least64_t log_lacks_bytes; /* log → helper: for a group larger than a segment; 0: nothing */
     store_counters_t counters;
     log_side_t log_side;

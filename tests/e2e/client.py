@@ -20,7 +20,8 @@ import pika
 import pytest
 from pika import spec
 
-__all__ = ["Confirms", "Inbox", "Typed", "bodies", "channel", "connect", "connection", "counts", "drain",
+__all__ = ["Confirms", "Inbox", "Typed", "bodies", "channel", "connect", "connected", "connection",
+           "connection_to", "counts", "drain",
            "exchange", "exchange_text", "name", "pump", "put", "queue", "queue_exists", "queue_text",
            "raw", "refused", "send", "sync"]
 
@@ -80,26 +81,37 @@ def name(broker, request):
                 channel_.exchange_delete(one)
 
 
-@pytest.fixture
-def connect(broker, name):
-    """connect(capability=False, …) opens a further connection; all are closed at the end of the test."""
+def connection_to(broker, **capabilities):
+    parameters = pika.URLParameters(broker.url)
+    parameters.heartbeat = 0
+    parameters.socket_timeout = parameters.stack_timeout = LIMIT_S
+    parameters.client_properties = {"capabilities": {
+        "consumer_cancel_notify": True, "connection.blocked": True, "basic.nack": True,
+        "publisher_confirms": True, "authentication_failure_close": True,
+        **{key.replace("__", "."): value for key, value in capabilities.items()}}}
+    return pika.BlockingConnection(parameters)
+
+
+@contextlib.contextmanager
+def connected(broker):
+    """A function that opens connections, as connection_to; they are closed at the end, if the broker still answers."""
     opened = []
 
-    def open_connection(**capabilities):
-        parameters = pika.URLParameters(broker.url)
-        parameters.heartbeat = 0
-        parameters.socket_timeout = parameters.stack_timeout = LIMIT_S
-        parameters.client_properties = {"capabilities": {
-            "consumer_cancel_notify": True, "connection.blocked": True, "basic.nack": True,
-            "publisher_confirms": True, "authentication_failure_close": True,
-            **{key.replace("__", "."): value for key, value in capabilities.items()}}}
-        opened.append(pika.BlockingConnection(parameters))
+    def connect(**capabilities):
+        opened.append(connection_to(broker, **capabilities))
         return opened[-1]
 
-    yield open_connection
+    yield connect
     for one in opened:
         if one.is_open:
             one.close()
+
+
+@pytest.fixture
+def connect(broker, name):
+    """connect(capability=False, …) opens a further connection; all are closed at the end of the test."""
+    with connected(broker) as open_connection:
+        yield open_connection
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ the document is what gets tested.
     log = log_format.read("chaski-data")
     log.records         Record(number, type, fields, content, file, content_at) in their order
     log.replay_from     those below are there for their contents only
+    state_of(records)   what is in the queues after those from replay_from on
     log.frames, log.segments, log.durable_through, log.tail_bytes
 
 What is damaged below durable_through is an error (Damaged) that names file and offset; contents that are not what was
@@ -43,8 +44,12 @@ TYPES = {
     15: ("event", "flags vhost message seq view need time name key arguments parts pairs"),
     16: ("result", "vhost name seq view queue kind need time arguments"),
     17: ("report", "vhost name seq view kind properties arguments"),
+    18: ("page", "queue position arguments"),
+    19: ("large", "message parts"),
+    20: ("returned", "queue need pairs"),
     21: ("seen", "vhost queue message time name key"),
     22: ("publisher", "vhost message seq view key"),
+    23: ("kept", "queue position key"),
 }
 WITH_CONTENT = ("message", "part", "report")
 SEQUENCED = 4  # flag of a message
@@ -248,7 +253,7 @@ class Log:
             if s.start >= s.end:
                 continue
             frames = [f for f in self._valid_frames(s) if f.first < s.end or f.kind != DATA]
-            durable = max((f.durable_through for f in frames), default=0)
+            durable = max((f.first - 1 if f.kind == END else f.durable_through for f in frames), default=0)
             carry, expected = bytearray(), None
             for f in frames:
                 if f.next > durable + 1:
@@ -366,11 +371,46 @@ def read(folder):
     return Log(folder)
 
 
+@dataclasses.dataclass
+class Entry:
+    message: int  # the number of its record
+    returns: int = 0
+
+
+GAP, RUN, ENTRY, COLUMN = range(4)
+REDELIVERED, SPILLED, RETURNS = 1, 2, 4
+
+
+def spans(position, octets):
+    """(position, Entry) of what a page says."""
+    reader, record, returns = Reader(octets), 0, 0
+    while reader.at < len(octets):
+        count, kind = divmod(reader.varint(), 4)
+        if kind == COLUMN:
+            if count & ~(REDELIVERED | SPILLED | RETURNS):
+                raise Damaged(f"a page with an unknown column {count}")
+            returns = reader.varint() if count & RETURNS else 0
+        elif kind == ENTRY:
+            record += -(count + 1) // 2 if count & 1 else count // 2
+            yield position, Entry(record, returns)
+            position += 1
+        else:
+            for index in range(count if kind == RUN else 0):
+                yield position + index, Entry(record + index + 1, returns)
+            record += count if kind == RUN else 0
+            position += count
+
+
+def positions(pairs):
+    return [position for first, count in pairs for position in range(first, first + count)]
+
+
 def state_of(records):
-    """What a broker has after these records: {queue id: {position: number of its message}} and {queue id: name}."""
+    """What a broker has after these records: {queue id: {position: Entry}} and {queue id: name}."""
     places, names = {}, {}
     for r in records:
         f = r.fields
+        here = places.get(f.get("queue"), {})
         if r.type == "queue":
             names[f["queue"] or r.number] = f["name"]
             places.setdefault(f["queue"] or r.number, {})
@@ -379,13 +419,18 @@ def state_of(records):
             places.pop(f["queue"], None)
         elif r.type in ("message", "message-also"):
             for queue, position in f["pairs"]:
-                places.setdefault(queue, {})[position] = f.get("message", r.number)
+                places.setdefault(queue, {})[position] = Entry(f.get("message", r.number))
+        elif r.type == "page":
+            for position, entry in spans(f["position"], f["arguments"]):
+                here.setdefault(position, entry)
+        elif r.type == "returned":
+            for entry in filter(None, map(here.get, positions(f["pairs"]))):
+                entry.returns = f["need"]
         elif r.type == "settle":
-            for first, count in f["pairs"]:
-                for position in range(first, first + count):
-                    places.get(f["queue"], {}).pop(position, None)
+            for position in positions(f["pairs"]):
+                here.pop(position, None)
         elif r.type == "purge":
-            kept = {p for first, count in f["pairs"] for p in range(first, first + count)}
-            for position in [p for p in places.get(f["queue"], {}) if p < f["position"] and p not in kept]:
-                del places[f["queue"]][position]
+            kept = set(positions(f["pairs"]))
+            for position in [p for p in here if p < f["position"] and p not in kept]:
+                del here[position]
     return {queue: places[queue] for queue in names}, names

@@ -11,7 +11,7 @@ from client import *
 from lib.broker import wait_until
 from publisher import *
 
-ALARM = {"vm_memory_high_watermark.absolute": "2MB"}
+ALARM = {"vm_memory_high_watermark.absolute": "2MB", "memory.bodies": "64MiB"}  # what is in memory stays there
 
 pytestmark = [pytest.mark.chaski_only, pytest.mark.threads, pytest.mark.broker(settings=ALARM)]
 

@@ -12,17 +12,13 @@ from stored import data_dir, start
 pytestmark = pytest.mark.chaski_only
 
 ON = {"x-message-deduplication": True}
-LIMIT_S = 20
 
 
 class Session:
     """A connection with a channel that confirms."""
 
     def __init__(self, broker):
-        parameters = pika.URLParameters(broker.url)
-        parameters.heartbeat = 0
-        parameters.socket_timeout = parameters.stack_timeout = LIMIT_S
-        self.connection = pika.BlockingConnection(parameters)
+        self.connection = connection_to(broker)
         self.channel = self.connection.channel()
         self.channel.confirm_delivery()
 

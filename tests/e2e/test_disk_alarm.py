@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The disk alarm: publishers are held back while little is free, or while the log has only its reserve left; acks,
 deliveries, deletes and definitions go on, and it ends by itself."""
-import contextlib
 import os
 import re
 import time
 
 import peers
-import pika
 import pytest
 from client import *
 from lib import http
@@ -22,23 +20,6 @@ pytestmark = [pytest.mark.chaski_only]
 
 PERSISTENT = {"delivery_mode": 2}
 LOW = "low on disk"
-
-
-@contextlib.contextmanager
-def connected(broker):
-    """A function that opens connections; they are closed at the end, if the broker still answers."""
-    opened = []
-
-    def connect():
-        parameters = pika.URLParameters(broker.url)
-        parameters.heartbeat, parameters.socket_timeout = 0, 10
-        opened.append(pika.BlockingConnection(parameters))
-        return opened[-1]
-
-    yield connect
-    for one in opened:
-        if one.is_open:
-            one.close()
 
 
 def durable_queue(connection, q):

@@ -52,13 +52,18 @@ def compare(folder):
     return log
 
 
-def messages_in(log, name):
-    """(properties, body) of what is in a queue, by the document's rules."""
+def entries_in(log, name):
+    """What is in a queue, in order, by the document's rules."""
     places, names = log_format.state_of(r for r in log.records if r.number >= log.replay_from)
     (queue,) = (number for number, one in names.items() if one == name)
+    return [entry for _, entry in sorted(places[queue].items())]
+
+
+def messages_in(log, name):
+    """(properties, body) of these."""
     records, found = {r.number: r for r in log.records}, []
-    for _, number in sorted(places[queue].items()):
-        r = records[number]
+    for entry in entries_in(log, name):
+        r = records[entry.message]
         split = r.fields["properties"]
         parts = b"".join(records[part].content for part, _ in r.fields["parts"])
         assert all(len(records[part].content) == size for part, size in r.fields["parts"])
@@ -138,6 +143,34 @@ def test_large_bodies_in_parts_are_read_too(start, data_dir):
     assert any(r.type == "part" for r in log.records)
 
 
+def given_back(w, count, acked=()):
+    """So many are got; those with these numbers are acked, the others go back."""
+    got = [get(w, "q") for _ in range(count)]
+    for n in acked:
+        ack(w, got[n])
+    w.send_method(1, spec.Basic.Nack(0, multiple=True, requeue=True))
+
+
+def test_pages_say_what_is_left_and_how_often_it_was_given_back(start, data_dir):
+    broker = start()
+    with peers.opened(broker) as w:
+        declare(w, "q")
+    put(broker, "q", *(b"%d" % n for n in range(200)))
+    with peers.opened(broker) as w:
+        given_back(w, 30, acked=range(0, 30, 3))
+        given_back(w, 10)
+    broker.stop()
+    left = [n for n in range(200) if n % 3 or n > 29]
+    expected = [(b"%d" % n, 2 if n in left[:10] else 1 if n < 30 else 0) for n in left]
+    for _ in range(3):
+        log = compare(data_dir)
+        bodies = [body for _, body in messages_in(log, b"q")]
+        assert list(zip(bodies, [entry.returns for entry in entries_in(log, b"q")])) == expected
+        start().stop()  # which says all of it again
+    assert {r.type for r in log.records if r.number >= log.replay_from} >= {"page", "stated"}
+    assert "returned" not in {r.type for r in log.records if r.number >= log.replay_from}
+
+
 def test_what_is_in_many_queues_is_there_once(start, data_dir):
     body, count = b"once and no more" * 8, 2000 if not peers.is_tiny() else 40
     broker = start({"engine.slice": 4})
@@ -174,6 +207,15 @@ def test_the_example_of_the_document_is_a_log(start, data_dir):
     assert messages_in(log, b"hello") == [(PERSISTENT, b"Hello, chaski!")]
     with peers.opened(start()) as w:
         assert [one.body for one in take_all(w, "hello")] == [b"Hello, chaski!"]
+
+
+def test_the_page_of_the_document_is_what_it_says():
+    text = DOCUMENT.read_text(encoding="utf-8").partition("<!-- page -->")[2].partition("<!-- end -->")[0]
+    lines = re.findall(r"^    ((?:[0-9a-f]{2} )+) +(.*)", text, re.M)
+    octets = b"".join(bytes.fromhex(line) for line, _ in lines)
+    Entry = log_format.Entry
+    assert list(log_format.spans(7, octets)) == [(7, Entry(500)), (8, Entry(501)), (9, Entry(502)), (11, Entry(498, 2))]
+    assert "positions 8 and 9: records 501 and 502" in lines[1][1] and "position 11: record 498" in lines[4][1]
 
 
 def test_the_document_names_every_type_of_record_and_its_fields():

@@ -559,7 +559,7 @@ static void attach_paper(world_t *w, uint8_t how)
     w->options.memory_bodies = how & 2 ? 0 : 2000;
     w->options.unwritten_bytes = how & 4 ? 500 : 5000;
     w->options.batch_bytes = how & 8 ? 50 : 1000;
-    w->options.restate_bytes = how & 16 ? 300 : 10000;
+    w->options.checkpoint_bytes = how & 16 ? 300 : 10000;
     w->paper = paper_new(w->ring_items[0]);
     w->paper->holds = how & 32;
 }

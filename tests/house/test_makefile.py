@@ -25,8 +25,11 @@ def test_a_variant_has_its_flags_and_its_folder(build, flag, folder):
     code, output = make("-Bn", f"BUILD={build}", "objects")
     compiles = [line for line in output.splitlines() if " -c " in line]
     assert code == 0 and compiles, output
-    assert all(flag in line and f"-o {folder}" in line and "-Werror" in line for line in compiles)
+    assert all(f"-o {folder}" in line and "-Werror" in line for line in compiles)
     assert all(line.startswith("clang" if build == "fuzz" else "gcc") for line in compiles)
+    loaded = [line for line in compiles if "/powercut/" in line]  # into programs of any variant
+    assert loaded and all("-fPIC" in line and flag not in line for line in loaded)
+    assert all(flag in line for line in compiles if line not in loaded)
 
 
 def test_an_unknown_variant_is_refused_by_name():

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bugs.c: bugs are planted where one file calls another: the linker sends the calls here (the Makefile's SIM_WRAPS), and
+ * bugs.c: bugs are planted where one file calls another: the linker sends the calls here (the Makefile's SIM_WRAPPED), and
  * they go on as they came unless the bug is wanted. What is tested bears no trace of it. */
 #include "sim/bugs.h"
 
@@ -140,7 +140,7 @@ record_no __wrap_records_add(engine_t *e, const record_t *r, message_t *content)
 {
     record_t ahead = *r;
     if (bug_is(BUG_CHECKPOINT_AHEAD) && r->type == RECORD_STATED)
-        ahead.message = e->stated.low = e->next_record;
+        ahead.message = e->checkpoint.low = e->next_record;
     return __real_records_add(e, &ahead, content);
 }
 

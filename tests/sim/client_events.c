@@ -55,10 +55,7 @@ static void on_content(const hearing_t *h)
 
 void channel_hold(channel_t *ch, held_t held)
 {
-    if (ch->held_count == ch->held_capacity) {
-        ch->held_capacity = ch->held_capacity ? ch->held_capacity * 2 : 32;
-        ch->held = mem_resize(ch->held, ch->held_capacity * sizeof *ch->held);
-    }
+    ch->held = mem_grow(ch->held, sizeof *ch->held, ch->held_count, &ch->held_capacity, 32);
     ch->held[ch->held_count++] = held;
 }
 

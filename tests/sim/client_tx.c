@@ -15,10 +15,7 @@ uint32_t channel_tx(client_t *c, channel_t *ch)
 
 void channel_claim(client_t *c, channel_t *ch, const held_t *h, bool requeue)
 {
-    if (ch->claimed_count == ch->claimed_capacity) {
-        ch->claimed_capacity = ch->claimed_capacity ? ch->claimed_capacity * 2 : 16;
-        ch->claimed = mem_resize(ch->claimed, ch->claimed_capacity * sizeof *ch->claimed);
-    }
+    ch->claimed = mem_grow(ch->claimed, sizeof *ch->claimed, ch->claimed_count, &ch->claimed_capacity, 16);
     ch->claimed[ch->claimed_count++] = (claimed_t){*h, channel_tx(c, ch), requeue};
 }
 

@@ -39,7 +39,7 @@ static void choose_options(world_t *w)
         .memory_bodies = dice(w, 2) ? 0 : dice(w, 20000),
         .unwritten_bytes = some_power(w, 9, 16),
         .batch_bytes = some_power(w, 6, 13),
-        .restate_bytes = some_power(w, 8, 15),
+        .checkpoint_bytes = some_power(w, 8, 15),
         .deduplication_ids_max = 1000,
         .publishers_max = 100,
         .transaction_bytes = 1 << 20,

@@ -81,11 +81,14 @@ typedef struct model {
     object_mask_t sure_objects, possible_objects;
 
     published_t *messages; /* number i is at i - 1 */
-    uint32_t count, capacity;
+    uint32_t count;
+    size_t capacity;
     transaction_t *transactions; /* number i is at i - 1 */
-    uint32_t tx_count, tx_capacity;
+    uint32_t tx_count;
+    size_t tx_capacity;
     uint32_t *pending; /* numbers of those that are not known to have been routed */
-    uint32_t pending_count, pending_capacity;
+    uint32_t pending_count;
+    size_t pending_capacity;
     uint32_t first_alive; /* all below are over */
     uint32_t orders;
     bool may_miss;   /* the disk has turned a bit: messages may be missing, but none in silence */

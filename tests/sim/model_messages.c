@@ -44,10 +44,7 @@ static void route_entries(model_t *m, published_t *p, bool is_new)
 
 static void add_pending(model_t *m, uint32_t id)
 {
-    if (m->pending_count == m->pending_capacity) {
-        m->pending_capacity = m->pending_capacity ? m->pending_capacity * 2 : 64;
-        m->pending = mem_resize(m->pending, m->pending_capacity * sizeof *m->pending);
-    }
+    m->pending = mem_grow(m->pending, sizeof *m->pending, m->pending_count, &m->pending_capacity, 64);
     m->pending[m->pending_count++] = id;
     model_message(m, id)->pending = true;
 }
@@ -67,10 +64,7 @@ static void drop_pending(model_t *m, uint32_t id)
 
 uint32_t model_publish(model_t *m, const content_spec_t *s, unsigned channel, bool mandatory, uint64_t last)
 {
-    if (m->count == m->capacity) {
-        m->capacity = m->capacity ? m->capacity * 2 : 256;
-        m->messages = mem_resize(m->messages, m->capacity * sizeof *m->messages);
-    }
+    m->messages = mem_grow(m->messages, sizeof *m->messages, m->count, &m->capacity, 256);
     published_t *p = &m->messages[m->count++];
     *p = (published_t){
         .spec = *s, .channel = (uint8_t)channel, .mandatory = mandatory, .issued = last, .done = NEVER};

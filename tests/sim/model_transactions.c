@@ -16,10 +16,7 @@ transaction_t *model_transaction(model_t *m, uint32_t tx)
 
 uint32_t model_tx_begin(model_t *m)
 {
-    if (m->tx_count == m->tx_capacity) {
-        m->tx_capacity = m->tx_capacity ? m->tx_capacity * 2 : 64;
-        m->transactions = mem_resize(m->transactions, m->tx_capacity * sizeof *m->transactions);
-    }
+    m->transactions = mem_grow(m->transactions, sizeof *m->transactions, m->tx_count, &m->tx_capacity, 64);
     m->transactions[m->tx_count++] = (transaction_t){.issued = NEVER, .done = NEVER};
     return m->tx_count;
 }

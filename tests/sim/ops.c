@@ -13,10 +13,7 @@ op_t *ops_push(ops_t *l)
         l->end -= l->begin;
         l->begin = 0;
     }
-    if (l->end == l->capacity) {
-        l->capacity = l->capacity ? l->capacity * 2 : 32;
-        l->items = mem_resize(l->items, l->capacity * sizeof *l->items);
-    }
+    l->items = mem_grow(l->items, sizeof *l->items, l->end, &l->capacity, 32);
     return &l->items[l->end++];
 }
 

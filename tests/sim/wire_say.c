@@ -12,10 +12,7 @@ static void note_said(saids_t *l, said_t said)
 {
     if (l->begin == l->end)
         l->begin = l->end = 0;
-    if (l->end == l->capacity) {
-        l->capacity = l->capacity ? l->capacity * 2 : 32;
-        l->items = mem_resize(l->items, l->capacity * sizeof *l->items);
-    }
+    l->items = mem_grow(l->items, sizeof *l->items, l->end, &l->capacity, 32);
     l->items[l->end++] = said;
 }
 

@@ -106,9 +106,9 @@ typedef struct consumer {
 /* What may come, or may have come, out of a queue to this connection. */
 typedef struct took {
     bool anything;
-    uint64_t
-        settled_since; /* the engine's last record when the client first wanted it without acks, or acked all
-                               that there is, heard or not; NEVER: it did not */
+    /* The engine's last record when the client first wanted it without acks, or acked all that there is, heard or not;
+     * NEVER: it did not. */
+    uint64_t settled_since;
 } took_t;
 
 typedef struct client {

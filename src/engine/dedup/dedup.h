@@ -66,6 +66,10 @@ bool dedup_knows(const dedup_t *w, bytes_t headers);
 /* True if a window may have a say on this message, whose route was just found. */
 bool dedup_concerns(const engine_t *e, const message_t *m);
 
+/* True, and refused, if it would go to more queues, and be asked for and remembered in more windows, than fit into a step: it
+ * is in all of them or in none. */
+bool dedup_refuses(channel_t *ch, const command_t *cmd);
+
 /* Decides over a message whose route (engine.route) was just found, and takes out of it what windows hold back. Nothing may be
  * placed between the route and this: what is placed is remembered, and so changes both. */
 void dedup_decide(channel_t *ch, const message_t *m, dedup_verdict_t *v);
@@ -81,5 +85,5 @@ void dedup_apply(engine_t *e, record_no number, const record_t *r);
 /* After the last record: windows keep what they may, in their order. */
 void dedup_recovered(engine_t *e);
 
-/* Says an entry again (statement.c), or forgets it if its time is over. Returns the octets that took, about. */
+/* Says an entry again (checkpoint.c), or forgets it if its time is over. Returns the octets that took, about. */
 size_t dedup_state(engine_t *e, stated_t *s);

@@ -2,8 +2,9 @@
  *
  * dedup_internal.h: a window and its entries.
  *
- * An entry is 96 octets and a place in a table (8 to 16), whatever its id: ids are kept as digests of 16 octets. That two
- * different ones are taken for the same needs some 10^19 of them; who makes such a pair on purpose could have sent the same id. */
+ * An entry is 104 octets and a place in a table (8 to 16), whatever its id: ids are kept as digests of 16 octets. That two
+ * different ones are taken for the same needs some 10^19 of them; who makes such a pair on purpose could have sent the
+ * same id. */
 #pragma once
 
 #include "engine/engine_internal.h"
@@ -17,12 +18,13 @@ typedef struct remembered {
     stated_t stated;  /* if it is in the log */
     dedup_t *window;
     record_no since; /* the record that said it first: their order; 0: not in the log */
-    uint64_t
-        value; /* of an id: when it is forgotten, in wall_ms (0: not by time); of a publisher: its highest sequence */
+    /* Of an id: when it is forgotten, in wall_ms (0: not by time); of a publisher: its highest sequence. */
+    uint64_t value;
+    uint64_t stored; /* of a publisher: what the log says; the last of its messages may have been transient */
     uint8_t id[HASH_DIGEST_BYTES];
 } remembered_t;
 
-static_assert(sizeof(remembered_t) == 96, "what an entry costs is promised");
+static_assert(sizeof(remembered_t) == 104, "what an entry costs is promised");
 
 struct dedup {
     engine_t *engine;

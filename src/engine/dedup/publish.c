@@ -159,7 +159,21 @@ static bytes_t headers_of(const message_t *m)
 bool dedup_concerns(const engine_t *e, const message_t *m)
 {
     field_t publisher, sequence;
-    return e->route.windows > 0 || find_numbering(headers_of(m), &publisher, &sequence);
+    bytes_t headers = headers_of(m);
+    return headers.len > 0 && (e->route.windows > 0 || find_numbering(headers, &publisher, &sequence));
+}
+
+bool dedup_refuses(channel_t *ch, const command_t *cmd)
+{
+    const engine_t *e = ch->connection->engine;
+    size_t actions = e->route.count + e->route.windows;
+    if (actions <= e->options.transaction_actions || !dedup_concerns(e, cmd->message))
+        return false;
+    channel_refuse(ch, cmd->cause, REFUSAL_PRECONDITION_FAILED,
+                   "message with an id or a number for %zu queues and windows at once, the most is %u "
+                   "(limits.transaction_actions)",
+                   actions, e->options.transaction_actions);
+    return true;
 }
 
 void dedup_decide(channel_t *ch, const message_t *m, dedup_verdict_t *v)
@@ -183,6 +197,9 @@ static void remember(dedup_t *w, const uint8_t id[HASH_DIGEST_BYTES], uint64_t v
     r->value = value;
     if (is_kept)
         dedup_record(r);
+    else if (!dedup_is_of_publishers(
+                 w)) /* the log has it of a time that is over: that is not to be said again */
+        list_remove(&r->stated.link);
     dedup_keep_limit(w);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * recover.c: entries in the log. A record stands behind the message that it speaks of, in the same batch; entries that are
- * there are said again with the definitions, with the number of the record that said them first. */
+ * recover.c: entries in the log. A record stands behind the message that it speaks of, in the same batch; a checkpoint
+ * says those that are there again, with the number of the record that said them first. */
 #include "engine/dedup/dedup_internal.h"
 
 /* ---- to the log ---- */
@@ -11,7 +11,7 @@ static void to_record(const remembered_t *r, record_t *out)
     const dedup_t *w = r->window;
     bytes_t id = bytes_make(r->id, HASH_DIGEST_BYTES);
     if (dedup_is_of_publishers(w))
-        *out = (record_t){.type = RECORD_PUBLISHER, .seq = r->value, .key = id};
+        *out = (record_t){.type = RECORD_PUBLISHER, .seq = r->stored, .key = id};
     else
         *out = (record_t){.type = RECORD_SEEN,
                           .queue = w->queue ? w->queue->id : 0,
@@ -26,6 +26,7 @@ void dedup_record(remembered_t *r)
     engine_t *e = r->window->engine;
     record_t out;
     assert(e->batch != NULL);
+    r->stored = r->value;
     to_record(r, &out);
     r->since = records_append(e, &out, NULL);
     stated_now(e, &r->stated, STATED_SEEN, r->since);
@@ -69,7 +70,7 @@ void dedup_apply(engine_t *e, record_no number, const record_t *r)
     if (w == NULL || r->key.len != HASH_DIGEST_BYTES)
         return;
     remembered_t *entry = dedup_touch(w, r->key.data);
-    entry->value = r->type == RECORD_PUBLISHER ? r->seq : r->time_ms;
+    entry->value = entry->stored = r->type == RECORD_PUBLISHER ? r->seq : r->time_ms;
     entry->since = r->message > 0 ? r->message : number;
     stated_now(e, &entry->stated, STATED_SEEN, number);
     if (w->ids.count > 2 * w->limit)

@@ -3,7 +3,7 @@
  * apply.c: records become state, the way they did when they were decided. It reads nothing but what records made before,
  * and decides nothing: that an auto-delete exchange went, or a queue expired, is a record of its own.
  *
- * A log may begin anywhere: its first records can speak of queues that a later one defines (statement.c). Such a queue is
+ * A log may begin anywhere: its first records can speak of queues that a later one defines (checkpoint.c). Such a queue is
  * known by its id alone until then; one that is never defined was deleted before it was said again, and goes at the end.
  * Definitions that speak of what is not there are passed over for the same reason.
  *
@@ -267,7 +267,7 @@ static void apply_delivered(engine_t *e, record_no number, const record_t *r)
 static void apply_stated(engine_t *e, record_no number, const record_t *r)
 {
     (void)number;
-    e->stated.low = r->message;
+    e->checkpoint.low = r->message;
 }
 
 /* ---- the door ---- */
@@ -290,6 +290,8 @@ static apply_t *const appliers[RECORD_TYPE_END] = {
     [RECORD_LARGE] = apply_large,
     [RECORD_RETURNED] = apply_returned,
     [RECORD_KEPT] = apply_kept,
+    [RECORD_SEEN] = dedup_apply,
+    [RECORD_PUBLISHER] = dedup_apply,
 };
 
 static bool is_of_event(uint8_t type)
@@ -327,8 +329,6 @@ bool engine_apply(engine_t *e, record_no number, const record_t *r, bytes_t cont
         note_damaged_part(e, number);
     else if (is_of_event(r->type))
         sync_apply(e, number, r, content, damaged);
-    else if (r->type == RECORD_SEEN || r->type == RECORD_PUBLISHER)
-        dedup_apply(e, number, r);
     else if (appliers[r->type])
         appliers[r->type](e, number, r);
     while (!list_empty(&e->jobs))
@@ -397,9 +397,9 @@ void engine_recovered(engine_t *e, record_no last, uint64_t now_ms)
     references_rebuild(e);
     leave_out_damaged(e, rec);
     left_out_say(e);
-    space_checkpointed(e, e->stated.low);
+    space_checkpointed(e, e->checkpoint.low);
     dedup_recovered(e);
-    statements_renew(e);
+    checkpoint_renew(e);
     recovery_free(e);
 }
 

@@ -12,16 +12,16 @@
 
 void contents_begin(engine_t *e, queue_t *q)
 {
-    statements_t *s = &e->stated;
-    s->contents = q;
-    s->contents_from = s->left_out_from = 0;
+    checkpoint_t *c = &e->checkpoint;
+    c->contents = q;
+    c->contents_from = c->left_out_from = 0;
     q->holds++;
 }
 
 void contents_end(engine_t *e)
 {
-    queue_t *q = e->stated.contents;
-    e->stated.contents = NULL;
+    queue_t *q = e->checkpoint.contents;
+    e->checkpoint.contents = NULL;
     if (q)
         queue_release(q);
 }
@@ -45,24 +45,25 @@ static size_t state_left_out(queue_t *q, const left_out_t *l)
 }
 
 /* The next row, or one that is left out; 0: that was all. */
-static size_t state_some(queue_t *q, statements_t *s, uint32_t *cost)
+static size_t state_some(queue_t *q, checkpoint_t *c, uint32_t *cost)
 {
     engine_t *e = q->vhost->engine;
     uint64_t first;
     buffer_clear(&e->places);
-    if (fifo_write(&q->fifo, &s->contents_from, ROW_POSITIONS, &e->places, &first)) {
+    if (fifo_write(&q->fifo, &c->contents_from, ROW_POSITIONS, &e->places, &first)) {
         *cost = ROW_COST;
         return row_record(q, first, buffer_bytes(&e->places));
     }
     *cost = 1;
-    return s->left_out_from < q->left_out_count ? state_left_out(q, &q->left_out[s->left_out_from++]) : 0;
+    bool any = q->left_outs && c->left_out_from < q->left_outs->count;
+    return any ? state_left_out(q, &q->left_outs->items[c->left_out_from++]) : 0;
 }
 
 size_t contents_state(engine_t *e, uint32_t *cost)
 {
-    statements_t *s = &e->stated;
-    queue_t *q = s->contents;
-    size_t octets = q->deleted ? 0 : state_some(q, s, cost);
+    checkpoint_t *c = &e->checkpoint;
+    queue_t *q = c->contents;
+    size_t octets = q->deleted ? 0 : state_some(q, c, cost);
     if (octets == 0) {
         *cost = 1;
         contents_end(e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * durable_internal.h: what the engine does with its log: records on their way, what waits for them, definitions said again,
+ * durable_internal.h: what the engine does with its log: records on their way, what waits for them, checkpoints,
  * settled positions, delivery marks, confirms, messages that leave memory, bodies in parts.
  *
  * One idea carries all of it: a record has a number, and whatever depends on it waits for that number. */
@@ -104,9 +104,9 @@ hash_key_of_t large_record;
 /* The log was applied: counts what queues refer to. */
 void references_rebuild(engine_t *e);
 
-/* ---- checkpoints: all that is there, said again from time to time (statement.c, contents.c) ---- */
+/* ---- checkpoints: all that is there, said again from time to time (checkpoint.c, contents.c) ---- */
 
-typedef enum statement_kind {
+typedef enum stated_kind {
     STATED_EXCHANGE,
     STATED_QUEUE,
     STATED_BINDING,
@@ -117,31 +117,32 @@ typedef enum statement_kind {
     STATED_KEPT,
     STATED_SEEN,
     STATED_KINDS
-} statement_kind_t;
+} stated_kind_t;
 
-/* Something durable: in engine.stated.lists[kind], by rising record. */
+/* Something durable that checkpoints state: in engine.checkpoint.lists[kind], by rising record. */
 typedef struct stated {
     list_t link;
     record_no record; /* that said it last */
 } stated_t;
 
-typedef struct statements {
+typedef struct checkpoint {
     list_t lists[STATED_KINDS];
     bool running;
-    statement_kind_t kind; /* being said again, those before `before` */
+    stated_kind_t kind; /* being stated, those before `before` */
     record_no from, before;
     queue_t *contents; /* the queue whose contents are being said; held. NULL: none */
     uint64_t contents_from;
     size_t left_out_from;
-    record_no low;           /* all that is there has been said at or above this one */
-    uint64_t rounds;         /* that are complete, since the start */
-    uint64_t bytes_since;    /* given to the log since the last round began */
-    uint64_t bytes_of_round; /* that the last round, or the running one, took */
-} statements_t;
+    record_no low;          /* all that is there has been said at or above this one */
+    uint64_t bytes_since;   /* given to the log since the last one began */
+    uint64_t bytes_of_last; /* that the last one, or the running one, took */
+} checkpoint_t;
 
-void statements_init(statements_t *s);
-void stated_now(engine_t *e, stated_t *s, statement_kind_t kind, record_no record);
-bool statements_run(engine_t *e);
+void checkpoint_init(checkpoint_t *c);
+/* `record` has just said this. */
+void stated_now(engine_t *e, stated_t *s, stated_kind_t kind, record_no record);
+/* A slice of one, if it is due or running; true if there is more of it. */
+bool checkpoint_run(engine_t *e);
 /* Begins with the contents of a queue, which was just said … */
 void contents_begin(engine_t *e, queue_t *q);
 /* … says some more of them: returns the octets, about; *cost: units of work. They end when `contents` is NULL again. */
@@ -149,8 +150,8 @@ size_t contents_state(engine_t *e, uint32_t *cost);
 /* Ends amid them, if they have begun. */
 void contents_end(engine_t *e);
 size_t large_state(engine_t *e, stated_t *s);
-/* Begins a round with the next step: the log was opened, and so has one segment more. */
-void statements_renew(engine_t *e);
+/* Begins one with the next step: the log was opened, and so has one segment more. */
+void checkpoint_renew(engine_t *e);
 void queue_to_record(const queue_t *q, record_t *r);
 void exchange_to_record(const exchange_t *x, record_t *r);
 void binding_to_record(const binding_t *b, record_t *r);

@@ -9,10 +9,11 @@
 
 /* ---- telling ---- */
 
-static void say(queue_t *q)
+static void say(left_outs_t *l)
 {
+    queue_t *q = l->queue;
     engine_t *e = q->vhost->engine;
-    left_out_run_t *r = &q->left_out_run;
+    left_out_run_t *r = &l->run;
     const char *stay = r->is_stored ? " in the log until the queue is purged or deleted" : "";
     if (r->first == r->last)
         log_line(
@@ -36,30 +37,39 @@ static uint64_t run_length(const left_out_run_t *r, uint64_t through)
     return through < r->first ? 0 : through - r->first + 1;
 }
 
-static void say_if_new(queue_t *q)
+static void say_if_new(left_outs_t *l)
 {
-    const left_out_run_t *r = &q->left_out_run;
+    const left_out_run_t *r = &l->run;
     if (run_length(r, r->last) >= 2 * run_length(r, r->told) && r->last > r->told)
-        say(q);
+        say(l);
 }
 
 void left_out_say(engine_t *e)
 {
     for (list_t *node; (node = list_first(&e->telling));) {
-        queue_t *q = LIST_OF(node, queue_t, telling);
         list_remove(node);
-        say_if_new(q);
+        say_if_new(LIST_OF(node, left_outs_t, telling));
     }
 }
 
-static void note(queue_t *q, const fifo_item_t *item, uint64_t position, bool is_damaged)
+static left_outs_t *left_outs_of(queue_t *q)
 {
-    left_out_run_t *r = &q->left_out_run;
+    if (q->left_outs)
+        return q->left_outs;
+    q->left_outs = MEM_NEW(left_outs_t);
+    q->left_outs->queue = q;
+    list_init(&q->left_outs->telling);
+    return q->left_outs;
+}
+
+static void note(left_outs_t *l, const fifo_item_t *item, uint64_t position, bool is_damaged)
+{
+    left_out_run_t *r = &l->run;
     bool goes_on =
         position == r->last + 1 && r->last > 0 && is_damaged == r->is_damaged && item->stored == r->is_stored;
     if (!goes_on) {
         if (r->last > r->told)
-            say(q);
+            say(l);
         *r = (left_out_run_t){.first = position,
                               .first_record = item->record,
                               .is_damaged = is_damaged,
@@ -67,22 +77,22 @@ static void note(queue_t *q, const fifo_item_t *item, uint64_t position, bool is
     }
     r->last = position;
     r->last_record = item->record;
-    if (!list_linked(&q->telling))
-        list_append(&q->vhost->engine->telling, &q->telling);
+    if (!list_linked(&l->telling))
+        list_append(&l->queue->vhost->engine->telling, &l->telling);
 }
 
 /* ---- leaving out ---- */
 
-static void keep_in_log(queue_t *q, const fifo_item_t *item, uint64_t position)
+static void keep_in_log(left_outs_t *l, const fifo_item_t *item, uint64_t position)
 {
-    engine_t *e = q->vhost->engine;
-    q->stored--;
-    q->left_out = mem_grow(q->left_out, sizeof *q->left_out, q->left_out_count, &q->left_out_capacity, 4);
-    q->left_out[q->left_out_count++] = (left_out_t){position, item->record};
-    if (q->left_out_first == 0 || position < q->left_out_first)
-        q->left_out_first = position;
-    if (position > q->left_out_last)
-        q->left_out_last = position;
+    engine_t *e = l->queue->vhost->engine;
+    l->queue->stored--;
+    l->items = mem_grow(l->items, sizeof *l->items, l->count, &l->capacity, 4);
+    l->items[l->count++] = (left_out_t){position, item->record};
+    if (l->first == 0 || position < l->first)
+        l->first = position;
+    if (position > l->last)
+        l->last = position;
     e->left_out++;
     if (item->message)
         message_unref(e, item->message);
@@ -93,9 +103,10 @@ void queue_leave_out(queue_t *q, uint64_t position, bool is_damaged)
     fifo_item_t item;
     if (!fifo_pull(&q->fifo, position, &item))
         return;
-    note(q, &item, position, is_damaged);
+    left_outs_t *l = left_outs_of(q);
+    note(l, &item, position, is_damaged);
     if (item.stored)
-        keep_in_log(q, &item, position);
+        keep_in_log(l, &item, position);
     else
         queue_let_go(q, &item);
 }
@@ -103,15 +114,16 @@ void queue_leave_out(queue_t *q, uint64_t position, bool is_damaged)
 void queue_forget_left_out(queue_t *q)
 {
     engine_t *e = q->vhost->engine;
-    if (q->left_out_run.last > q->left_out_run.told)
-        say(q);
-    list_remove(&q->telling);
-    q->left_out_run = (left_out_run_t){0};
-    for (size_t i = 0; i < q->left_out_count; i++)
-        record_release(e, q->left_out[i].record);
-    e->left_out -= q->left_out_count;
-    mem_free(q->left_out);
-    q->left_out = NULL;
-    q->left_out_count = q->left_out_capacity = 0;
-    q->left_out_first = q->left_out_last = 0;
+    left_outs_t *l = q->left_outs;
+    if (l == NULL)
+        return;
+    if (l->run.last > l->run.told)
+        say(l);
+    list_remove(&l->telling);
+    for (size_t i = 0; i < l->count; i++)
+        record_release(e, l->items[i].record);
+    e->left_out -= l->count;
+    mem_free(l->items);
+    mem_free(l);
+    q->left_outs = NULL;
 }

@@ -85,21 +85,13 @@ record_no live_next(const live_t *l, record_no from, record_no end)
 
 void live_ranges(const live_t *l, record_no from, record_no end, buffer_t *out, uint32_t *count)
 {
-    record_no first = 0, after = 0; /* a run that goes on perhaps */
+    record_runs_t runs = {.octets = out, .count = count};
     uint8_t room[LIVE_RANGE_RECORDS];
     for (look_t k = {.live = l, .from = from, .end = end}; look_next(&k);) {
         const uint8_t *counts = chunk_counts(k.chunk, room);
-        for (record_no record = k.first; record < k.after; record++) {
-            if (counts[live_place_in_chunk(record)] == 0)
-                continue;
-            if (record != after) {
-                if (first < after)
-                    record_list_put(out, count, first, after - first);
-                first = record;
-            }
-            after = record + 1;
-        }
+        for (record_no record = k.first; record < k.after; record++)
+            if (counts[live_place_in_chunk(record)] > 0)
+                record_runs_put(&runs, record, 1);
     }
-    if (first < after)
-        record_list_put(out, count, first, after - first);
+    record_runs_end(&runs);
 }

@@ -7,7 +7,8 @@
  * Without a log records have no numbers, and nothing waits. */
 #include "engine/engine_internal.h"
 
-#define GATHER_MS 100
+#define GATHER_MS       100
+#define GATHER_AFTER_MS 10000 /* where the disk was short it may soon be again */
 
 bool records_wanted(const engine_t *e)
 {
@@ -52,9 +53,9 @@ static void close_batch(engine_t *e)
     e->batch = NULL;
     if (b == NULL)
         return;
-    b->replay_from = e->stated.low;
+    b->replay_from = e->checkpoint.low;
     e->unwritten_bytes += batch_bytes(b);
-    e->stated.bytes_since += batch_bytes(b);
+    e->checkpoint.bytes_since += batch_bytes(b);
     *e->lent_end = b;
     e->lent_end = &b->next;
     e->lent_count++;
@@ -129,14 +130,18 @@ static void has_gathered(engine_t *e, wait_t *w)
     e->gather_no_more = true;
 }
 
-/* What nobody waits for may come together over some steps. Acks above all: each in a group of its own they would use up
- * the reserve, and the runs that they are take a few octets. */
+/* What nobody waits for may come together over some steps, in one batch. Acks above all: each in a group of its own, of
+ * 512 octets at least, they would use up the reserve. */
 static bool may_gather(engine_t *e)
 {
     bool is_awaited = e->batch && e->waited_for >= e->batch->first;
-    if ((e->alarms & (ALARM_DISK | ALARM_LOG)) == 0 || is_awaited || e->gather_no_more || e->shutting_down)
+    if (e->alarms & (ALARM_DISK | ALARM_LOG))
+        e->gather_until_ms = e->now_ms + GATHER_AFTER_MS;
+    if (e->now_ms >= e->gather_until_ms || is_awaited || e->gather_no_more || e->shutting_down ||
+        records_full(e))
         return false;
-    if (e->gathering.timer.place == 0 && (e->batch || !list_empty(&e->settling)))
+    settled_flush(e);
+    if (e->gathering.timer.place == 0 && e->batch)
         timer_set(e, &e->gathering, e->now_ms + GATHER_MS, has_gathered);
     return true;
 }
@@ -162,10 +167,12 @@ void records_give(engine_t *e)
         e->wake_helper = true;
 }
 
+/* With what this step has decided: a transaction may be large. */
 bool records_full(const engine_t *e)
 {
-    return e->journal &&
-           (e->unwritten_bytes >= e->options.unwritten_bytes || lane_room(e->journal->batches) == 0);
+    uint64_t coming_bytes = e->batch ? batch_bytes(e->batch) : 0;
+    return e->journal && (e->unwritten_bytes + coming_bytes >= e->options.unwritten_bytes ||
+                          lane_room(e->journal->batches) == 0);
 }
 
 /* ---- back from it ---- */
@@ -188,6 +195,11 @@ static bool may_overflow(const engine_t *e, size_t under_way)
     return under_way > e->journal->ring_items;
 }
 
+static void spend(uint32_t *budget, size_t units)
+{
+    *budget -= units < *budget ? (uint32_t)units : *budget;
+}
+
 static void take_done(engine_t *e, uint32_t *budget)
 {
     bool log_may_wait = may_overflow(e, e->lent_count);
@@ -198,8 +210,7 @@ static void take_done(engine_t *e, uint32_t *budget)
         e->durable = batch_last(b);
         if (b->replay_from > e->space.replay_from)
             space_checkpointed(e, b->replay_from);
-        size_t cost = 1 + b->content_count;
-        *budget -= cost < *budget ? (uint32_t)cost : *budget;
+        spend(budget, 1 + b->content_count);
         forget_batch(e, b);
         batch_free(b);
     }
@@ -216,7 +227,7 @@ static void take_read(engine_t *e, uint32_t *budget)
         reader_t *r = request->owner;
         list_remove(&r->link);
         e->asked_count--;
-        *budget -= request->count < *budget ? (uint32_t)request->count : *budget;
+        spend(budget, request->count);
         r->done(e, r, request);
         for (size_t i = 0; i < request->count; i++)
             message_free(request->items[i].message); /* those that nobody wants any more */
@@ -233,7 +244,7 @@ static void take_segments(engine_t *e, uint32_t *budget)
     for (const segment_news_t *news; *budget > 0 && (news = lane_peek(e->journal->segments)) != NULL;) {
         space_told(e, news);
         lane_pop(e->journal->segments);
-        *budget -= NEWS_COST < *budget ? NEWS_COST : *budget;
+        spend(budget, NEWS_COST);
     }
     if (lane_release(e->journal->segments)) /* it may have more to tell */
         e->wake_helper = true;

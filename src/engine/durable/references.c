@@ -144,7 +144,7 @@ void references_rebuild(engine_t *e)
         fifo_each_record(&HASH_OF(n, queue_t, by_id)->fifo, count_records, e);
     list_t all;
     list_init(&all);
-    list_splice(&all, &e->stated.lists[STATED_LARGE]);
+    list_splice(&all, &e->checkpoint.lists[STATED_LARGE]);
     for (list_t *node; (node = list_first(&all));) {
         large_t *l = LIST_OF(node, large_t, stated.link);
         stated_now(e, &l->stated, STATED_LARGE, l->stated.record);

@@ -163,9 +163,8 @@ static void check_gap(engine_t *e, record_no from)
     if (begin >= from || first >= from)
         return;
     log_line(e->options.log, LOG_ERROR,
-             "records %llu to %llu of the log are missing; %llu of them are still needed, and messages of "
-             "which they "
-             "are a part will be left out",
+             "records %llu to %llu of the log are missing; %llu of them are still needed, and messages "
+             "of which they are a part will be left out",
              (unsigned long long)begin, (unsigned long long)from - 1,
              (unsigned long long)live_in(&e->live, begin, from));
 }
@@ -228,6 +227,14 @@ void space_told(engine_t *e, const segment_news_t *news)
 
 /* ---- rewriting: the live records are listed a slice a step ---- */
 
+/* That the segment goes; with a list, that it is rewritten. */
+static segment_order_t *order_new(const space_segment_t *g)
+{
+    segment_order_t *order = MEM_NEW(segment_order_t);
+    order->segment = g->number;
+    return order;
+}
+
 /* About, as if all records were alike. */
 static uint64_t bytes_to_win(const space_segment_t *g)
 {
@@ -246,8 +253,7 @@ static void choose_sparse(space_t *s)
         return;
     list_remove(&best->link);
     best->state = SPACE_LISTED;
-    best->order = MEM_NEW(segment_order_t);
-    *best->order = (segment_order_t){.segment = best->number, .rewrite = true};
+    best->order = order_new(best);
     s->rewriting = best;
     s->listed_below = best->from;
 }
@@ -292,11 +298,7 @@ static bool go_on_rewriting(engine_t *e)
 
 static void give_order(engine_t *e, space_segment_t *g)
 {
-    segment_order_t *order = g->order;
-    if (order == NULL) {
-        order = MEM_NEW(segment_order_t);
-        order->segment = g->number;
-    }
+    segment_order_t *order = g->order ? g->order : order_new(g);
     g->order = NULL;
     g->state = SPACE_ORDERED;
     lane_push(e->journal->orders, &order);

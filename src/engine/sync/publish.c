@@ -248,7 +248,7 @@ void sync_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, byte
         work_spend(e, 1 + e->route.count);
     else
         publish_route(ch, x, cmd->message, headers);
-    if (subscribers_hold(ch, cmd))
+    if (dedup_refuses(ch, cmd) || subscribers_hold(ch, cmd))
         return;
     e->counts.published++;
     message_t *m = publish_take(ch, cmd, headers);

@@ -135,7 +135,7 @@ static size_t state_event(sync_event_t *ev)
     return octets;
 }
 
-size_t sync_state(engine_t *e, statement_kind_t kind, stated_t *s)
+size_t sync_state(engine_t *e, stated_kind_t kind, stated_t *s)
 {
     (void)e;
     if (kind == STATED_SEQUENCE) {

@@ -119,7 +119,7 @@ void sync_apply(engine_t *e, record_no number, const record_t *r, bytes_t conten
 /* After the last record: open events wait for what is still in queues. */
 void sync_recovered(engine_t *e);
 
-/* Says it again (statement.c): a sequence, a report. Returns the octets that took, about. */
-size_t sync_state(engine_t *e, statement_kind_t kind, stated_t *s);
+/* Says it again (checkpoint.c): a sequence, a report. Returns the octets that took, about. */
+size_t sync_state(engine_t *e, stated_kind_t kind, stated_t *s);
 
 void sync_deinit(engine_t *e);

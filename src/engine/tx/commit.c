@@ -8,6 +8,40 @@
  * Publishes come first, as in RabbitMQ: a handler's answer counts by the ack behind it. */
 #include "engine/tx/tx_internal.h"
 
+/* ---- where it goes ---- */
+
+/* NULL: it is gone. */
+static exchange_t *exchange_of(const channel_t *ch, const message_t *m)
+{
+    return exchange_find(ch->connection->vhost, message_exchange(m));
+}
+
+static bytes_t headers_of(const message_t *m)
+{
+    return properties_headers(message_properties(m));
+}
+
+/* As if no window knew it. */
+static void route_whole(channel_t *ch, exchange_t *x, const message_t *m)
+{
+    route_t *r = &ch->connection->engine->route;
+    r->is_blind = true;
+    publish_route(ch, x, m, headers_of(m));
+    r->is_blind = false;
+}
+
+/* Routes it once more, to find what a window behind another exchange keeps out: what is not reached because of it. What was
+ * unbound since its publish gets it, what was bound does not. */
+static void route_again(channel_t *ch, exchange_t *x, const message_t *m, queue_t *const *places,
+                        size_t count)
+{
+    route_t *r = &ch->connection->engine->route;
+    route_whole(ch, x, m);
+    uint64_t whole = r->serial;
+    publish_route(ch, x, m, headers_of(m));
+    route_replace(r, places, count, whole);
+}
+
 /* ---- asking ---- */
 
 typedef enum verdict { MAY_COMMIT, MUST_WAIT, MUST_NOT } verdict_t;
@@ -72,11 +106,30 @@ static bool has_numbers(channel_t *ch, command_t *cmd)
     return true;
 }
 
+/* What must be routed again takes no longer than all else may: bindings may have come since. */
+static bool routes_in_time(channel_t *ch)
+{
+    const tx_t *tx = ch->tx;
+    const engine_t *e = ch->connection->engine;
+    size_t left = e->options.transaction_actions;
+    for (size_t i = 0; i < tx->publish_count; i++) {
+        const tx_publish_t *p = &tx->publishes[i];
+        exchange_t *x = p->routes_again ? exchange_of(ch, p->message) : NULL;
+        if (x == NULL)
+            continue;
+        route_whole(ch, x, p->message);
+        if (e->route.work > left)
+            return false;
+        left -= e->route.work;
+    }
+    return true;
+}
+
 /* Asks all that a transaction concerns. A queue that is gone is not asked: what goes there goes nowhere, as ever, and an ack
  * for it changes nothing. A delivery that an ack has claimed is there; nothing else may settle it. */
 static verdict_t ask_targets(channel_t *ch, command_t *cmd)
 {
-    if (!subscribers_ever_take(ch->tx))
+    if (!subscribers_ever_take(ch->tx) || !routes_in_time(ch))
         return MUST_NOT;
     return subscribers_take_now(ch, cmd) && has_numbers(ch, cmd) ? MAY_COMMIT : MUST_WAIT;
 }
@@ -116,24 +169,17 @@ static record_no place(engine_t *e, const tx_t *tx, size_t at, const tx_publish_
     return publish_safe_with(e, p->message, record);
 }
 
-/* Routes it once more, to find the windows on its way; what was bound since its publish does not count. Of an exchange that is
- * gone no window is asked, but those of its queues are. */
-static void route_again(channel_t *ch, const tx_t *tx, size_t at, const tx_publish_t *p)
+/* The route that its publish found, but for what its exchange, and those behind, have seen since. Of one that is gone no window
+ * is asked, but those of its queues are. */
+static void recall_route(channel_t *ch, const tx_t *tx, size_t at, const tx_publish_t *p)
 {
-    route_t *r = &ch->connection->engine->route;
-    exchange_t *x = exchange_find(ch->connection->vhost, message_exchange(p->message));
-    size_t left = 0;
-    if (x)
-        publish_route(ch, x, p->message, properties_headers(message_properties(p->message)));
+    engine_t *e = ch->connection->engine;
+    exchange_t *x = exchange_of(ch, p->message);
+    bool knows = x && x->dedup && dedup_knows(x->dedup, headers_of(p->message));
+    if (x && p->routes_again && !knows)
+        route_again(ch, x, p->message, &tx->places[at], p->places);
     else
-        route_to(ch->connection->engine, &tx->places[at], p->places);
-    r->serial++;
-    for (size_t i = at; i < at + p->places; i++)
-        tx->places[i]->visited = r->serial;
-    for (size_t i = 0; i < r->count; i++)
-        if (r->queues[i]->visited == r->serial)
-            r->queues[left++] = r->queues[i];
-    r->count = left;
+        route_to(e, x, &tx->places[at], knows ? 0 : p->places);
 }
 
 /* The same of one that may be a repeat. True: it is one, of something, and so no message that nobody got. */
@@ -141,7 +187,7 @@ static bool place_once(channel_t *ch, size_t at, tx_publish_t *p)
 {
     engine_t *e = ch->connection->engine;
     dedup_verdict_t verdict;
-    route_again(ch, ch->tx, at, p);
+    recall_route(ch, ch->tx, at, p);
     p->message = message_drop_header(e, p->message, "BCC");
     dedup_decide(ch, p->message, &verdict);
     record_no record = publish_place(e, p->message, e->route.queues, e->route.count);

@@ -14,22 +14,22 @@ static bool memory_is_out(const engine_t *e, uint64_t bytes)
 }
 
 /* True, and counted, if so much more may be told; else refused. */
-static bool has_room(channel_t *ch, const command_t *cmd, uint64_t bytes, size_t actions)
+static bool has_room(channel_t *ch, uint32_t cause, uint64_t bytes, size_t actions)
 {
     const engine_options_t *o = &ch->connection->engine->options;
     tx_t *tx = ch->tx;
     if (tx->bytes + bytes > o->transaction_bytes)
-        channel_refuse(ch, cmd->cause, REFUSAL_RESOURCE_ERROR,
+        channel_refuse(ch, cause, REFUSAL_RESOURCE_ERROR,
                        "transaction on channel %u has more than %llu octets of messages "
                        "(limits.transaction_bytes)",
                        ch->number, (unsigned long long)o->transaction_bytes);
     else if (tx->actions + actions > o->transaction_actions)
-        channel_refuse(ch, cmd->cause, REFUSAL_RESOURCE_ERROR,
+        channel_refuse(ch, cause, REFUSAL_RESOURCE_ERROR,
                        "transaction on channel %u has more than %u publishes to queues and acks "
                        "(limits.transaction_actions)",
                        ch->number, o->transaction_actions);
     else if (memory_is_out(ch->connection->engine, bytes))
-        channel_refuse(ch, cmd->cause, REFUSAL_RESOURCE_ERROR,
+        channel_refuse(ch, cause, REFUSAL_RESOURCE_ERROR,
                        "memory alarm: transaction on channel %u cannot go on (vm_memory_high_watermark)",
                        ch->number);
     else {
@@ -61,13 +61,31 @@ static void add_place(tx_t *tx, queue_t *q)
     q->holds++;
 }
 
-/* It goes where the route, which was just found, leads. */
-static void add_routed(channel_t *ch, command_t *cmd, bytes_t headers)
+/* A window is in front of one that is not the first. */
+static bool windows_behind(const route_t *r)
+{
+    for (size_t i = 1; i < r->exchange_count; i++)
+        if (r->exchanges[i]->dedup)
+            return true;
+    return false;
+}
+
+/* What the commit will have to do for the message whose route was just found. */
+static size_t count_actions(const route_t *r, bool repeats)
+{
+    size_t actions = r->count > 0 ? r->count : 1;
+    if (repeats)
+        actions += r->windows + (windows_behind(r) ? r->work : 0);
+    return actions;
+}
+
+/* It goes where the route leads. */
+static void add_routed(channel_t *ch, command_t *cmd, bytes_t headers, bool repeats)
 {
     const route_t *r = &ch->connection->engine->route;
-    bool repeats = dedup_concerns(ch->connection->engine, cmd->message);
     tx_publish_t *p = add_publish(ch, cmd, repeats ? BYTES("") : headers);
     p->repeats = repeats;
+    p->routes_again = repeats && windows_behind(r);
     p->places = (uint32_t)r->count;
     p->numbers = r->synchronous;
     if (p->numbers)
@@ -88,26 +106,26 @@ void tx_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, bytes_
         work_spend(e, 1 + e->route.count);
     else
         publish_route(ch, x, cmd->message, headers);
-    size_t places = e->route.count;
-    if (has_room(ch, cmd, message_bytes(cmd->message), places > 0 ? places : 1))
-        add_routed(ch, cmd, headers);
+    bool repeats = dedup_concerns(e, cmd->message);
+    if (has_room(ch, cmd->cause, message_bytes(cmd->message), count_actions(&e->route, repeats)))
+        add_routed(ch, cmd, headers, repeats);
 }
 
 bool tx_answer(channel_t *ch, command_t *cmd)
 {
     if (!sync_answers(ch, cmd))
         return false;
-    if (has_room(ch, cmd, message_bytes(cmd->message), 1))
+    if (has_room(ch, cmd->cause, message_bytes(cmd->message), 1))
         add_publish(ch, cmd, BYTES(""))->answers = true;
     return true;
 }
 
 /* ---- acks ---- */
 
-static bool claim(channel_t *ch, const command_t *cmd, unacked_t *u, settle_how_t how)
+static bool claim(channel_t *ch, uint32_t cause, unacked_t *u, settle_how_t how)
 {
     tx_t *tx = ch->tx;
-    if (!has_room(ch, cmd, 0, 1))
+    if (!has_room(ch, cause, 0, 1))
         return false;
     tx->acks = mem_grow(tx->acks, sizeof *tx->acks, tx->ack_count, &tx->ack_capacity, 8);
     tx->acks[tx->ack_count++] = (tx_ack_t){u->tag, how};
@@ -115,22 +133,52 @@ static bool claim(channel_t *ch, const command_t *cmd, unacked_t *u, settle_how_
     return true;
 }
 
+/* Its publishes are not held back for want of memory any more. */
+static void let_go(channel_t *ch)
+{
+    if (ch->held && tx_is_begun(ch) && !flow_log_is_tight(ch->connection->engine))
+        channel_hold_no_more(ch);
+}
+
+/* Too many close the connection, but not the channel underneath (`executing`). */
+static uint32_t claim_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
+{
+    (void)e;
+    channel_t *ch = LIST_OF(job, channel_t, settling);
+    bool executing = ch->executing, may = true;
+    uint32_t used = 0;
+    unacked_t *u = NULL;
+    ch->executing = true;
+    while (may && used < budget && (u = unacked_next(&ch->unacked, ch->settle_from)) &&
+           u->tag <= ch->settle_through) {
+        ch->settle_from = u->tag + 1;
+        may = claim(ch, ch->tx->cause, u, ch->settle_how);
+        used++;
+    }
+    *done = !may || u == NULL || u->tag > ch->settle_through;
+    if (*done)
+        ch->tx->claimed_through = ch->settle_through;
+    let_go(ch);
+    ch->executing = executing;
+    return used;
+}
+
+/* In slices, as without a transaction: very many may be outstanding. */
 static void claim_through(channel_t *ch, const command_t *cmd, uint64_t through, settle_how_t how)
 {
-    unacked_t *u;
-    for (uint64_t from = 0; (u = unacked_next(&ch->unacked, from)) && u->tag <= through;) {
-        from = u->tag + 1;
-        if (!claim(ch, cmd, u, how))
-            return;
-    }
+    ch->settle_from = ch->tx->claimed_through + 1;
+    ch->settle_through = through;
+    ch->settle_how = how;
+    ch->tx->cause = cmd->cause;
+    job_start(ch->connection->engine, &ch->settling, claim_step, ch, NULL);
 }
 
 void tx_settle(channel_t *ch, const command_t *cmd, settle_how_t how)
 {
-    if (!(cmd->flags & COMMAND_MULTIPLE))
-        (void)claim(ch, cmd, unacked_find(&ch->unacked, cmd->number), how);
-    else
+    if (cmd->flags & COMMAND_MULTIPLE) {
         claim_through(ch, cmd, cmd->number ? cmd->number : unacked_last_tag(&ch->unacked), how);
-    if (ch->held && tx_is_begun(ch))
-        channel_hold_no_more(ch);
+    } else {
+        (void)claim(ch, cmd->cause, unacked_find(&ch->unacked, cmd->number), how);
+        let_go(ch);
+    }
 }

@@ -12,6 +12,17 @@ bool tx_is_begun(const channel_t *ch)
     return tx && tx->publish_count + tx->place_count + tx->ack_count > 0;
 }
 
+bool tx_will_publish(const channel_t *ch)
+{
+    const tx_t *tx = ch->tx;
+    size_t answers = 0;
+    if (tx == NULL || tx->applied)
+        return false;
+    while (answers < tx->publish_count && tx->publishes[answers].answers)
+        answers++;
+    return answers < tx->publish_count;
+}
+
 /* ---- what it holds ---- */
 
 static void release_publish(engine_t *e, tx_publish_t *p)
@@ -55,6 +66,7 @@ void tx_reset(channel_t *ch)
         return;
     }
     tx->bytes = tx->actions = 0;
+    tx->claimed_through = 0;
     tx->applied = false;
     tx->returned = 0;
     tx->stored = 0;

@@ -27,13 +27,16 @@ void tx_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, bytes_
 /* The same of a handler's answer; false if it is none. */
 bool tx_answer(channel_t *ch, command_t *cmd);
 
-/* An ack that is valid (settle_is_valid). Its publishes are not held back from now on. */
+/* An ack that is valid (settle_is_valid). Its publishes are not held back for want of memory from now on. */
 void tx_settle(channel_t *ch, const command_t *cmd, settle_how_t how);
 
 /* ---- tx.c ---- */
 
 /* True if something was told since the last end. */
 bool tx_is_begun(const channel_t *ch);
+
+/* True if its commit would publish something: more than handlers' answers, and not yet. */
+bool tx_will_publish(const channel_t *ch);
 
 /* Lets go one thing of what was told; false if there is none. What it claimed is outstanding again. */
 bool tx_drop_one(channel_t *ch);

@@ -12,8 +12,10 @@ typedef struct tx_publish {
     uint32_t places;     /* of tx.places, behind those of the publishes before it */
     bool mandatory;
     bool answers; /* it is a handler's answer */
-    bool
-        repeats; /* it may be one of a message before: windows are asked when it is applied, and BCC is there until then */
+    /* It may be one of a message before: windows are asked when it is applied, and BCC is there until then. */
+    bool repeats;
+    /* One of those is behind an exchange: which places are, is looked for then. */
+    bool routes_again;
 } tx_publish_t;
 
 typedef struct tx_ack {
@@ -28,8 +30,11 @@ struct tx {
     size_t place_count, place_capacity;
     tx_ack_t *acks;
     size_t ack_count, ack_capacity;
-    uint64_t bytes;   /* of the messages, in memory */
-    uint32_t actions; /* places, messages without a place, acks */
+    uint64_t claimed_through; /* up to this tag nothing is outstanding that is not claimed */
+    uint32_t cause;           /* of the ack whose deliveries are being claimed */
+    uint64_t bytes;           /* of the messages, in memory */
+    uint32_t
+        actions; /* places, messages without a place, acks, windows to ask; and what it takes to find them again */
 
     /* A commit that has been applied: what is left of the publishes is to be returned. */
     bool applied;

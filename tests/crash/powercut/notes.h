@@ -4,7 +4,7 @@
  *
  * The kernel keeps what a killed process wrote, so what a power cut could take is noted here: before octets of a file are
  * changed the old ones are saved; a sync that succeeds forgets what was complete when it began. Likewise changes of names
- * until the folder is synced. A file that loses its name gets another one here. powercut.py makes a cut of it.
+ * until the folder is synced. A file that loses its name gets another one here. power.py makes a cut of it.
  *
  *     $POWERCUT_DATA     the folder that is looked after (no folders in it), an absolute path
  *     $POWERCUT_STATE    a folder that is there, on the same file system:

@@ -21,10 +21,7 @@ static inline void dump_line(dump_t *d, const char *format, ...)
     va_start(args, format);
     text_format_list(line, 600, format, args);
     va_end(args);
-    if (d->count == d->capacity) {
-        d->capacity = d->capacity ? d->capacity * 2 : 64;
-        d->lines = mem_resize(d->lines, d->capacity * sizeof *d->lines);
-    }
+    d->lines = mem_grow(d->lines, sizeof *d->lines, d->count, &d->capacity, 64);
     d->lines[d->count++] = line;
 }
 

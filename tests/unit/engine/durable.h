@@ -89,6 +89,16 @@ static inline void hold_reads_no_more(fixture_t *f)
     run(f);
 }
 
+/* What the store says of the disk. */
+static inline void say_disk(fixture_t *f, bool is_short)
+{
+    flag_put(&paper_of(f)->journal.disk_short, is_short);
+    assert_true(engine_has_news(f->engine));
+    run(f);
+    assert_false(engine_has_news(f->engine));
+    assert_int_equal(counts(f).disk_alarm, is_short);
+}
+
 /* ---- coming back ---- */
 
 /* Gives records `from` … to the engine; `last` is what the log says that its last is. */

@@ -63,7 +63,7 @@ typedef struct seen {
 typedef struct fixture_options {
     uint64_t memory_high_bytes, held_bytes, output_bytes;
     uint32_t parked_commands, unacked_max, page_entries, slice, consumers_max;
-    uint64_t unwritten_bytes, batch_bytes, restate_bytes, transaction_bytes;
+    uint64_t unwritten_bytes, batch_bytes, checkpoint_bytes, transaction_bytes;
     uint64_t deduplication_ids, publishers;
     uint32_t transaction_actions;
     bool cold; /* no body that is in the log stays in memory */
@@ -113,7 +113,7 @@ static inline engine_options_t fixture_engine_options(const fixture_t *f, const 
         .memory_bodies = o->cold ? 0 : 64 << 20,
         .unwritten_bytes = o->unwritten_bytes ? o->unwritten_bytes : 1 << 20,
         .batch_bytes = o->batch_bytes ? o->batch_bytes : 1 << 16,
-        .restate_bytes = o->restate_bytes ? o->restate_bytes : 1 << 20,
+        .checkpoint_bytes = o->checkpoint_bytes ? o->checkpoint_bytes : 1 << 20,
         .deduplication_ids_max = o->deduplication_ids ? o->deduplication_ids : 1000,
         .publishers_max = o->publishers ? o->publishers : 1000,
         .transaction_bytes = o->transaction_bytes ? o->transaction_bytes : 1 << 20,
@@ -221,10 +221,7 @@ static inline void seen_copy(seen_t *s, const event_t *e)
 
 static inline seen_t *seen_add(fixture_t *f)
 {
-    if (f->seen_count == f->seen_capacity) {
-        f->seen_capacity = f->seen_capacity ? f->seen_capacity * 2 : 64;
-        f->seen = mem_resize(f->seen, f->seen_capacity * sizeof *f->seen);
-    }
+    f->seen = mem_grow(f->seen, sizeof *f->seen, f->seen_count, &f->seen_capacity, 64);
     seen_t *s = &f->seen[f->seen_count++];
     memset(s, 0, sizeof *s);
     return s;

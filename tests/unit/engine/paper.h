@@ -63,10 +63,7 @@ static inline record_t paper_read(const paper_t *p, record_no number)
 
 static inline paper_record_t *paper_add(paper_t *p)
 {
-    if (p->count == p->capacity) {
-        p->capacity = p->capacity ? p->capacity * 2 : 64;
-        p->records = mem_resize(p->records, p->capacity * sizeof *p->records);
-    }
+    p->records = mem_grow(p->records, sizeof *p->records, p->count, &p->capacity, 64);
     p->records[p->count] = (paper_record_t){0};
     return &p->records[p->count++];
 }
@@ -127,10 +124,7 @@ static inline bool paper_take_batches(paper_t *p)
 {
     size_t before = p->lent_count;
     for (batch_t *const *item; (item = lane_peek(p->journal.batches)) != NULL; lane_pop(p->journal.batches)) {
-        if (p->lent_count == p->lent_capacity) {
-            p->lent_capacity = p->lent_capacity ? p->lent_capacity * 2 : 16;
-            p->lent = mem_resize(p->lent, p->lent_capacity * sizeof *p->lent);
-        }
+        p->lent = mem_grow(p->lent, sizeof *p->lent, p->lent_count, &p->lent_capacity, 16);
         paper_write(p, *item);
         p->lent[p->lent_count++] = *item;
     }
@@ -191,10 +185,7 @@ static inline bool paper_take_reads(paper_t *p)
     size_t before = p->asked_count;
     for (read_request_t *const *item; (item = lane_peek(p->journal.reads)) != NULL;
          lane_pop(p->journal.reads)) {
-        if (p->asked_count == p->asked_capacity) {
-            p->asked_capacity = p->asked_capacity ? p->asked_capacity * 2 : 16;
-            p->asked = mem_resize(p->asked, p->asked_capacity * sizeof *p->asked);
-        }
+        p->asked = mem_grow(p->asked, sizeof *p->asked, p->asked_count, &p->asked_capacity, 16);
         p->asked[p->asked_count++] = *item;
         p->requests++;
         p->items += (*item)->count;

@@ -339,7 +339,7 @@ static void a_crash_at_any_time_loses_nothing_that_was_durable(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 12; seed++) {
-        fixture_t *f = durable_new((fixture_options_t){.slice = 16, .restate_bytes = 4096});
+        fixture_t *f = durable_new((fixture_options_t){.slice = 16, .checkpoint_bytes = 4096});
         history_t h = history_of(f, seed);
         for (int round = 0; round < 8; round++) {
             for (int i = 0; i < 60; i++)
@@ -446,7 +446,7 @@ static void what_was_confirmed_is_there_after_a_crash_whatever_the_log_did(void 
         fixture_t *f = durable_new((fixture_options_t){.cold = start % 2,
                                                        .slice = start % 3 ? 64 : 4,
                                                        .batch_bytes = start % 5 ? 0 : 1,
-                                                       .restate_bytes = 3000});
+                                                       .checkpoint_bytes = 3000});
         uint64_t seed = start * 0x9e3779b97f4a7c15u;
         promises_t *p = MEM_NEW(promises_t);
         new_durable_queue(new_channel(f), "q");
@@ -507,7 +507,7 @@ static void a_log_that_begins_later_gives_the_same_state(void **state)
     (void)state;
     record_no highest = 0;
     for (uint64_t seed = 1; seed <= 12; seed++) {
-        fixture_t *f = durable_new((fixture_options_t){.slice = 4, .restate_bytes = 2000});
+        fixture_t *f = durable_new((fixture_options_t){.slice = 4, .checkpoint_bytes = 2000});
         history_t h = history_of(f, seed);
         for (int round = 0; round < 8; round++) {
             for (int i = 0; i < 500; i++)
@@ -528,7 +528,7 @@ static void a_log_that_begins_later_gives_the_same_state(void **state)
 static void restated_definitions_let_the_beginning_of_the_log_go(void **state)
 {
     (void)state;
-    fixture_t *f = durable_new((fixture_options_t){.restate_bytes = 10000});
+    fixture_t *f = durable_new((fixture_options_t){.checkpoint_bytes = 10000});
     chan_t ch = new_channel(f);
     new_durable_queue(ch, "q"), new_durable_exchange(ch, "x", "direct"), bound(ch, "q", "x", "k");
     assert_int_equal(paper_of(f)->replay_from, 1);

@@ -8,11 +8,11 @@
 /* Says all of it now. */
 static void make_checkpoint(fixture_t *f)
 {
-    uint64_t rounds = f->engine->stated.rounds;
-    statements_renew(f->engine);
+    record_no low = f->engine->checkpoint.low;
+    checkpoint_renew(f->engine);
     run(f);
     run(f);
-    assert_true(f->engine->stated.rounds > rounds && !f->engine->stated.running);
+    assert_true(f->engine->checkpoint.low > low && !f->engine->checkpoint.running);
 }
 
 static void reopen_from_checkpoint(fixture_t *f)
@@ -32,7 +32,7 @@ static void a_deep_queue_comes_back_from_rows(void **state)
 {
     (void)state;
     enum { DEEP = 5000 };
-    fixture_t *f = durable_new((fixture_options_t){.cold = true, .restate_bytes = 1 << 30});
+    fixture_t *f = durable_new((fixture_options_t){.cold = true, .checkpoint_bytes = 1 << 30});
     chan_t ch = new_channel(f);
     new_durable_queue(ch, "q");
     put_many_durably(ch, "q", 0, DEEP);
@@ -58,13 +58,13 @@ static void a_deep_queue_comes_back_from_rows(void **state)
 static void an_engine_may_end_amid_a_queues_contents(void **state)
 {
     (void)state;
-    fixture_t *f = durable_new((fixture_options_t){.cold = true, .restate_bytes = 1 << 30, .slice = 4});
+    fixture_t *f = durable_new((fixture_options_t){.cold = true, .checkpoint_bytes = 1 << 30, .slice = 4});
     chan_t ch = new_channel(f);
     new_durable_queue(ch, "q");
     put_many_durably(ch, "q", 0, 5000);
     run(f);
-    statements_renew(f->engine);
-    while (f->engine->stated.contents == NULL)
+    checkpoint_renew(f->engine);
+    while (f->engine->checkpoint.contents == NULL)
         assert_true(step(f));
     durable_free(f);
 }
@@ -73,7 +73,7 @@ static void an_engine_may_end_amid_a_queues_contents(void **state)
 static void a_checkpoint_packs_what_lies(void **state)
 {
     (void)state;
-    fixture_t *f = durable_new((fixture_options_t){.cold = true, .restate_bytes = 1 << 30});
+    fixture_t *f = durable_new((fixture_options_t){.cold = true, .checkpoint_bytes = 1 << 30});
     chan_t ch = new_channel(f);
     new_durable_queue(ch, "q");
     put_many_durably(ch, "q", 0, 5);
@@ -90,7 +90,7 @@ static void a_checkpoint_packs_what_lies(void **state)
 static void what_need_not_outlive_the_broker_is_not_in_it(void **state)
 {
     (void)state;
-    fixture_t *f = durable_new((fixture_options_t){.cold = true, .restate_bytes = 1 << 30});
+    fixture_t *f = durable_new((fixture_options_t){.cold = true, .checkpoint_bytes = 1 << 30});
     chan_t ch = new_channel(f);
     new_durable_queue(ch, "q"), new_queue(ch, "t");
     put(ch, "q", "transient"), put_durably(ch, "q", "durable"), put(ch, "t", "transient");
@@ -108,7 +108,7 @@ static void what_need_not_outlive_the_broker_is_not_in_it(void **state)
 static void an_interrupted_checkpoint_does_no_harm(void **state)
 {
     (void)state;
-    fixture_t *f = durable_new((fixture_options_t){.cold = true, .slice = 4, .restate_bytes = 1 << 30});
+    fixture_t *f = durable_new((fixture_options_t){.cold = true, .slice = 4, .checkpoint_bytes = 1 << 30});
     chan_t ch = new_channel(f);
     new_durable_queue(ch, "a"), new_durable_queue(ch, "b"), new_durable_queue(ch, "c");
     put_many_durably(ch, "a", 0, 3000), put_many_durably(ch, "b", 0, 10);
@@ -119,7 +119,7 @@ static void an_interrupted_checkpoint_does_no_harm(void **state)
     dump_t wanted = dump_from(f, paper_of(f)->replay_from, 0);
     record_no before = paper_of(f)->replay_from;
     unsigned amid = 0;
-    statements_renew(f->engine);
+    checkpoint_renew(f->engine);
     for (; paper_of(f)->replay_from == before; amid++) { /* with all that was said so far, at each step */
         (void)step(f);
         dump_t got_back = dump_from(f, paper_of(f)->replay_from, 0);
@@ -136,7 +136,7 @@ static void bindings_of_a_deleted_exchange_are_not_said_of_the_next(void **state
 {
     for (int is_source = 0; is_source < 2; is_source++) {
         (void)state;
-        fixture_t *f = durable_new((fixture_options_t){.slice = 4, .restate_bytes = 1 << 30});
+        fixture_t *f = durable_new((fixture_options_t){.slice = 4, .checkpoint_bytes = 1 << 30});
         chan_t a = new_channel(f), b = new_channel(f);
         char key[16];
         new_durable_exchange(a, "x", "direct"), new_durable_exchange(a, "y", "direct");
@@ -147,7 +147,7 @@ static void bindings_of_a_deleted_exchange_are_not_said_of_the_next(void **state
         delete_exchange(a, "x", 0);
         (void)step(f);
         declare_exchange(b, "x", "direct", COMMAND_DURABLE);
-        statements_renew(f->engine);
+        checkpoint_renew(f->engine);
         run(f);
         expect_ok(a), expect_ok(b);
         assert_int_equal(counts(f).bindings, 0);
@@ -286,7 +286,7 @@ static void an_open_event_comes_back_with_what_was_said_so_far(void **state)
 
 static int setup(void **state)
 {
-    *state = durable_new((fixture_options_t){.cold = true, .restate_bytes = 1 << 30});
+    *state = durable_new((fixture_options_t){.cold = true, .checkpoint_bytes = 1 << 30});
     return 0;
 }
 

@@ -435,7 +435,7 @@ static void purge_and_delete_forget_what_was_left_out(void **state)
 static void what_was_left_out_is_needed_until_it_is_purged(void **state)
 {
     (void)state;
-    fixture_t *f = durable_new((fixture_options_t){.cold = true, .restate_bytes = 4000});
+    fixture_t *f = durable_new((fixture_options_t){.cold = true, .checkpoint_bytes = 4000});
     chan_t ch = with_messages(f, 1);
     paper_at(paper_of(f), paper_last(paper_of(f), RECORD_MESSAGE))->outcome = READ_FAILED;
     for (unsigned i = 0; i < 1500; i++) {

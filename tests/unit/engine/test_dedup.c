@@ -139,6 +139,34 @@ static void to_more_queues_than_a_slice_it_goes_at_once(void **state)
 }
 
 /* An event's groups are queues that have it. */
+/* In one step, that is: so there is a most. */
+static void to_too_many_it_does_not_go(void **state)
+{
+    static const char *const why = "message with an id or a number for 1200 queues and windows at once, the "
+                                   "most is 1000 (limits.transaction_actions)";
+    fixture_t *f = *state;
+    chan_t ch = new_channel(f);
+    char name[16];
+    new_exchange(ch, "x", "fanout"), new_exchange(ch, "y", "fanout");
+    for (unsigned i = 0; i < 1200; i++) {
+        if (i < 600)
+            window_queue(ch, numbered(name, i), 0, (window_t){0}), bound(ch, name, "x", "");
+        else
+            new_queue(ch, numbered(name, i));
+        bound(ch, name, "y", "");
+    }
+    publish_id(ch, "x", "", "a"), expect_refusal_and_reopen(ch, 406, why);
+    publish_number(ch, "x", "", "a", 0, "p", 1), expect_refusal_and_reopen(ch, 406, why);
+    delete_queue(ch, numbered(name, 0), 0), expect_counted(ch, 0);
+    publish(ch, "x", "", "passes"), publish(ch, "y", "", "passes");
+    run(f);
+    assert_int_equal(counts(f).messages_ready, 599 + 1199);
+    for (unsigned i = 1; i < 100; i++)
+        delete_queue(ch, numbered(name, i), 0), expect(ch, EVENT_QUEUE_COUNTED);
+    publish_id(ch, "x", "", "a"), run(f);
+    assert_int_equal(counts(f).messages_ready, 500 + 600 + 2 * 500);
+}
+
 static void a_queue_that_keeps_an_event_out_is_none_of_its_groups(void **state)
 {
     fixture_t *f = *state;
@@ -594,6 +622,7 @@ int main(void)
         fixture_test(a_queue_keeps_out_what_others_get),
         fixture_test(a_queue_that_keeps_it_out_is_none_that_is_missing),
         fixture_test(to_more_queues_than_a_slice_it_goes_at_once),
+        fixture_test(to_too_many_it_does_not_go),
         fixture_test(a_queue_that_keeps_an_event_out_is_none_of_its_groups),
         fixture_test(an_id_is_any_value_and_an_integer_of_any_width_is_the_same),
         fixture_test(an_id_may_be_long),

@@ -146,6 +146,33 @@ static void a_transient_message_that_left_memory_takes_its_id_with_it(void **sta
     durable_free(f);
 }
 
+/* What was remembered for a durable one before is said again, but not what a transient one has made of it. */
+static void a_checkpoint_does_not_outdo_its_message(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){.restate_bytes = 1000});
+    chan_t ch = new_channel(f);
+    window_queue(ch, "w", COMMAND_DURABLE, (window_t){.ttl_ms = 1000});
+    new_durable_queue(ch, "q");
+    publish_id(ch, "", "w", "a"), publish_number(ch, "", "q", "5", PERSISTENTLY, "p", 5), run(f);
+    f->now_ms += 1000;
+    publish_as(ch, "", "w", "a", 0, "a"), publish_number(ch, "", "q", "6", 0, "p", 6), run(f);
+    record_no before = paper_of(f)->replay_from;
+    put_many_durably(ch, "q", 0, 400);
+    assert_true(paper_of(f)->replay_from > before + 20);
+    publish_as(ch, "", "w", "again", 0, "a"), publish_number(ch, "", "q", "6", 0, "p", 6), run(f);
+    assert_int_equal(counts(f).messages_ready, 404);
+    for (int life = 0; life < 2; life++) {
+        reopen_with(f, (reopen_options_t){.from = paper_of(f)->replay_from});
+        ch = new_channel(f);
+        publish_number(ch, "", "q", "5", 0, "p", 5), run(f);
+        assert_int_equal(counts(f).messages_ready, 402);
+    }
+    publish_as(ch, "", "w", "a", 0, "a"), publish_number(ch, "", "q", "6", 0, "p", 6), run(f);
+    assert_int_equal(counts(f).messages_ready, 404);
+    durable_free(f);
+}
+
 static void time_goes_on_while_the_broker_is_down(void **state)
 {
     fixture_t *f = *state;
@@ -167,7 +194,7 @@ static void time_goes_on_while_the_broker_is_down(void **state)
 static void said_again_they_are_in_their_order(void **state)
 {
     (void)state;
-    fixture_t *f = durable_new((fixture_options_t){.restate_bytes = 1, .slice = 1});
+    fixture_t *f = durable_new((fixture_options_t){.checkpoint_bytes = 1, .slice = 1});
     chan_t ch = new_channel(f);
     char id[16];
     two_queues(ch);
@@ -191,7 +218,7 @@ static void said_again_they_are_in_their_order(void **state)
 static void what_is_over_is_not_said_again(void **state)
 {
     (void)state;
-    fixture_t *f = durable_new((fixture_options_t){.restate_bytes = 2000});
+    fixture_t *f = durable_new((fixture_options_t){.checkpoint_bytes = 2000});
     chan_t ch = new_channel(f);
     char id[16];
     window_queue(ch, "q", COMMAND_DURABLE, (window_t){.ttl_ms = 1000});
@@ -292,7 +319,7 @@ static void whatever_happened_windows_come_back_as_they_were(void **state)
         fixture_t *f = durable_new((fixture_options_t){.publishers = 4,
                                                        .slice = seed % 3 ? 16 : 2,
                                                        .batch_bytes = seed % 2,
-                                                       .restate_bytes = seed % 4 ? 1500 : 1});
+                                                       .checkpoint_bytes = seed % 4 ? 1500 : 1});
         two_queues(new_channel(f));
         sender_t s = {.seed = seed * 0x9e3779b97f4a7c15u};
         for (int round = 0; round < 8; round++) {
@@ -323,6 +350,7 @@ int main(void)
         cmocka_unit_test(whatever_a_crash_left_it_is_there_once_when_it_was_sent_again),
         durable_test(an_id_is_as_durable_as_its_message),
         cmocka_unit_test(a_transient_message_that_left_memory_takes_its_id_with_it),
+        cmocka_unit_test(a_checkpoint_does_not_outdo_its_message),
         durable_test(time_goes_on_while_the_broker_is_down),
         cmocka_unit_test(said_again_they_are_in_their_order),
         cmocka_unit_test(what_is_over_is_not_said_again),

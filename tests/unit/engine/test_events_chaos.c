@@ -290,7 +290,7 @@ static void who_asks_is_answered_whatever_happens(void **state)
         chaos_t *c = mem_zero(sizeof *c);
         c->f = durable_new((fixture_options_t){.slice = seed % 3 ? 64 : 4,
                                                .memory_high_bytes = seed % 4 ? 0 : 30000,
-                                               .restate_bytes = 3000,
+                                               .checkpoint_bytes = 3000,
                                                .cold = seed % 5 == 0});
         c->seed = seed * 7919 + 1;
         for (int life = 0; life < 3; life++) {

@@ -222,7 +222,7 @@ static void what_expires_expires_after_a_crash_too(void **state)
 /* The log is cut where everything was said again: sequences, open events and reports are still known. */
 static void events_are_said_again_with_the_definitions(void **state)
 {
-    fixture_t *f = durable_new((fixture_options_t){.restate_bytes = 2000});
+    fixture_t *f = durable_new((fixture_options_t){.checkpoint_bytes = 2000});
     chan_t a = durable_handler(f, "a"), p = new_channel(f);
     char report[400], body[16];
     (void)state;
@@ -233,12 +233,12 @@ static void events_are_said_again_with_the_definitions(void **state)
     ask_durably(p, "2", "open");
     expect_event(a, "2");
     new_durable_queue(p, "other");
-    record_no before = f->engine->stated.low;
+    record_no before = f->engine->checkpoint.low;
     for (unsigned i = 0; i < 200; i++) {
         put_durably(p, "other", numbered(body, i));
         get(p, "other", COMMAND_NO_ACK), expect_got(p, body);
     }
-    assert_true(f->engine->stated.low > before + 100);
+    assert_true(f->engine->checkpoint.low > before + 100);
     fifo_item_t open; /* its message keeps the log from there on: behind the report of the first */
     uint64_t from = 0;
     uint32_t budget = UINT32_MAX;

@@ -257,7 +257,7 @@ static void let_pass(chan_t p, const exchange_t *x, record_no ago)
 static void an_open_event_keeps_the_definition_of_its_exchange(void **state)
 {
     (void)state;
-    fixture_t *f = durable_new((fixture_options_t){.restate_bytes = 200000});
+    fixture_t *f = durable_new((fixture_options_t){.checkpoint_bytes = 200000});
     chan_t a = new_channel(f), p = new_channel(f);
     new_sync_exchange(a, "x", COMMAND_DURABLE, NULL, 0);
     new_durable_queue(a, "q"), bound(a, "q", "x", ""), consume(a, "q", "", COMMAND_NOWAIT);
@@ -267,7 +267,7 @@ static void an_open_event_keeps_the_definition_of_its_exchange(void **state)
     record_no defined = x->stated.record;
     ask_at(p, "x", "1", "id"), expect_event(a, "1");
     let_pass(p, x, 0), run(f);
-    assert_false(f->engine->stated.running);
+    assert_false(f->engine->checkpoint.running);
     record_no low = paper_of(f)->replay_from;
     assert_true(defined < low);
     reopen_with(f, (reopen_options_t){.from = low});

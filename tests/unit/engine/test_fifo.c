@@ -368,8 +368,6 @@ static void write_and_restore(model_t *m, uint64_t most)
         wanted++;
     }
     assert_int_equal(copy.ready, wanted);
-    fifo_reset(&copy);
-    assert_int_equal(copy.ready, 0);
     fifo_deinit(&copy);
     fifo_pages_deinit(&pages);
 }
@@ -558,10 +556,11 @@ static void what_is_no_row_of_spans_is_refused(void **state)
     assert_false(fifo_restore(&f, 0, bytes_make("\x02", 1))); /* record 0 */
     assert_false(fifo_restore(&f, 0, bytes_make("\x23", 1))); /* a column that is not known */
     assert_false(fifo_restore(&f, 0, bytes_make("\x80", 1))); /* half a number */
-    fifo_reset(&f);
+    fifo_deinit(&f);
+    fifo_init(&f, &pages);
+    fifo_skip(&f, 100);
     assert_true(fifo_restore(&f, 90, bytes_make("\x0a\x21", 2)));
     assert_int_equal(f.ready, 9);
-    fifo_reset(&f);
     fifo_deinit(&f);
     fifo_pages_deinit(&pages);
 }

@@ -38,10 +38,10 @@ static void each_name_is_there_once(const engine_t *e)
 static void check_next_checkpoint(fixture_t *f, uint64_t seed)
 {
     char when[40];
-    uint64_t rounds = f->engine->stated.rounds;
-    statements_renew(f->engine);
+    record_no low = f->engine->checkpoint.low;
+    checkpoint_renew(f->engine);
     run(f), run(f);
-    assert_true(f->engine->stated.rounds > rounds);
+    assert_true(f->engine->checkpoint.low > low);
     dump_t wanted = dump_of(f->engine), got_back = dump_from(f, paper_of(f)->replay_from, 0);
     text_format(when, sizeof when, "seed %llu", (unsigned long long)seed);
     assert_same_dump(&wanted, &got_back, when);
@@ -50,8 +50,8 @@ static void check_next_checkpoint(fixture_t *f, uint64_t seed)
 
 static void lose_some(uint64_t seed)
 {
-    fixture_t *f =
-        durable_new((fixture_options_t){.slice = 4, .restate_bytes = seed % 3 ? 2000 : 0, .cold = seed % 2});
+    fixture_t *f = durable_new(
+        (fixture_options_t){.slice = 4, .checkpoint_bytes = seed % 3 ? 2000 : 0, .cold = seed % 2});
     history_t h = history_of(f, seed);
     uint64_t chances = seed;
     for (int round = 0; round < 4; round++) {
@@ -81,12 +81,12 @@ static void a_log_with_a_gap_is_served_and_durable_again(void **state)
 static void a_large_message_of_which_the_parts_are_not_known_is_left_out(void **state)
 {
     (void)state;
-    fixture_t *f = durable_new((fixture_options_t){.cold = true, .restate_bytes = 1 << 30});
+    fixture_t *f = durable_new((fixture_options_t){.cold = true, .checkpoint_bytes = 1 << 30});
     chan_t ch = new_channel(f);
     new_durable_queue(ch, "q");
     part(ch, "abc"), put_durably(ch, "q", "def"), put_durably(ch, "q", "next");
     run(f);
-    statements_renew(f->engine);
+    checkpoint_renew(f->engine);
     run(f), run(f);
     record_no from = paper_of(f)->replay_from, lost = paper_last(paper_of(f), RECORD_LARGE);
     reopen_without(f, from, lost, lost + 1);

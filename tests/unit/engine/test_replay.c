@@ -255,7 +255,7 @@ static void a_crash_leaves_no_two_of_a_key(void **state)
 /* The log's beginning is gone: it speaks of the queue's messages before it says whose they are. */
 static void keys_are_known_before_the_queue_is(void **state)
 {
-    fixture_t *f = durable_new((fixture_options_t){.topics = last, .topic_count = 1, .restate_bytes = 1});
+    fixture_t *f = durable_new((fixture_options_t){.topics = last, .topic_count = 1, .checkpoint_bytes = 1});
     chan_t from = new_channel(f);
     say(from, "state.a", "a1");
     run(f);
@@ -267,7 +267,7 @@ static void keys_are_known_before_the_queue_is(void **state)
         run(f);
     }
     assert_true(paper_last(p, RECORD_QUEUE) > begin);
-    f->options.restate_bytes = 0; /* the fixture's: nothing is written again by itself */
+    f->options.checkpoint_bytes = 0; /* the fixture's: nothing is written again by itself */
     reopen_with(f, (reopen_options_t){.from = begin});
     from = new_channel(f);
     say(from, "state.a", "a3");
@@ -335,7 +335,7 @@ static void old_ones_do_not_hold_the_log(void **state)
 {
     for (int cold = 0; cold < 2; cold++) {
         fixture_t *f = durable_new((fixture_options_t){
-            .topics = last, .topic_count = 1, .restate_bytes = 2000, .cold = cold == 1, .slice = 8});
+            .topics = last, .topic_count = 1, .checkpoint_bytes = 2000, .cold = cold == 1, .slice = 8});
         chan_t ch = new_channel(f);
         char key[32], body[16];
         for (unsigned i = 0; i < 20; i++) {
@@ -367,7 +367,7 @@ static void old_ones_do_not_hold_the_log(void **state)
 static void none_is_written_again_under_a_reader(void **state)
 {
     fixture_t *f = durable_new((fixture_options_t){
-        .topics = last, .topic_count = 1, .restate_bytes = 500, .cold = true, .output_bytes = 1});
+        .topics = last, .topic_count = 1, .checkpoint_bytes = 500, .cold = true, .output_bytes = 1});
     chan_t ch = new_channel(f), to = new_channel(f);
     char key[32], body[16];
     for (unsigned i = 0; i < 40; i++) {
@@ -548,7 +548,7 @@ static void a_large_message_replaced_while_it_is_read_comes_whole(void **state)
     chan_t from = new_channel(f);
     part(from, "abc"), part(from, "def"), say(from, "state.a", "gh");
     run(f);
-    statements_renew(f->engine);
+    checkpoint_renew(f->engine);
     run(f), run(f);
     record_no end = paper_of(f)->replay_from;
     paper_tell(paper_of(f),

@@ -384,6 +384,30 @@ static void acks_count_one_by_one(void **state)
 }
 
 /* Each is applied as a whole; but not both in one step. */
+/* Those of one ack, too, as many channels may ask for that in one step; and when they are too many, that ends it. */
+static void acks_of_many_are_told_in_slices(void **state)
+{
+    enum { MANY = 400 };
+    fixture_free(*state);
+    fixture_t *f = *state = fixture_new((fixture_options_t){.slice = 4, .transaction_actions = MANY});
+    chan_t ch = new_channel(f), other = new_channel(f);
+    new_queue(ch, "q"), put_many(ch, "q", 0, MANY + 1);
+    new_consumer(ch, "q", "c", 0), run(f);
+    for (seen_t *s; (s = pending(ch));)
+        s->taken = true;
+    tx_select(ch);
+    ack(ch, MANY, COMMAND_MULTIPLE), push_simple(ch, COMMAND_TX_ROLLBACK, 0);
+    echo(other);
+    uint64_t others = expect(other, EVENT_OK)->step;
+    assert_true(expect(ch, EVENT_OK)->step > others + 10);
+    ack(ch, 1, COMMAND_MULTIPLE), ack(ch, MANY + 1, COMMAND_MULTIPLE), echo(ch);
+    expect_hard_refusal(ch.client, 506,
+                        "transaction on channel 1 has more than 400 publishes to queues and acks "
+                        "(limits.transaction_actions)");
+    run(f);
+    assert_int_equal(counts(f).messages_ready, MANY + 1);
+}
+
 static void large_ones_take_turns(void **state)
 {
     enum { CHANNELS = 4, EACH = 30 };
@@ -502,6 +526,30 @@ static void an_ack_stays_behind_a_commit_that_waits(void **state)
     expect_ok(ch), expect_ok(ch);
     assert_queue_is(ch, "r", "1");
     ack(ch, tag, 0), committed(ch); /* it was rolled back: it is still there to be acked */
+}
+
+/* What was asked for before the goodbye is done before it, also where it has to wait. */
+static void a_goodbye_takes_nothing_back_whose_ack_waits(void **state)
+{
+    fixture_t *f = with_little_memory(state);
+    chan_t ch = new_channel(f), other = new_channel(f), third = new_channel(f);
+    new_queue(other, "q"), new_queue(other, "s");
+    put(other, "s", "m");
+    tx_select(ch);
+    get(ch, "s", 0);
+    uint64_t tag = expect(ch, EVENT_GET_OK)->event.delivery_tag;
+    for (int i = 0; i < 11; i++)
+        put(other, "q", filler());
+    run(f);
+    assert_true(counts(f).memory_alarm);
+    put(ch, "q", "1"), commit(ch);
+    ack(ch, tag, 0), commit(ch);
+    goodbye(ch.client);
+    run(f);
+    purge(third, "q"), expect(third, EVENT_QUEUE_COUNTED);
+    run(f);
+    assert_true(ch.client->closed);
+    assert_queue_is_empty(third, "s");
 }
 
 static void memory_is_bounded_all_the_same(void **state)
@@ -720,10 +768,12 @@ int main(void)
         fixture_test(more_octets_than_it_may_have_end_the_connection),
         fixture_test(more_actions_than_it_may_have_end_the_connection),
         fixture_test(acks_count_one_by_one),
+        fixture_test(acks_of_many_are_told_in_slices),
         fixture_test(large_ones_take_turns),
         fixture_test(a_transaction_that_has_begun_passes_the_alarm),
         fixture_test(a_rollback_ends_the_alarm),
         fixture_test(an_ack_stays_behind_a_commit_that_waits),
+        fixture_test(a_goodbye_takes_nothing_back_whose_ack_waits),
         fixture_test(an_ack_takes_the_publishes_of_its_transaction_along),
         fixture_test(memory_is_bounded_all_the_same),
         fixture_test(acks_before_a_goodbye_count),

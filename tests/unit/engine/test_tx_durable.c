@@ -215,7 +215,7 @@ static void so_it_is_behind_checkpoints(void **state)
 {
     durable_free(*state);
     fixture_t *f = *state =
-        durable_new((fixture_options_t){.batch_bytes = 64, .slice = 4, .restate_bytes = 300});
+        durable_new((fixture_options_t){.batch_bytes = 64, .slice = 4, .checkpoint_bytes = 300});
     move_tokens(f);
     assert_true(paper_of(f)->replay_from > 50);
     check_each_end(f, false);

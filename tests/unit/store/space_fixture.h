@@ -20,7 +20,6 @@ static inline segment_order_t *rewrite_order(const fixture_t *f, const needs_t *
     segment_order_t *order = MEM_NEW(segment_order_t);
     const segment_news_t *news = &f->segments[segment].news;
     order->segment = segment;
-    order->rewrite = true;
     for (record_no n = news->from; n < news->end;) {
         record_no first = n;
         while (n < news->end && needs->live[n])
@@ -50,8 +49,8 @@ static inline void put_live(fixture_t *f, needs_t *needs, uint32_t records, uint
     put_batch(f, records, size);
 }
 
-/* Reads every record from 1 to before `end` that has content, those that are needed as they were written; the others are there as
- * they were written, or said to be damaged, or failed. Returns how many of the others are there. */
+/* Reads every record from 1 to before `end` that has content, those that are needed as they were written; the others are
+ * there as they were written, or said to be damaged, or failed. Returns how many of the others are there. */
 static inline uint32_t check_needed(fixture_t *f, const needs_t *needs, record_no end)
 {
     uint32_t others = 0;
@@ -93,6 +92,16 @@ static inline void order_all(fixture_t *f, const needs_t *needs)
     }
 }
 
+/* So far that all there was is below replay_from, in segments that are complete. */
+static inline void go_ahead(fixture_t *f, needs_t *needs)
+{
+    for (int i = 0; i < 30; i++) {
+        f->replay_from = f->next;
+        put_live(f, needs, 4, 900);
+        settle_well(f);
+    }
+}
+
 /* A log of many segments, all below replay_from but the last two, in which every k-th message is needed. */
 static inline fixture_t *sparse_log(uint64_t seed, needs_t *needs, record_no every)
 {
@@ -103,11 +112,7 @@ static inline fixture_t *sparse_log(uint64_t seed, needs_t *needs, record_no eve
         put_live(f, needs, 1 + i % 6, i * 17 % 900);
         settle_well(f);
     }
-    for (int i = 0; i < 30; i++) {
-        f->replay_from = f->next;
-        put_live(f, needs, 4, 900);
-        settle_well(f);
-    }
+    go_ahead(f, needs);
     for (record_no n = 1; n < f->replay_durable; n++)
         needs->live[n] = has_content(n) && n % every == 0;
     return f;

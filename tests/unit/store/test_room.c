@@ -5,7 +5,7 @@
 
 static bool is_short(const fixture_t *f)
 {
-    return atomic_load(&store_journal(f->store)->disk_short);
+    return flag_is_set(&store_journal(f->store)->disk_short);
 }
 
 static store_counts_t count(const fixture_t *f)
