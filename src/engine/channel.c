@@ -502,7 +502,7 @@ void channel_stop_waiting(channel_t *ch)
 void channel_resume(channel_t *ch)
 {
     if (!list_empty(&ch->stalled))
-        consumers_wake(&ch->stalled);
+        consumers_wake(ch->connection->engine, &ch->stalled);
     channel_unpark(ch);
 }
 

@@ -18,10 +18,23 @@ void consumer_wake(consumer_t *c)
     queue_mark(c->queue);
 }
 
-void consumers_wake(list_t *stalled)
+/* At most so many of the list. */
+static void wake_some(list_t *stalled, uint32_t most)
 {
-    for (list_t *node; (node = list_first(stalled));)
+    for (list_t *node; most > 0 && (node = list_first(stalled)); most--)
         consumer_wake(LIST_OF(node, consumer_t, waiting));
+}
+
+void consumers_wake(engine_t *e, list_t *stalled)
+{
+    wake_some(stalled, e->options.slice);
+    list_splice(&e->waking, stalled);
+}
+
+bool consumers_run(engine_t *e)
+{
+    wake_some(&e->waking, e->options.slice * 4);
+    return !list_empty(&e->waking);
 }
 
 static void consumer_start(consumer_t *c)
@@ -189,6 +202,6 @@ void on_qos(channel_t *ch, command_t *cmd)
             cmd->count; /* of consumers started from now on; and there is no common limit any more */
         ch->global_prefetch = 0;
     }
-    consumers_wake(&ch->stalled);
+    consumers_wake(ch->connection->engine, &ch->stalled);
     emit_ok(ch, cmd);
 }

@@ -43,6 +43,7 @@ engine_t *engine_new(const engine_options_t *options)
     list_init(&e->dirty_queues);
     list_init(&e->confirming);
     list_init(&e->blocked);
+    list_init(&e->waking);
     list_init(&e->held);
     list_init(&e->ending);
     heap_init(&e->timers);
@@ -255,7 +256,7 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
         if (lane_flush(e->ports[i].port->events))
             e->ports[i].wake = true;
         if (lane_room(e->ports[i].port->events) > 0)
-            consumers_wake(&e->ports[i].stalled);
+            consumers_wake(e, &e->ports[i].stalled);
     }
     /* While deliveries are behind, less is taken in: else what is published faster than it can be delivered would pile up
      * with consumers waiting for it. */
@@ -272,6 +273,7 @@ bool engine_step(engine_t *e, uint64_t now_ms, uint64_t wall_ms)
     run_timers(e);
     jobs_run(e);
     sync_run(e);
+    more |= consumers_run(e);
     dispatch_run(e);
     slow_run(e);
     joins_run(e);

@@ -580,6 +580,7 @@ struct engine {
     uint32_t jobs_nested; /* slices that are being done, one inside the other */
     uint32_t work_left;   /* units that commands and timers may still cost in this step */
     list_t dirty_queues;
+    list_t waking; /* consumers that may take a message again, and are not told yet */
     list_t confirming;
     list_t blocked;      /* connections told of the alarm */
     list_t held;         /* channels whose publishes are held back */
@@ -702,7 +703,10 @@ void consumer_cancel(consumer_t *c);
 void consumer_free_if_done(consumer_t *c);
 /* It may be able to take messages again. */
 void consumer_wake(consumer_t *c);
-void consumers_wake(list_t *stalled);
+/* The same for a list of those that waited for one thing: a slice of them now, the rest in the steps that follow. */
+void consumers_wake(engine_t *e, list_t *stalled);
+/* A slice of that rest; true if there is more. */
+bool consumers_run(engine_t *e);
 
 /* dispatch.c */
 void dispatch_run(engine_t *e);

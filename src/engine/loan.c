@@ -100,5 +100,5 @@ void loans_return(connection_t *c, uint64_t through)
     if (c->output_bytes >= c->engine->options.output_bytes)
         return;
     streams_wake(c);
-    consumers_wake(&c->stalled);
+    consumers_wake(c->engine, &c->stalled);
 }

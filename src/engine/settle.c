@@ -92,7 +92,7 @@ void settle_one(channel_t *ch, unacked_t *u, settle_how_t how)
         consumer_free_if_done(c);
     }
     if (!list_empty(&ch->stalled))
-        consumers_wake(&ch->stalled);
+        consumers_wake(ch->connection->engine, &ch->stalled);
     if (owed && left)
         sync_gone(owed);
     else if (owed)

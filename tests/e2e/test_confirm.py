@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Publisher confirms: every publish is settled once, returns come first."""
-import re
 
 import pika
 import pytest

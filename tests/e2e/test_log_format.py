@@ -8,7 +8,6 @@ import re
 import log_format
 import peers
 import pytest
-import wire
 from pika import spec
 from stored import *
 

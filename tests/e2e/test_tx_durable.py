@@ -6,7 +6,6 @@ import threading
 
 import peers
 import pytest
-import wire
 from pika import spec
 from stored import *
 

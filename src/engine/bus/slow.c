@@ -21,10 +21,10 @@ bool subscriber_has_room(const subscriber_t *s)
 }
 
 /* It has, at most, one; it may be going. */
-static const consumer_t *consumer_of(const subscriber_t *s)
+static consumer_t *consumer_of(const subscriber_t *s)
 {
     list_t *node = list_first(&s->queue->consumers);
-    return node ? LIST_OF(node, const consumer_t, in_queue) : NULL;
+    return node ? LIST_OF(node, consumer_t, in_queue) : NULL;
 }
 
 /* True while what it was given has not been tried on its socket yet. */
@@ -49,10 +49,12 @@ static bool holds(const subscriber_t *s, const connection_t *publisher)
 /* The event lane may have been emptied since this step began, by another thread. */
 static void wake_at_lane(const subscriber_t *s)
 {
-    const consumer_t *c = consumer_of(s);
+    consumer_t *c = consumer_of(s);
     engine_port_t *p = c ? c->channel->connection->port : NULL;
-    if (p && !list_empty(&p->stalled) && lane_room(p->port->events) > 0)
-        consumers_wake(&p->stalled);
+    if (p == NULL || list_empty(&p->stalled) || lane_room(p->port->events) == 0)
+        return;
+    consumer_wake(c); /* this one now, wherever in the list it is */
+    consumers_wake(s->queue->vhost->engine, &p->stalled);
 }
 
 static bool still_full(subscriber_t *s)

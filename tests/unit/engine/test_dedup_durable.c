@@ -150,7 +150,7 @@ static void a_transient_message_that_left_memory_takes_its_id_with_it(void **sta
 static void a_checkpoint_does_not_outdo_its_message(void **state)
 {
     (void)state;
-    fixture_t *f = durable_new((fixture_options_t){.restate_bytes = 1000});
+    fixture_t *f = durable_new((fixture_options_t){.checkpoint_bytes = 1000});
     chan_t ch = new_channel(f);
     window_queue(ch, "w", COMMAND_DURABLE, (window_t){.ttl_ms = 1000});
     new_durable_queue(ch, "q");

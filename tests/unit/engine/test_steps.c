@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_steps.c: that no step is long: wide fan-out in slices, and what one step begins at most. */
+#include "engine/engine_internal.h"
+
 #include "engine/expect.h"
 
 #define MANY 1000
@@ -119,6 +121,34 @@ static void a_step_does_not_take_all_publishes_when_they_are_wide(void **state)
     fixture_free(f);
 }
 
+/* One ack makes room for one delivery, and for very many consumers the question who gets it; no step asks all of them. */
+static void very_many_that_wait_are_woken_in_slices(void **state)
+{
+    fixture_t *f = *state;
+    f->engine->options.slice = 64;
+    chan_t ch = new_channel(f), other = new_channel(f);
+    char name[16];
+    qos(ch, 1, COMMAND_GLOBAL);
+    expect_ok(ch);
+    for (unsigned i = 0; i < MANY; i++) {
+        (void)numbered(name, i);
+        new_queue(other, name);
+        put(other, name, name);
+        (void)consume(ch, name, name, COMMAND_NOWAIT);
+    }
+    for (unsigned i = 0; i < MANY; i++) {
+        const seen_t *s = expect(ch, EVENT_DELIVER);
+        ack(ch, s->event.delivery_tag, 0);
+        if (i == MANY / 2) {
+            (void)step(f);
+            assert_false(list_empty(&f->engine->waking));
+        }
+    }
+    run(f);
+    assert_true(list_empty(&f->engine->waking));
+    assert_int_equal(counts(f).messages_ready, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +156,7 @@ int main(void)
         cmocka_unit_test(a_wide_fan_out_outlives_its_connection),
         cmocka_unit_test(a_step_does_not_begin_all_the_long_work_there_is),
         cmocka_unit_test(a_step_does_not_take_all_publishes_when_they_are_wide),
+        fixture_test(very_many_that_wait_are_woken_in_slices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
