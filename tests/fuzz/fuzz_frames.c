@@ -14,7 +14,7 @@ static const frame_place_t place = {{0x0102030405060708, 0x1112131415161718}, 3,
 /* A copy that ends where its block ends; the caller frees it. */
 static uint8_t *copy_of(bytes_t octets)
 {
-    uint8_t *block = malloc(octets.len + 1);
+    uint8_t *block = calloc(1, octets.len + 1);
     assert(block);
     if (octets.len > 0)
         memcpy(block, octets.data, octets.len);
