@@ -59,7 +59,7 @@ def contents_until(log, last):
     records = {r.number: r for r in log.records if r.number <= last}
     places, names = log_format.state_of(records.values())
     (queue,) = (number for number, name in names.items() if name == b"q")
-    messages = (records[number] for _, number in sorted(places[queue].items()))
+    messages = (records[entry.message] for _, entry in sorted(places[queue].items(), key=lambda place: place[0]))
     return [one.content[one.fields["properties"]:] for one in messages]
 
 
