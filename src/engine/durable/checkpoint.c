@@ -159,7 +159,7 @@ static void end(engine_t *e)
  * clients ask. */
 static bool log_is_behind(const engine_t *e)
 {
-    bool is_half_full = e->unwritten_bytes >= e->options.unwritten_bytes / 2;
+    bool is_half_full = records_coming(e) >= e->options.unwritten_bytes / 2;
     return records_full(e) || ((e->alarms & ALARM_DISK) && is_half_full);
 }
 
@@ -170,7 +170,8 @@ bool checkpoint_run(engine_t *e)
         return false;
     if (!c->running && is_due(e))
         begin(e);
-    for (uint32_t left = e->options.slice, cost; c->running && left > 0; left -= cost < left ? cost : left) {
+    for (uint32_t left = e->options.slice, cost; c->running && left > 0 && !log_is_behind(e);
+         left -= cost < left ? cost : left) {
         cost = state_some(e);
         if (cost > 0)
             continue;
@@ -181,5 +182,5 @@ bool checkpoint_run(engine_t *e)
         if (c->kind == STATED_KINDS)
             end(e);
     }
-    return c->running;
+    return c->running && !log_is_behind(e);
 }

@@ -71,6 +71,9 @@ bool records_take(engine_t *e);
 /* True while so much is on its way to the log that no more commands are taken. */
 bool records_full(const engine_t *e);
 
+/* Octets on their way to the log, with what this step has decided: a transaction may be large. */
+uint64_t records_coming(const engine_t *e);
+
 void records_free(engine_t *e);
 
 /* Who asked for records to be read back; linked in engine.readers meanwhile. `request` is NULL if the engine ends. */

@@ -167,12 +167,15 @@ void records_give(engine_t *e)
         e->wake_helper = true;
 }
 
-/* With what this step has decided: a transaction may be large. */
+uint64_t records_coming(const engine_t *e)
+{
+    return e->unwritten_bytes + (e->batch ? batch_bytes(e->batch) : 0);
+}
+
 bool records_full(const engine_t *e)
 {
-    uint64_t coming_bytes = e->batch ? batch_bytes(e->batch) : 0;
-    return e->journal && (e->unwritten_bytes + coming_bytes >= e->options.unwritten_bytes ||
-                          lane_room(e->journal->batches) == 0);
+    return e->journal &&
+           (records_coming(e) >= e->options.unwritten_bytes || lane_room(e->journal->batches) == 0);
 }
 
 /* ---- back from it ---- */
