@@ -67,7 +67,7 @@ def test_status_as_json_is_the_overview(broker):
 
 
 def test_status_shows_the_alarm(start_broker):
-    broker = start_broker({"vm_memory_high_watermark.absolute": "10k"})
+    broker = start_broker({"vm_memory_high_watermark.absolute": "10k", "memory.bodies": "64MiB"})
     with peers.opened(broker) as client:
         client.publish(1, b"x" * 20000, routing_key=client.declare_queue(1))
         wait_until(lambda: "memory: publishers are held back" in status(broker), "the alarm")
