@@ -95,6 +95,9 @@
     X(chaski_log_live_records, GAUGE, NONE, v->has_store, c->live_records, "Records that messages need")     \
     X(chaski_log_segments_complete, GAUGE, NONE, v->has_store, c->segments_complete,                         \
       "Segments of the log that nothing is written to any more")                                             \
+    X(chaski_log_checkpoints_total, COUNTER, NONE, v->has_store, c->checkpoints, "Checkpoints completed")    \
+    X(chaski_log_checkpoint_bytes, GAUGE, NONE, v->has_store, c->checkpoint_bytes,                           \
+      "Octets that the last checkpoint took in the log, about")                                              \
     X(chaski_log_segments_sparse, GAUGE, NONE, v->has_store, c->segments_sparse,                             \
       "Segments of these that are to be rewritten, as few of their records are needed")                      \
     X(chaski_store_segments, GAUGE, NONE, v->has_store, s->segments,                                         \

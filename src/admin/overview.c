@@ -89,6 +89,8 @@ static json_t *store(const view_t *v)
     json_object_set_new(out, "live_records", number(v->query->counts.live_records));
     json_object_set_new(out, "segments_complete", number(v->query->counts.segments_complete));
     json_object_set_new(out, "segments_sparse", number(v->query->counts.segments_sparse));
+    json_object_set_new(out, "checkpoints", number(v->query->counts.checkpoints));
+    json_object_set_new(out, "checkpoint_bytes", number(v->query->counts.checkpoint_bytes));
     return out;
 }
 

@@ -334,6 +334,8 @@ void counts_add_rest(engine_counts_t *counts, const engine_t *e)
     counts->live_records = e->live.records;
     counts->segments_complete = e->space.count;
     counts->segments_sparse = e->space.sparse_count;
+    counts->checkpoints = e->checkpoint.complete;
+    counts->checkpoint_bytes = e->checkpoint.complete_bytes;
 }
 
 void engine_count(const engine_t *e, engine_counts_t *counts)

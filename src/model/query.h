@@ -56,6 +56,8 @@ typedef struct engine_counts {
     uint64_t live_records;      /* that messages need */
     uint64_t segments_complete; /* of the log */
     uint64_t segments_sparse;   /* of these, with few live records: to be rewritten */
+    uint64_t checkpoints;       /* complete, since the start */
+    uint64_t checkpoint_bytes;  /* that the last of them took in the log, about */
     uint64_t published, confirmed, delivered, acked, returned; /* messages */
     uint64_t dropped;                                          /* for slow subscribers, of all queues */
     uint64_t duplicates;             /* kept out by windows of exchanges, queues and publishers */

@@ -152,6 +152,8 @@ static void end(engine_t *e)
     checkpoint_t *c = &e->checkpoint;
     c->running = false;
     c->low = c->from;
+    c->complete++;
+    c->complete_bytes = c->bytes_of_last;
     (void)records_add(e, &(record_t){.type = RECORD_STATED, .message = c->low}, NULL);
 }
 

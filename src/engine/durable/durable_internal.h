@@ -136,8 +136,10 @@ typedef struct checkpoint {
     queue_t *contents; /* the queue whose contents are being said; held. NULL: none */
     uint64_t contents_from;
     size_t left_out_from;
-    record_no low;          /* all that is there has been said at or above this one */
-    uint64_t bytes_since;   /* given to the log since the last one began */
+    record_no low;        /* all that is there has been said at or above this one */
+    uint64_t bytes_since; /* given to the log since the last one began */
+    uint64_t complete,
+        complete_bytes;     /* checkpoints since the start; octets that the last of them took, about */
     uint64_t bytes_of_last; /* that the last one, or the running one, took */
 } checkpoint_t;
 

@@ -201,12 +201,15 @@ static void an_overview_says_what_is_known_and_no_more(void **state)
     f->view.store.segments = 4;
     f->query->counts.live_records = 8, f->query->counts.segments_complete = 3;
     f->query->counts.segments_sparse = 2;
+    f->query->counts.checkpoints = 8, f->query->counts.checkpoint_bytes = 1234;
     own = json_object_get(ask_json(f, answer_overview, "/api/overview", NULL), "chaski");
     assert_int_equal(number(json_object_get(own, "store"), "segments"), 4);
     assert_int_equal(number(json_object_get(own, "store"), "record"), 9);
     assert_int_equal(number(json_object_get(own, "store"), "live_records"), 8);
     assert_int_equal(number(json_object_get(own, "store"), "segments_complete"), 3);
     assert_int_equal(number(json_object_get(own, "store"), "segments_sparse"), 2);
+    assert_int_equal(number(json_object_get(own, "store"), "checkpoints"), 8);
+    assert_int_equal(number(json_object_get(own, "store"), "checkpoint_bytes"), 1234);
 }
 
 static bool has_line(const fixture_t *f, const char *line)
@@ -225,6 +228,7 @@ static void metrics_have_a_line_for_what_is_known(void **state)
     f->query->counts.dropped = 11;
     f->query->counts.live_records = 6, f->query->counts.segments_complete = 5;
     f->query->counts.segments_sparse = 4;
+    f->query->counts.checkpoints = 8, f->query->counts.checkpoint_bytes = 1234;
     f->query->counts.duplicates = 12, f->query->counts.deduplication_ids = 13;
     f->query->counts.publishers = 5, f->query->counts.publishers_forgotten = 7;
     f->view.longest_step_us = 1250;
@@ -255,6 +259,8 @@ static void metrics_have_a_line_for_what_is_known(void **state)
     assert_true(has_line(f, "chaski_log_live_records 6"));
     assert_true(has_line(f, "chaski_log_segments_complete 5"));
     assert_true(has_line(f, "chaski_log_segments_sparse 4"));
+    assert_true(has_line(f, "chaski_log_checkpoints_total 8"));
+    assert_true(has_line(f, "chaski_log_checkpoint_bytes 1234"));
 }
 
 int main(void)
