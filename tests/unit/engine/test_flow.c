@@ -501,7 +501,8 @@ static void without_room_the_log_is_made_short_sooner(void **state)
 static void a_log_that_stands_still_is_not_filled_with_what_is_said_again(void **state)
 {
     (void)state;
-    fixture_t *f = durable_new((fixture_options_t){.unwritten_bytes = 4000, .batch_bytes = 100, .slice = 512});
+    fixture_t *f =
+        durable_new((fixture_options_t){.unwritten_bytes = 4000, .batch_bytes = 100, .slice = 512});
     chan_t ch = new_channel(f);
     char name[16];
     for (unsigned i = 0; i < 400; i++)
