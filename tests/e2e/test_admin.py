@@ -113,7 +113,7 @@ def test_overview_says_who_it_is_and_what_there_is(broker, client):
 
 
 def test_the_memory_alarm_is_shown(start_broker):
-    broker = start_broker({"vm_memory_high_watermark.absolute": "10k"})
+    broker = start_broker({"vm_memory_high_watermark.absolute": "10k", "memory.bodies": "64MiB"})
     with peers.opened(broker) as client:
         queue = client.declare_queue(1)
         client.publish(1, b"x" * 20000, routing_key=queue)
