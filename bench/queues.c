@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define WINDOW    1000 /* publishes without a confirm */
-#define ACK_EVERY 100  /* deliveries; a queue has no more out than that */
+#define ACK_EVERY 10   /* deliveries; a queue has no more out than that */
 
 typedef struct run {
     client_t client;

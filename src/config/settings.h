@@ -97,7 +97,7 @@
       "persistent bodies above this travel, and are written, in parts of this size")                                 \
     X(store_read_bytes, "store.read_bytes", SIZE, "1MiB", 512, MIB(64), RESTART,                                     \
       "one read of the disk when messages are read back")                                                            \
-    X(checkpoint_bytes, "store.checkpoint_bytes", SIZE, "256MiB", 4096, GIB(1024), RESTART,                          \
+    X(checkpoint_bytes, "store.checkpoint_bytes", SIZE, "64MiB", 4096, GIB(1024), RESTART,                          \
       "octets of log after which all that is there is said again, so that a start reads no more than that")          \
     X(rewrite_rate, "store.rewrite_rate", SIZE, "32MiB", 0, GIB(64), RESTART,                                        \
       "octets a second that are read and written to make sparse segments small; 0: they stay as they are")           \

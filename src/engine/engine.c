@@ -19,7 +19,7 @@ void engine_options_default(engine_options_t *o)
         .memory_bodies = 64 << 20,
         .unwritten_bytes = 64 << 20,
         .batch_bytes = 4 << 20,
-        .checkpoint_bytes = 256 << 20,
+        .checkpoint_bytes = 64 << 20,
         .deduplication_ids_max = 1000000,
         .publishers_max = 100000,
         .transaction_bytes = 64 << 20,
