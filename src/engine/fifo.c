@@ -56,7 +56,7 @@ static fifo_item_t item_of(const entry_t *entry, uint64_t position)
 {
     bool cold = entry->flags & ENTRY_COLD;
     message_t *m = cold ? NULL : entry->message;
-    record_no record = cold ? entry->record : entry->flags & ENTRY_IN_LOG ? m->record : 0;
+    record_no record = entry->flags & ENTRY_IN_LOG ? record_of(entry) : 0; /* a cold one is */
     return (fifo_item_t){.position = position,
                          .message = m,
                          .record = record,

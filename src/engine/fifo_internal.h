@@ -41,6 +41,12 @@ struct packed_page {
 
 static_assert(sizeof(entry_t) == 16, "an entry is 16 octets");
 
+/* Of one that is in the log. */
+static inline record_no record_of(const entry_t *e)
+{
+    return e->flags & ENTRY_COLD ? e->record : e->message->record;
+}
+
 /* ---- fifo.c ---- */
 
 /* All its entries are GONE. */

@@ -13,7 +13,7 @@ static void put_entry(span_writer_t *w, const entry_t *e)
 {
     uint8_t flags = (uint8_t)((e->flags & ENTRY_REDELIVERED ? SPAN_REDELIVERED : 0) |
                               (e->flags & ENTRY_SPILLED ? SPAN_SPILLED : 0));
-    spans_put(w, e->flags & ENTRY_COLD ? e->record : e->message->record, flags, e->returns);
+    spans_put(w, record_of(e), 1, flags, e->returns);
 }
 
 static entry_t entry_of(const span_t *s, uint64_t i)
@@ -99,12 +99,10 @@ static void write_packed(span_writer_t *w, const fifo_t *f, const fifo_slot_t *s
     span_reader_t r = read_packed(slot->packed);
     uint64_t left = f->page_entries;
     for (span_t s; spans_next(&r, &s); left -= s.count) {
-        if (s.first == 0 || (s.flags & SPAN_SPILLED)) {
+        if (s.first == 0 || (s.flags & SPAN_SPILLED))
             spans_put_gap(w, s.count);
-            continue;
-        }
-        for (uint64_t i = 0; i < s.count; i++)
-            spans_put(w, s.first + i, s.flags, s.returns);
+        else
+            spans_put(w, s.first, s.count, s.flags, s.returns);
     }
     if (left > 0)
         spans_put_gap(w, left);
@@ -227,7 +225,7 @@ void fifo_each_record(fifo_t *f, fifo_records_t *each, void *context)
         for (uint32_t k = 0; k < f->page_entries; k++) {
             const entry_t *e = &slot->page->entries[k];
             if (e->state != ENTRY_GONE && (e->flags & ENTRY_IN_LOG))
-                each(context, e->flags & ENTRY_COLD ? e->record : e->message->record, 1);
+                each(context, record_of(e), 1);
         }
     }
 }

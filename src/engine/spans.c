@@ -40,20 +40,18 @@ static uint64_t zigzag(int64_t v)
     return (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
 }
 
-void spans_put(span_writer_t *w, record_no record, uint8_t flags, uint16_t returns)
+void spans_put(span_writer_t *w, record_no first, uint64_t count, uint8_t flags, uint16_t returns)
 {
     if (flags != w->flags || returns != w->returns)
         put_column(w, flags, returns);
-    bool goes_on = w->last > 0 && record == w->last + 1;
+    bool goes_on = w->last > 0 && first == w->last + 1;
     if (w->open.count > 0 && (!goes_on || w->open.first == 0))
         close_span(w);
-    if (goes_on) {
-        w->open.first = record;
-        w->open.count++;
-    } else {
-        put_token(w->out, TOKEN_ENTRY, zigzag((int64_t)(record - w->last)));
-    }
-    w->last = record;
+    if (!goes_on)
+        put_token(w->out, TOKEN_ENTRY, zigzag((int64_t)(first - w->last)));
+    w->open.first = first;
+    w->open.count += goes_on ? count : count - 1;
+    w->last = first + count - 1;
 }
 
 void spans_end(span_writer_t *w)

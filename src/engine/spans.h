@@ -36,9 +36,9 @@ typedef struct span_writer {
     uint16_t returns;
 } span_writer_t;
 
-/* Adds `count` positions with nothing, or one with an entry. */
+/* Adds `count` positions, at least one, with nothing, or with entries whose records are `first` and those behind it. */
 void spans_put_gap(span_writer_t *w, uint64_t count);
-void spans_put(span_writer_t *w, record_no record, uint8_t flags, uint16_t returns);
+void spans_put(span_writer_t *w, record_no first, uint64_t count, uint8_t flags, uint16_t returns);
 /* After the last: a gap at the end is not written. */
 void spans_end(span_writer_t *w);
 

@@ -39,7 +39,7 @@ static size_t state_left_out(queue_t *q, const left_out_t *l)
     uint8_t octets[32];
     buffer_t row = buffer_over(octets, sizeof octets);
     span_writer_t w = {.out = &row};
-    spans_put(&w, l->record, 0, 0);
+    spans_put(&w, l->record, 1, 0, 0);
     spans_end(&w);
     return row_record(q, l->position, buffer_bytes(&row));
 }

@@ -445,6 +445,16 @@ static fixture_t *with_little_memory(void **state)
     return *state = fixture_new((fixture_options_t){.memory_high_bytes = 10000});
 }
 
+/* Puts messages into queue "q" until the alarm is there. */
+static void fill_memory(chan_t ch)
+{
+    fixture_t *f = ch.client->f;
+    for (int i = 0; i < 11; i++)
+        put(ch, "q", filler());
+    run(f);
+    assert_true(counts(f).memory_alarm);
+}
+
 /* Its own messages are what the alarm is for: it must be able to end. */
 static void a_transaction_that_has_begun_passes_the_alarm(void **state)
 {
@@ -452,10 +462,7 @@ static void a_transaction_that_has_begun_passes_the_alarm(void **state)
     chan_t ch = new_channel(f), late = new_channel(f);
     new_queue(ch, "q");
     tx_select(ch), tx_select(late);
-    for (int i = 0; i < 11; i++)
-        put(ch, "q", filler());
-    run(f);
-    assert_true(counts(f).memory_alarm);
+    fill_memory(ch);
     put(late, "q", "late"), commit(late);
     put(ch, "q", "end");
     committed(ch);
@@ -473,10 +480,7 @@ static void a_rollback_ends_the_alarm(void **state)
     chan_t ch = new_channel(f);
     new_queue(ch, "q");
     tx_select(ch);
-    for (int i = 0; i < 11; i++)
-        put(ch, "q", filler());
-    run(f);
-    assert_true(counts(f).memory_alarm);
+    fill_memory(ch);
     rolled_back(ch);
     run(f);
     assert_false(counts(f).memory_alarm);
@@ -489,10 +493,7 @@ static void an_ack_takes_the_publishes_of_its_transaction_along(void **state)
         fixture_t *f = with_little_memory(state);
         chan_t ch = new_channel(f), other = new_channel(f);
         new_queue(ch, "q"), new_queue(ch, "r");
-        for (int i = 0; i < 11; i++)
-            put(other, "q", filler());
-        run(f);
-        assert_true(counts(f).memory_alarm);
+        fill_memory(other);
         tx_select(ch);
         get(ch, "q", 0);
         uint64_t tag = expect(ch, EVENT_GET_OK)->event.delivery_tag;
@@ -511,10 +512,7 @@ static void an_ack_stays_behind_a_commit_that_waits(void **state)
     fixture_t *f = with_little_memory(state);
     chan_t ch = new_channel(f), other = new_channel(f), third = new_channel(f);
     new_queue(ch, "q"), new_queue(ch, "r");
-    for (int i = 0; i < 11; i++)
-        put(other, "q", filler());
-    run(f);
-    assert_true(counts(f).memory_alarm);
+    fill_memory(other);
     tx_select(ch);
     get(ch, "q", 0);
     uint64_t tag = expect(ch, EVENT_GET_OK)->event.delivery_tag;
@@ -538,10 +536,7 @@ static void a_goodbye_takes_nothing_back_whose_ack_waits(void **state)
     tx_select(ch);
     get(ch, "s", 0);
     uint64_t tag = expect(ch, EVENT_GET_OK)->event.delivery_tag;
-    for (int i = 0; i < 11; i++)
-        put(other, "q", filler());
-    run(f);
-    assert_true(counts(f).memory_alarm);
+    fill_memory(other);
     put(ch, "q", "1"), commit(ch);
     ack(ch, tag, 0), commit(ch);
     goodbye(ch.client);
@@ -593,10 +588,7 @@ static void acks_before_a_goodbye_count(void **state)
     fixture_t *f = with_little_memory(state);
     chan_t ch = new_channel(f), other = new_channel(f), third = new_channel(f);
     new_queue(other, "q"), new_queue(other, "r");
-    for (int i = 0; i < 11; i++)
-        put(other, "q", filler());
-    run(f);
-    assert_true(counts(f).memory_alarm);
+    fill_memory(other);
     tx_select(ch);
     get(ch, "q", 0);
     uint64_t tag = expect(ch, EVENT_GET_OK)->event.delivery_tag;
