@@ -118,8 +118,9 @@ bool fifo_place(fifo_t *f, uint64_t position, record_no record)
     if (position < f->tail)
         return false;
     uint64_t last = f->tail - 1;
-    if (page_of(f, position) != page_of(f, last) && slot_find(f, last))
-        (void)fifo_pack(f, last); /* its page is complete */
+    fifo_slot_t *complete = page_of(f, position) != page_of(f, last) ? slot_find(f, last) : NULL;
+    if (complete)
+        (void)fifo_pack(f, complete);
     fifo_skip(f, position);
     put_at_end(f, position, (entry_t){.record = record, .flags = ENTRY_STORED | ENTRY_COLD});
     return true;
@@ -266,7 +267,7 @@ message_t *fifo_chill(fifo_t *f, uint64_t position)
     entry->flags |= ENTRY_COLD;
     entry->record = m->record;
     if (page_of(f, position + 1) != page_of(f, position))
-        (void)fifo_pack(f, position);
+        (void)fifo_pack(f, slot_of(f, position));
     return m;
 }
 

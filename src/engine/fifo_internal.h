@@ -78,8 +78,8 @@ void fifo_slot_emptied(fifo_t *f, fifo_slot_t *slot);
 
 void fifo_unpack(fifo_t *f, fifo_slot_t *slot);
 
-/* Packs the page of this position, which is in the directory, if all that is in it is ready and cold. */
-bool fifo_pack(fifo_t *f, uint64_t position);
+/* Packs the slot's page, if there is one and all that is in it is ready and cold. True if it is packed. */
+bool fifo_pack(fifo_t *f, fifo_slot_t *slot);
 
 /* ---- places ---- */
 

@@ -41,12 +41,11 @@ static bool can_be_packed(const fifo_t *f, const fifo_page_t *page)
     return any;
 }
 
-bool fifo_pack(fifo_t *f, uint64_t position)
+bool fifo_pack(fifo_t *f, fifo_slot_t *slot)
 {
-    fifo_slot_t *slot = slot_of(f, position);
     fifo_page_t *page = slot->page;
     if (page == NULL || slot->is_packed || !can_be_packed(f, page))
-        return page && slot->is_packed;
+        return slot->is_packed;
     buffer_t octets = {0};
     uint32_t epoch = 0;
     span_writer_t w = {.out = &octets};
@@ -121,16 +120,13 @@ static void write_loose(span_writer_t *w, const fifo_t *f, const fifo_slot_t *sl
 
 static void write_page(span_writer_t *w, fifo_t *f, fifo_slot_t *slot)
 {
-    uint64_t position = page_begin(f, slot->number);
-    if (slot->page && !slot->is_packed)
-        (void)fifo_pack(f, position);
-    bool is_dead_page = slot->is_packed && slot->ready == 0;
+    bool is_packed = fifo_pack(f, slot), is_dead_page = is_packed && slot->ready == 0;
     if (slot->page == NULL || is_dead_page)
         spans_put_gap(w, f->page_entries);
-    else if (slot->is_packed)
+    else if (is_packed)
         write_packed(w, f, slot);
     else
-        write_loose(w, f, slot, position);
+        write_loose(w, f, slot, page_begin(f, slot->number));
 }
 
 bool fifo_write(fifo_t *f, uint64_t *from, uint64_t most, buffer_t *out, uint64_t *first)
@@ -189,7 +185,7 @@ bool fifo_restore(fifo_t *f, uint64_t first, bytes_t octets)
             if (s.first > 0)
                 restore_entry(f, at, entry_of(&s, i));
             if (s.first > 0 && page_of(f, at + 1) != page_of(f, at))
-                (void)fifo_pack(f, at);
+                (void)fifo_pack(f, slot_of(f, at));
         }
     }
     return reader_ok(&r.in);
@@ -218,7 +214,7 @@ void fifo_each_record(fifo_t *f, fifo_records_t *each, void *context)
         fifo_slot_t *slot = slot_at(f, i);
         if (slot->page == NULL)
             continue;
-        if (fifo_pack(f, page_begin(f, slot->number))) {
+        if (fifo_pack(f, slot)) {
             each_packed(slot->packed, each, context);
             continue;
         }
