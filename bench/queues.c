@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * queues.c: very many durable queues over one connection: publishes to all of them in turn, with confirms; or consumes from
- * all of them at once, with acks, and looks that each queue gives what it got, in order. Prints seconds and messages a second. */
+ * all of them at once, or so many, with acks, and looks that each queue gives what it got, in order. Prints seconds and messages a second. */
 #include "base/alloc.h"
 #include "base/text.h"
 #include "client/client.h"
@@ -19,6 +19,7 @@
 typedef struct run {
     client_t client;
     uint64_t queues, each;
+    uint64_t at_once; /* queues that are consumed from */
     size_t body_bytes;
     uint64_t *next; /* of each queue: the message that is to come */
     uint8_t *body;
@@ -81,17 +82,20 @@ static int fill(run_t *r)
     return 0;
 }
 
-static int consume_all(run_t *r)
+static int limit_prefetch(run_t *r)
 {
-    char name[32];
     client_event_t event;
     amqp_basic_qos_t qos = {.prefetch_count = ACK_EVERY};
-    if (client_request(&r->client, AMQP_basic_qos, &qos, AMQP_basic_qos_ok, &event) != 0)
-        return -1;
-    for (uint64_t q = 0; q < r->queues; q++) {
-        amqp_basic_consume_t consume = {.queue = name_of(q, name), .nowait = true};
-        consume.consumer_tag = consume.queue;
-        client_write(&r->client, AMQP_basic_consume, &consume);
+    return client_request(&r->client, AMQP_basic_qos, &qos, AMQP_basic_qos_ok, &event);
+}
+
+static int consume(run_t *r, uint64_t from, uint64_t end)
+{
+    char name[32];
+    for (uint64_t q = from; q < end; q++) {
+        amqp_basic_consume_t method = {.queue = name_of(q, name), .nowait = true};
+        method.consumer_tag = method.queue;
+        client_write(&r->client, AMQP_basic_consume, &method);
     }
     return client_flush(&r->client);
 }
@@ -109,9 +113,9 @@ static int check(run_t *r, bytes_t body)
     return 0;
 }
 
-static int drain(run_t *r)
+static int take(run_t *r, uint64_t all)
 {
-    uint64_t got = 0, all = r->queues * r->each;
+    uint64_t got = 0;
     while (got < all) {
         client_event_t event;
         if (client_next(&r->client, &event) != 0)
@@ -130,16 +134,25 @@ static int drain(run_t *r)
     return client_flush(&r->client);
 }
 
+static int drain(run_t *r)
+{
+    if (limit_prefetch(r) != 0)
+        return -1;
+    for (uint64_t from = 0, end; from < r->queues; from = end) {
+        end = from + r->at_once < r->queues ? from + r->at_once : r->queues;
+        if (consume(r, from, end) != 0 || take(r, (end - from) * r->each) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int work(run_t *r, const char *verb)
 {
     bool fills = strcmp(verb, "fill") == 0;
     if ((fills ? declare_all(r) : 0) != 0 || (fills ? client_select_confirms(&r->client) : 0) != 0)
         return fail(r, "beginning");
     uint64_t begin = now_ns();
-    int rc = fills ? fill(r) : consume_all(r);
-    if (rc == 0 && !fills)
-        rc = drain(r);
-    if (rc != 0)
+    if ((fills ? fill(r) : drain(r)) != 0)
         return fail(r, verb);
     double seconds = (double)(now_ns() - begin) / 1e9;
     printf("{\"mode\":\"%s\",\"seconds\":%.3f,\"rate\":%.0f}\n", verb, seconds,
@@ -149,12 +162,11 @@ static int work(run_t *r, const char *verb)
 
 int main(int argc, char **argv)
 {
-    static const struct option known[] = {{"port", required_argument, NULL, 'p'},
-                                          {"queues", required_argument, NULL, 'q'},
-                                          {"each", required_argument, NULL, 'e'},
-                                          {"size", required_argument, NULL, 's'},
-                                          {NULL, 0, NULL, 0}};
-    run_t r = {.queues = 1000, .each = 100, .body_bytes = 100};
+    static const struct option known[] = {
+        {"port", required_argument, NULL, 'p'}, {"queues", required_argument, NULL, 'q'},
+        {"each", required_argument, NULL, 'e'}, {"at-once", required_argument, NULL, 'a'},
+        {"size", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
+    run_t r = {.queues = 1000, .each = 100, .at_once = UINT64_MAX / 2, .body_bytes = 100};
     uint16_t port = 5672;
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         if (c == 'p')
@@ -163,14 +175,17 @@ int main(int argc, char **argv)
             r.queues = strtoull(optarg, NULL, 10);
         else if (c == 'e')
             r.each = strtoull(optarg, NULL, 10);
+        else if (c == 'a')
+            r.at_once = strtoull(optarg, NULL, 10);
         else if (c == 's')
             r.body_bytes = strtoull(optarg, NULL, 10);
         else
             return 2;
     }
     const char *verb = optind < argc ? argv[optind] : "";
-    if ((strcmp(verb, "fill") != 0 && strcmp(verb, "drain") != 0) || r.body_bytes < 16) {
-        fputs("usage: queues [--port P] [--queues N] [--each N] [--size OCTETS] fill|drain\n", stderr);
+    if ((strcmp(verb, "fill") != 0 && strcmp(verb, "drain") != 0) || r.body_bytes < 16 || r.at_once == 0) {
+        fputs("usage: queues [--port P] [--queues N] [--each N] [--size OCTETS] fill|drain [--at-once N]\n",
+              stderr);
         return 2;
     }
     r.next = mem_zero((r.queues + 1) * sizeof *r.next);

@@ -149,7 +149,7 @@
       "prefixes that a ZMTP connection may subscribe to")                                                            \
     X(bus_handshakes, "bus.handshakes", NUMBER, "1000", 1, 1000000, RESTART,                                         \
       "per I/O thread: unfinished ZMTP handshakes at a time; more are dropped")                                      \
-    X(page_entries, "engine.page_entries", POWER, "32", 2, 65536, RESTART,                                           \
+    X(page_entries, "engine.page_entries", POWER, "16", 2, 65536, RESTART,                                           \
       "entries in one page of a queue")                                                                              \
     X(slice, "engine.slice", NUMBER, "512", 1, 1000000, RESTART,                                                     \
       "units of work that a long job does before others get their turn")                                             \

@@ -96,8 +96,10 @@ static uint32_t leave_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
     unacked_t *u;
     for (; used < budget && (node = hash_any(&ch->consumers)); used++)
         consumer_cancel(HASH_OF(node, consumer_t, node));
-    for (; used < budget && (u = unacked_next(&ch->unacked, 0)); used++)
+    for (; used < budget && (u = unacked_next(&ch->unacked, ch->settle_from)); used++) {
+        ch->settle_from = u->tag + 1; /* what is claimed is passed once */
         settle_one(ch, u, SETTLE_REQUEUE);
+    }
     *done = used < budget;
     return used;
 }
@@ -118,8 +120,10 @@ void channel_leave(channel_t *ch)
     bool begun = tx_is_begun(ch), stays = begun && ch->parked.length > 0;
     bool has_more =
         ch->consumers.count > 0 || (stays ? unacked_next(&ch->unacked, 0) != NULL : ch->unacked.count > 0);
-    if (idle && !settles && (has_more || (begun && !stays)))
-        job_start(ch->connection->engine, &ch->settling, stays ? leave_step : wind_up_step, ch, NULL);
+    if (!idle || settles || (!has_more && (!begun || stays)))
+        return;
+    ch->settle_from = 0;
+    job_start(ch->connection->engine, &ch->settling, stays ? leave_step : wind_up_step, ch, NULL);
 }
 
 /* What is safe is confirmed; the rest never is, and a message that is not whole never will be. */

@@ -50,7 +50,7 @@ message_t *deliver_take(channel_t *ch, queue_t *q, consumer_t *consumer, bool no
         return m;
     }
     leave_memory(q, &item);
-    unacked_push(&ch->unacked, &(unacked_t){ev->delivery_tag, position, q, consumer, false});
+    unacked_push(&ch->unacked, &(unacked_t){ev->delivery_tag, position & POSITION_BITS, false, q, consumer});
     q->holds++;
     if (consumer) {
         consumer->unacked++;

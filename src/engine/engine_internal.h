@@ -406,18 +406,20 @@ struct consumer {
 /* A delivery that waits for an ack. */
 typedef struct unacked {
     uint64_t tag;
-    uint64_t position;
+    uint64_t position : 63;
+    uint64_t claimed : 1; /* the channel's transaction settles it, if it is committed */
     queue_t *queue;       /* NULL: settled, a hole */
     consumer_t *consumer; /* NULL: basic.get */
-    bool claimed;         /* the channel's transaction settles it, if it is committed */
 } unacked_t;
 
-/* Deliveries by rising tag, with holes; the ends are never holes. */
+#define POSITION_BITS (UINT64_MAX >> 1)
+
+/* Deliveries by rising tag, in chunks; unacked.c. */
+typedef struct unacked_chunk unacked_chunk_t;
 typedef struct unacked_list {
-    unacked_t *items; /* circular */
-    size_t capacity;  /* a power of two, or 0 */
-    size_t head, length;
-    size_t count; /* without holes */
+    unacked_chunk_t **chunks; /* from `first` on, by rising tag */
+    size_t first, chunk_count, capacity;
+    size_t count; /* of deliveries */
 } unacked_list_t;
 
 void unacked_push(unacked_list_t *l, const unacked_t *u);

@@ -1,46 +1,124 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unacked.c: the deliveries of a channel that wait for an ack: a circular array by rising tag. Settled ones
- * in the middle become holes; when more than half are holes the array is closed up, so that one old delivery
- * does not keep the places of a million later ones. */
+ * unacked.c: the deliveries of a channel that wait for an ack, by rising tag, in chunks, so that nothing is ever copied
+ * for all of them. Settled ones between others are holes. Chunks with few left become one with their neighbour, so that
+ * one old delivery does not keep the places of a million later ones. */
 #include "engine/engine_internal.h"
 
-static unacked_t *at(const unacked_list_t *l, size_t i)
+#define FIRST_PLACES 8   /* of the first chunk of a list */
+#define PLACES       127 /* with them a chunk is within 4096 octets */
+
+/* Never empty; items[begin] and items[end - 1] are no holes. */
+struct unacked_chunk {
+    uint16_t begin, end, places;
+    uint16_t count; /* without holes */
+    unacked_t items[];
+};
+
+static unacked_chunk_t **place_of(const unacked_list_t *l, size_t i)
 {
-    return &l->items[(l->head + i) & (l->capacity - 1)];
+    return &l->chunks[l->first + i];
 }
 
-static void close_up(unacked_list_t *l, size_t capacity)
+static uint64_t last_tag(const unacked_chunk_t *c)
 {
-    unacked_t *items = mem_alloc(capacity * sizeof *items);
-    size_t kept = 0;
-    for (size_t i = 0; i < l->length; i++)
-        if (at(l, i)->queue)
-            items[kept++] = *at(l, i);
-    assert(kept == l->count);
-    mem_free(l->items);
-    *l = (unacked_list_t){.items = items, .capacity = capacity, .length = kept, .count = kept};
+    return c->items[c->end - 1].tag;
 }
 
-void unacked_push(unacked_list_t *l, const unacked_t *u)
+/* ---- chunks ---- */
+
+static unacked_chunk_t *append_chunk(unacked_list_t *l)
 {
-    assert(u->queue);
-    if (l->length == l->capacity) {
-        size_t capacity = l->capacity ? l->capacity : 8;
-        close_up(l, l->count * 2 > capacity ? capacity * 2 : capacity);
+    if (l->first + l->chunk_count == l->capacity && l->first > l->capacity / 2) {
+        memmove(l->chunks, place_of(l, 0), l->chunk_count * sizeof *l->chunks);
+        l->first = 0;
     }
-    *at(l, l->length++) = *u;
-    l->count++;
+    l->chunks = mem_grow(l->chunks, sizeof(unacked_chunk_t *), l->first + l->chunk_count, &l->capacity, 1);
+    uint16_t places = l->chunk_count == 0 ? FIRST_PLACES : PLACES;
+    unacked_chunk_t *c = mem_alloc(sizeof *c + places * sizeof(unacked_t));
+    *c = (unacked_chunk_t){.places = places};
+    *place_of(l, l->chunk_count++) = c;
+    return c;
 }
 
-/* The index of the first item whose tag is ≥ `tag`. */
-static size_t lower_bound(const unacked_list_t *l, uint64_t tag)
+static void drop_chunk(unacked_list_t *l, size_t i)
 {
-    size_t low = 0, high = l->length;
+    mem_free(*place_of(l, i));
+    l->chunk_count--;
+    if (i == 0)
+        l->first++;
+    else
+        memmove(place_of(l, i), place_of(l, i + 1), (l->chunk_count - i) * sizeof *l->chunks);
+    if (l->chunk_count == 0)
+        unacked_deinit(l);
+}
+
+/* Those of `from` that are left, behind `end` of `to`, which may be the same chunk from its begin on. */
+static void gather(unacked_chunk_t *to, uint16_t end, const unacked_chunk_t *from)
+{
+    for (uint16_t i = from->begin; i < from->end; i++)
+        if (from->items[i].queue)
+            to->items[end++] = from->items[i];
+    to->end = end;
+}
+
+static void close_up(unacked_chunk_t *c)
+{
+    gather(c, 0, c);
+    c->begin = 0;
+}
+
+/* True if it took what is left in the chunk behind it, which is dropped. */
+static bool join_next(unacked_list_t *l, size_t i)
+{
+    if (i + 1 >= l->chunk_count)
+        return false;
+    unacked_chunk_t *c = *place_of(l, i), *next = *place_of(l, i + 1);
+    if ((c->count + next->count) * 2 > c->places)
+        return false;
+    close_up(c);
+    gather(c, c->end, next);
+    c->count += next->count;
+    drop_chunk(l, i + 1);
+    return true;
+}
+
+static void trim(unacked_chunk_t *c)
+{
+    while (!c->items[c->begin].queue)
+        c->begin++;
+    while (!c->items[c->end - 1].queue)
+        c->end--;
+}
+
+/* ---- finding ---- */
+
+/* The first chunk that ends with this tag or a later one; or their number. */
+static size_t find_chunk(const unacked_list_t *l, uint64_t tag)
+{
+    size_t low = 0, high = l->chunk_count;
+    if (high > 0 && tag <= last_tag(*place_of(l, 0)))
+        return 0; /* mostly the oldest */
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (at(l, middle)->tag < tag)
+        if (last_tag(*place_of(l, middle)) < tag)
             low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The first item of this tag or a later one, in a chunk that has it. */
+static uint16_t find_item(const unacked_chunk_t *c, uint64_t tag)
+{
+    uint16_t low = c->begin, high = c->end;
+    if (c->items[low].tag >= tag)
+        return low;
+    while (low < high) {
+        uint16_t middle = (uint16_t)((low + high) / 2);
+        if (c->items[middle].tag < tag)
+            low = (uint16_t)(middle + 1);
         else
             high = middle;
     }
@@ -49,49 +127,77 @@ static size_t lower_bound(const unacked_list_t *l, uint64_t tag)
 
 unacked_t *unacked_find(unacked_list_t *l, uint64_t tag)
 {
-    if (l->length > 0 && at(l, 0)->tag == tag)
-        return at(l, 0);
-    size_t i = lower_bound(l, tag);
-    if (i == l->length || at(l, i)->tag != tag || at(l, i)->queue == NULL)
+    size_t i = find_chunk(l, tag);
+    if (i == l->chunk_count)
         return NULL;
-    return at(l, i);
+    unacked_chunk_t *c = *place_of(l, i);
+    unacked_t *u = &c->items[find_item(c, tag)];
+    return u->tag == tag && u->queue ? u : NULL;
 }
 
 unacked_t *unacked_first(unacked_list_t *l)
 {
-    return l->length > 0 ? at(l, 0) : NULL;
+    if (l->chunk_count == 0)
+        return NULL;
+    unacked_chunk_t *c = *place_of(l, 0);
+    return &c->items[c->begin];
+}
+
+static unacked_t *next_in(unacked_chunk_t *c, uint64_t from)
+{
+    for (uint16_t i = find_item(c, from); i < c->end; i++)
+        if (c->items[i].queue && !c->items[i].claimed)
+            return &c->items[i];
+    return NULL;
 }
 
 unacked_t *unacked_next(unacked_list_t *l, uint64_t from)
 {
-    size_t i = l->length > 0 && at(l, 0)->tag >= from ? 0 : lower_bound(l, from);
-    for (; i < l->length; i++)
-        if (at(l, i)->queue && !at(l, i)->claimed)
-            return at(l, i);
-    return NULL;
+    unacked_t *u = NULL;
+    for (size_t i = find_chunk(l, from); i < l->chunk_count && !u; i++)
+        u = next_in(*place_of(l, i), from);
+    return u;
 }
 
 uint64_t unacked_last_tag(const unacked_list_t *l)
 {
-    return l->length > 0 ? at(l, l->length - 1)->tag : 0;
+    return l->chunk_count > 0 ? last_tag(*place_of(l, l->chunk_count - 1)) : 0;
+}
+
+/* ---- changing ---- */
+
+void unacked_push(unacked_list_t *l, const unacked_t *u)
+{
+    assert(u->queue);
+    unacked_chunk_t *c = l->chunk_count > 0 ? *place_of(l, l->chunk_count - 1) : NULL;
+    if (c && c->end == c->places && c->count * 2 <= c->places)
+        close_up(c);
+    if (!c || c->end == c->places)
+        c = append_chunk(l);
+    c->items[c->end++] = *u;
+    c->count++;
+    l->count++;
 }
 
 void unacked_remove(unacked_list_t *l, unacked_t *u)
 {
+    size_t i = find_chunk(l, u->tag);
+    unacked_chunk_t *c = *place_of(l, i);
     u->queue = NULL;
     l->count--;
-    while (l->length > 0 && at(l, 0)->queue == NULL) {
-        l->head = (l->head + 1) & (l->capacity - 1);
-        l->length--;
+    if (--c->count == 0) {
+        drop_chunk(l, i);
+        return;
     }
-    while (l->length > 0 && at(l, l->length - 1)->queue == NULL)
-        l->length--;
-    if (l->length == 0 && l->capacity > 1024) /* an idle channel holds no memory for them */
-        unacked_deinit(l);
+    trim(c);
+    if (c->count * 2 <= c->places && !join_next(l, i) && i > 0)
+        (void)join_next(l, i - 1);
 }
 
 void unacked_deinit(unacked_list_t *l)
 {
-    mem_free(l->items);
+    for (size_t i = 0; i < l->chunk_count; i++)
+        mem_free(*place_of(l, i));
+    mem_free(l->chunks);
     *l = (unacked_list_t){0};
 }

@@ -21,7 +21,8 @@ static void push_tag(model_t *m, uint64_t tag)
     assert_true(tag > m->last && tag <= TAGS);
     m->last = tag;
     m->there[tag] = true;
-    unacked_push(&m->list, &(unacked_t){.tag = tag, .position = tag * 2, .queue = &some_queue});
+    unacked_push(&m->list,
+                 &(unacked_t){.tag = tag, .position = (tag * 2) & POSITION_BITS, .queue = &some_queue});
 }
 
 static void remove_tag(model_t *m, uint64_t tag)
@@ -103,11 +104,11 @@ static void one_old_delivery_does_not_keep_the_places_of_later_ones(void **state
         unacked_remove(&l, unacked_find(&l, tag));
     }
     assert_int_equal(l.count, 1);
-    assert_true(l.capacity <= 16);
+    assert_true(l.chunk_count <= 2 && l.capacity <= 8);
     unacked_deinit(&l);
 }
 
-static void holes_in_the_middle_are_closed_up_before_the_list_grows(void **state)
+static void chunks_with_few_left_become_one(void **state)
 {
     (void)state;
     unacked_list_t l = {0};
@@ -119,9 +120,27 @@ static void holes_in_the_middle_are_closed_up_before_the_list_grows(void **state
         newest = tag;
     }
     assert_int_equal(l.count, 20);
-    assert_true(l.capacity <= 64);
+    assert_true(l.chunk_count <= 3);
     for (uint64_t tag = 1000; tag <= 20000; tag += 1000)
         assert_int_equal(unacked_find(&l, tag)->tag, tag);
+    unacked_deinit(&l);
+}
+
+/* In an order that leaves some in every chunk as long as possible. */
+static void what_is_left_of_many_takes_the_room_of_few(void **state)
+{
+    (void)state;
+    unacked_list_t l = {0};
+    for (uint64_t tag = 1; tag <= 100000; tag++)
+        unacked_push(&l, &(unacked_t){.tag = tag, .queue = &some_queue});
+    for (uint64_t step = 1; step < 1000; step++)
+        for (uint64_t tag = step; tag <= 100000; tag += 1000)
+            unacked_remove(&l, unacked_find(&l, tag));
+    assert_int_equal(l.count, 100);
+    assert_true(l.chunk_count <= 5);
+    for (uint64_t tag = 1000; tag <= 100000; tag += 1000)
+        assert_int_equal(unacked_next(&l, tag - 999)->tag, tag);
+    assert_null(unacked_next(&l, 100001));
     unacked_deinit(&l);
 }
 
@@ -134,7 +153,7 @@ static void an_empty_list_that_was_long_holds_no_memory(void **state)
     for (uint64_t tag = 5000; tag >= 1; tag--)
         unacked_remove(&l, unacked_find(&l, tag));
     assert_int_equal(l.capacity, 0);
-    assert_null(l.items);
+    assert_null(l.chunks);
 }
 
 int main(void)
@@ -143,7 +162,8 @@ int main(void)
         cmocka_unit_test(behaves_as_a_plain_array_whatever_happens),
         cmocka_unit_test(an_unknown_tag_is_not_found),
         cmocka_unit_test(one_old_delivery_does_not_keep_the_places_of_later_ones),
-        cmocka_unit_test(holes_in_the_middle_are_closed_up_before_the_list_grows),
+        cmocka_unit_test(chunks_with_few_left_become_one),
+        cmocka_unit_test(what_is_left_of_many_takes_the_room_of_few),
         cmocka_unit_test(an_empty_list_that_was_long_holds_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
