@@ -48,7 +48,8 @@ void fifo_deinit(fifo_t *f)
 {
     for (size_t i = 0; i < f->slots_length; i++)
         mem_free(slot_at(f, i)->page);
-    mem_free(f->slots);
+    f->slots_length = 0;
+    fifo_blocks_trim(f);
     *f = (fifo_t){0};
 }
 
@@ -102,7 +103,8 @@ static void forget_pages_if_empty(fifo_t *f)
         assert(!slot_at(f, i)->is_packed);
         fifo_page_free(f, slot_at(f, i)->page);
     }
-    f->slots_length = f->slots_head = 0;
+    f->slots_length = 0;
+    fifo_blocks_trim(f);
 }
 
 void fifo_skip(fifo_t *f, uint64_t position)

@@ -51,8 +51,9 @@ typedef struct fifo_slot {
 
 typedef struct fifo {
     fifo_pages_t *pages;
-    fifo_slot_t *slots; /* circular; by rising page number */
-    size_t slots_capacity, slots_head, slots_length;
+    fifo_slot_t **blocks; /* circular; of slots, by rising page number (fifo_directory.c) */
+    size_t blocks_capacity, blocks_head, block_count;
+    size_t slots_length;
     size_t slots_emptied; /* since they were last compacted */
     uint64_t tail;        /* the next position */
     uint64_t cursor;      /* no entry below it is ready */
@@ -62,6 +63,8 @@ typedef struct fifo {
     uint32_t epoch;
     uint32_t page_entries; /* 1 << page_bits */
     uint8_t page_bits;
+    uint8_t slots_head;  /* in the first block */
+    uint8_t only_places; /* of the first block, while it is the only one */
 } fifo_t;
 
 /* What is known of one entry. */

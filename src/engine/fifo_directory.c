@@ -2,13 +2,86 @@
  *
  * fifo_directory.c: which pages of a fifo there are: slots by rising page number, those of the newest pages side by side. So
  * a page is mostly found by counting from the end, and else by halving. A page with nothing left keeps its slot for a while;
- * when half of them are such, they go: a few old entries with billions of newer ones behind them cost no more than any. */
+ * when half of them are such, they go: a few old entries with billions of newer ones behind them cost no more than any.
+ *
+ * Slots stand in blocks, so that nothing is copied for all of them when there are more. Most queues never have more than a few
+ * slots: the first block begins small. */
 #include <string.h>
 
 #include "base/alloc.h"
 #include "engine/fifo_internal.h"
 
+#define FIRST_SLOTS   2
 #define COMPACT_LEAST 16 /* slots without a page */
+
+/* ---- blocks ---- */
+
+static fifo_slot_t **block_at(const fifo_t *f, size_t index)
+{
+    return &f->blocks[(f->blocks_head + index) & (f->blocks_capacity - 1)];
+}
+
+static void append_block(fifo_t *f)
+{
+    f->only_places = f->block_count == 0 ? FIRST_SLOTS : BLOCK_SLOTS;
+    f->blocks = mem_grow_circle(f->blocks, sizeof(fifo_slot_t *), f->block_count, &f->blocks_capacity,
+                                &f->blocks_head, 1);
+    *block_at(f, f->block_count++) = mem_alloc(f->only_places * sizeof(fifo_slot_t));
+}
+
+static void widen_only_block(fifo_t *f)
+{
+    fifo_slot_t **block = block_at(f, 0);
+    if (f->slots_head > 0) {
+        memmove(*block, *block + f->slots_head, f->slots_length * sizeof **block);
+        f->slots_head = 0;
+    } else {
+        f->only_places = (uint8_t)(f->only_places * 2);
+        *block = mem_resize(*block, f->only_places * sizeof **block);
+    }
+}
+
+static void append_slot(fifo_t *f)
+{
+    size_t places = f->block_count > 1 ? f->block_count * BLOCK_SLOTS : f->only_places;
+    if (f->slots_head + f->slots_length == places) {
+        if (f->block_count == 1 && (f->only_places < BLOCK_SLOTS || f->slots_head >= BLOCK_SLOTS / 2))
+            widen_only_block(f);
+        else
+            append_block(f);
+    }
+    f->slots_length++;
+}
+
+static void drop_first_slot(fifo_t *f)
+{
+    f->slots_length--;
+    if (++f->slots_head == BLOCK_SLOTS) {
+        mem_free(*block_at(f, 0));
+        f->blocks_head = (f->blocks_head + 1) & (f->blocks_capacity - 1);
+        if (--f->block_count == 0)
+            f->only_places = 0;
+        f->slots_head = 0;
+    }
+    if (f->slots_length == 0)
+        f->slots_head = 0; /* the block stays: mostly there is soon a slot again */
+}
+
+void fifo_blocks_trim(fifo_t *f)
+{
+    if (f->slots_length == 0)
+        f->slots_head = 0;
+    size_t needed = (f->slots_head + f->slots_length + BLOCK_SLOTS - 1) >> BLOCK_BITS;
+    while (f->block_count > needed)
+        mem_free(*block_at(f, --f->block_count));
+    if (f->block_count > 0)
+        return;
+    mem_free(f->blocks);
+    f->blocks = NULL;
+    f->blocks_capacity = f->blocks_head = f->only_places = 0;
+}
+
+/* ---- slots ---- */
 
 size_t fifo_slot_search(const fifo_t *f, uint64_t page)
 {
@@ -26,11 +99,8 @@ size_t fifo_slot_search(const fifo_t *f, uint64_t page)
 /* Room for `count` slots before the one at this index, or at the end. */
 static void insert_slots(fifo_t *f, size_t at, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        f->slots = mem_grow_circle(f->slots, sizeof *f->slots, f->slots_length, &f->slots_capacity,
-                                   &f->slots_head, 2);
-        f->slots_length++;
-    }
+    for (size_t i = 0; i < count; i++)
+        append_slot(f);
     for (size_t i = f->slots_length - 1; i >= at + count; i--)
         *slot_at(f, i) = *slot_at(f, i - count);
 }
@@ -68,8 +138,7 @@ static void drop_front(fifo_t *f)
 {
     while (f->slots_length > 0 && is_empty(f, slot_at(f, 0))) {
         fifo_page_free(f, slot_at(f, 0)->page);
-        f->slots_head = (f->slots_head + 1) & (f->slots_capacity - 1);
-        f->slots_length--;
+        drop_first_slot(f);
     }
 }
 
@@ -84,6 +153,7 @@ static void compact(fifo_t *f)
     }
     f->slots_length = kept;
     f->slots_emptied = 0;
+    fifo_blocks_trim(f);
 }
 
 void fifo_slot_emptied(fifo_t *f, fifo_slot_t *slot)

@@ -62,6 +62,12 @@ entry_t *fifo_find(fifo_t *f, uint64_t position);
 
 /* ---- fifo_directory.c ---- */
 
+#define BLOCK_BITS  6
+#define BLOCK_SLOTS (1u << BLOCK_BITS)
+
+/* Lets go of blocks without a slot; of all of them, if there is none. */
+void fifo_blocks_trim(fifo_t *f);
+
 /* The index of the first slot of this page or one behind it; slots_length: there is none. */
 size_t fifo_slot_search(const fifo_t *f, uint64_t page);
 
@@ -95,20 +101,25 @@ static inline uint64_t page_begin(const fifo_t *f, uint64_t page)
 
 static inline fifo_slot_t *slot_at(const fifo_t *f, size_t index)
 {
-    return &f->slots[(f->slots_head + index) & (f->slots_capacity - 1)];
+    size_t at = f->slots_head + index;
+    fifo_slot_t *block = f->blocks[(f->blocks_head + (at >> BLOCK_BITS)) & (f->blocks_capacity - 1)];
+    return &block[at & (BLOCK_SLOTS - 1)];
 }
 
 /* As fifo_slot_search; mostly the newest pages stand side by side, and so do the oldest. */
 static inline size_t slot_index(const fifo_t *f, uint64_t page)
 {
     size_t length = f->slots_length;
-    if (length == 0 || page > slot_at(f, length - 1)->number)
-        return length;
-    uint64_t back = slot_at(f, length - 1)->number - page, ahead = page - slot_at(f, 0)->number;
-    if (back < length && slot_at(f, length - 1 - (size_t)back)->number == page)
-        return length - 1 - (size_t)back;
+    if (length == 0)
+        return 0;
+    uint64_t last = slot_at(f, length - 1)->number;
+    if (page >= last)
+        return page > last ? length : length - 1;
+    uint64_t back = last - page, ahead = page - slot_at(f, 0)->number;
     if (ahead < length && slot_at(f, (size_t)ahead)->number == page)
         return (size_t)ahead;
+    if (back < length && slot_at(f, length - 1 - (size_t)back)->number == page)
+        return length - 1 - (size_t)back;
     return fifo_slot_search(f, page);
 }
 

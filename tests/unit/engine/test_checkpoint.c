@@ -4,6 +4,7 @@
  * back how often, large messages, topics that are kept, open events. (Random histories, read from everywhere: test_apply.c.) */
 #include "engine/dump.h"
 #include "engine/events.h"
+#include "engine/fifo_internal.h"
 
 /* Says all of it now. */
 static void make_checkpoint(fixture_t *f)
@@ -79,7 +80,7 @@ static void a_checkpoint_packs_what_lies(void **state)
     put_many_durably(ch, "q", 0, 5);
     run(f);
     make_checkpoint(f);
-    assert_true(queue_named(f, "q")->fifo.slots[queue_named(f, "q")->fifo.slots_head].is_packed);
+    assert_true(slot_at(&queue_named(f, "q")->fifo, 0)->is_packed);
     put_many_durably(ch, "q", 5, 1);
     char body[16];
     for (unsigned i = 0; i < 6; i++)

@@ -2,7 +2,7 @@
  *
  * test_fifo.c: the order of a queue, beside a plain model: an array of entries with their states. A stored entry's
  * record has its position as number; one that was cold has a message again when it is warm. */
-#include "engine/fifo.h"
+#include "engine/fifo_internal.h"
 
 #include "engine/fixture.h"
 
@@ -399,7 +399,7 @@ static size_t pages_held(const fifo_t *f)
 {
     size_t count = 0;
     for (size_t i = 0; i < f->slots_length; i++)
-        count += f->slots[(f->slots_head + i) & (f->slots_capacity - 1)].page != NULL;
+        count += slot_at(f, i)->page != NULL;
     return count;
 }
 
@@ -526,7 +526,7 @@ static void a_deep_queue_takes_an_octet_or_two_an_entry(void **state)
         assert_true(fifo_place(&f, p, p * 7));
     size_t packed = 0;
     for (size_t i = 0; i < f.slots_length; i++)
-        packed += f.slots[(f.slots_head + i) & (f.slots_capacity - 1)].is_packed;
+        packed += slot_at(&f, i)->is_packed;
     assert_int_equal(packed, DEEP / PAGE);
     buffer_t row = {0};
     uint64_t from = 0, first, octets = 0;
@@ -680,7 +680,7 @@ static void pages_are_given_back_wherever_they_run_empty(void **state)
     for (uint64_t p = 1; p < 12; p++)
         settle(m, p);
     assert_int_equal(pages_held(&m->fifo), 6);
-    assert_int_equal(m->fifo.slots[m->fifo.slots_head].number, 5); /* the directory has let go of both */
+    assert_int_equal(slot_at(&m->fifo, 0)->number, 5); /* the directory has let go of both */
     for (uint64_t p = 20; p <= 40; p++)
         settle(m, p);
     assert_true(pages_held(&m->fifo) <= 1);
@@ -696,9 +696,35 @@ static void a_long_life_with_few_messages_keeps_few_pages(void **state)
         take(m);
         settle(m, m->last);
         assert_true(pages_held(&m->fifo) <= 1);
-        assert_true(m->fifo.slots_capacity <= 4);
+        assert_true(m->fifo.block_count <= 1 && m->fifo.only_places <= 4);
     }
     model_free(m);
+}
+
+/* Whatever number of pages there were, wherever in their blocks the slots of the first and the last one are. */
+static void the_directory_moves_along_with_what_is_there(void **state)
+{
+    (void)state;
+    fifo_pages_t pages = {.page_entries = 2};
+    fifo_t f;
+    fifo_init(&f, &pages);
+    fifo_item_t item;
+    uint64_t first = 1, next = 1;
+    for (uint64_t depth = 1; depth < 700; depth += 3) {
+        while (next < first + depth)
+            assert_true(fifo_place(&f, next, next * 2)), next++;
+        assert_true(f.block_count <= depth / 2 / BLOCK_SLOTS + 2);
+        for (uint64_t left = depth % 7; next - first > left; first++) {
+            assert_true(fifo_shift(&f, &item));
+            assert_int_equal(item.position, first);
+            assert_int_equal(item.record, first * 2);
+        }
+    }
+    for (uint32_t budget = UINT32_MAX; fifo_drain(&f, &budget, &item); first++)
+        assert_int_equal(item.position, first);
+    assert_int_equal(first, next);
+    fifo_deinit(&f);
+    fifo_pages_deinit(&pages);
 }
 
 /* Nor do old ones cost more the more have come and gone behind them. */
@@ -781,6 +807,7 @@ int main(void)
         cmocka_unit_test(an_empty_purge_needs_no_sweep),
         cmocka_unit_test(pages_are_given_back_wherever_they_run_empty),
         cmocka_unit_test(a_long_life_with_few_messages_keeps_few_pages),
+        cmocka_unit_test(the_directory_moves_along_with_what_is_there),
         cmocka_unit_test(old_entries_keep_no_room_for_those_behind_them),
         cmocka_unit_test(sweeping_looks_at_no_more_entries_than_it_may),
     };
