@@ -46,6 +46,7 @@ static void control_method(link_t *l, uint16_t channel, amqp_method_id id, const
     (void)channel;
     if (id == AMQP_queue_declare_ok)
         c->in_queues += m->queue_declare_ok.message_count;
+    atomic_fetch_add_explicit(&l->worker->run->set_up, 1, memory_order_relaxed);
     if (c->answers == 0)
         link_unexpected(l, id);
     else if (--c->answers == 0)

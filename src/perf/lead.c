@@ -111,11 +111,14 @@ int leader_wait_ready(leader_t *l)
     snapshot_t last = {.at_ns = os_now_ns()};
     bool moved;
     size_t seen = ready_links(l);
+    uint64_t set_up = atomic_load(&l->run->set_up);
     while (ready_links(l) < l->ready_expected) {
         if (look_around(l, &last, &moved) != 0)
             return -1;
         size_t ready = ready_links(l);
-        if (moved || ready > seen)
+        uint64_t was_set_up = set_up;
+        set_up = atomic_load(&l->run->set_up);
+        if (moved || ready > seen || set_up > was_set_up)
             last.at_ns = os_now_ns();
         else if (os_now_ns() - last.at_ns > (uint64_t)STUCK_S * 1000000000)
             return stuck(l);

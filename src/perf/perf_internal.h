@@ -46,6 +46,7 @@ typedef struct run {
     _Atomic uint64_t start_ns; /* of PHASE_RUN */
     _Atomic uint64_t
         measured_ns; /* start_ns and the warm-up: what was published before does not count as latency */
+    _Atomic uint64_t set_up;    /* answers that the control link got: queues and bindings that came or went */
     _Atomic uint64_t in_queues; /* DRAIN: ready messages, as the control link was told */
     _Atomic bool drained;       /* DRAIN: all of them came */
 } run_t;
