@@ -110,10 +110,14 @@ static void deliver(consumer_t *c)
     stream_start(c->channel, m);
 }
 
+/* To ask for so many messages is as much work as to deliver one. */
+#define ASKED_ITEMS 8
+
 /* Returns how much of the budget was used. */
 static uint32_t dispatch_queue(queue_t *q, uint32_t budget)
 {
     uint32_t used = 0;
+    uint64_t asked_before = q->vhost->engine->asked_items;
     list_t *node;
     for (; used < budget && q->fifo.ready > 0 && (node = list_first(&q->ready)); used++) {
         consumer_t *c = LIST_OF(node, consumer_t, waiting);
@@ -134,7 +138,7 @@ static uint32_t dispatch_queue(queue_t *q, uint32_t budget)
             deliver(c);
         }
     }
-    return used;
+    return used + (uint32_t)(q->vhost->engine->asked_items - asked_before) / ASKED_ITEMS;
 }
 
 void dispatch_now(queue_t *q)
@@ -154,7 +158,7 @@ void dispatch_run(engine_t *e)
         queue_t *q = LIST_OF(node, queue_t, dirty);
         list_remove(&q->dirty);
         uint32_t used = dispatch_queue(q, e->options.slice < budget ? e->options.slice : budget);
-        budget -= used < budget ? used : budget;
+        budget -= used < budget ? used + 1 : budget; /* one for the look */
         queue_mark(q);
     }
     list_splice(&round, &e->dirty_queues); /* those not reached come first next time */

@@ -625,6 +625,7 @@ struct engine {
     list_t settling;      /* queues */
     list_t chilling;      /* queues */
     uint64_t asked_bytes; /* of those being read back, about */
+    uint64_t asked_items; /* all that were ever asked for */
     list_t telling;       /* left_outs_t */
     uint64_t left_out;    /* messages that cannot be read, of all queues */
     buffer_t places;      /* a list of the record being made */

@@ -14,7 +14,7 @@
 #define READ_BYTES          (1u << 20)
 #define READ_BESIDE_BYTES   (4u << 20)
 #define READ_SCARCE_BYTES   (64u << 10)
-#define READ_SCARCE_ITEMS      4
+#define READ_SCARCE_ITEMS   4
 #define GUESSED_BYTES       (64u << 10) /* of a message, while nothing is known of a queue's */
 #define LOOK_MOST_ENTRIES   4096        /* past entries that are in memory already */
 
@@ -120,8 +120,9 @@ static size_t items_wanted(const queue_t *q)
 {
     const engine_t *e = q->vhost->engine;
     if (is_scarce(e))
-        return q->read_average == 0 ? 1
-                                    : between(1, READ_SCARCE_BYTES / (q->read_average + 1), READ_SCARCE_ITEMS);
+        return q->read_average == 0
+                   ? 1
+                   : between(1, READ_SCARCE_BYTES / (q->read_average + 1), READ_SCARCE_ITEMS);
     if (cold_wanted(e) || q->read_average == 0) /* how large they are the first ones tell */
         return READ_FEW_ITEMS;
     return between(READ_FEW_ITEMS, READ_BYTES / (q->read_average + 1), READ_MOST_ITEMS);
@@ -131,6 +132,7 @@ static void note_asked(queue_t *q, size_t items)
 {
     q->asked_bytes = items * (q->read_average > 0 ? q->read_average : GUESSED_BYTES);
     q->vhost->engine->asked_bytes += q->asked_bytes;
+    q->vhost->engine->asked_items += items;
 }
 
 static void note_average(queue_t *q, const message_t *m)

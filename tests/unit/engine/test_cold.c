@@ -198,6 +198,34 @@ static void many_queues_that_read_at_once_are_short_of_memory_before_anything_is
     durable_free(f);
 }
 
+static void a_step_does_not_ask_for_all_that_is_wanted(void **state)
+{
+    (void)state;
+    enum { SLICE = 8, QUEUES = 200, MESSAGES = 8 };
+    fixture_t *f = durable_new((fixture_options_t){.slice = SLICE});
+    chan_t ch = new_channel(f);
+    char name[16];
+    for (unsigned q = 0; q < QUEUES; q++) {
+        new_durable_queue(ch, numbered(name, q));
+        put_many_durably(ch, name, 0, MESSAGES);
+    }
+    crash(f);
+    hold_reads(f);
+    chan_t channels[] = {channel_of(connected_at(f, 0), 1), channel_of(connected_at(f, 1), 1)};
+    for (unsigned q = 0; q < QUEUES; q++)
+        consume(channels[q % 2], numbered(name, q), name, 0);
+    for (size_t before = 0, items = 1; items > before;) {
+        before = paper_of(f)->items;
+        (void)step(f);
+        items = paper_of(f)->items;
+        assert_true(items - before <= SLICE * 2 / 2 * MESSAGES);
+    }
+    run(f);
+    hold_reads_no_more(f);
+    assert_int_equal(counts(f).messages_unacked, QUEUES * MESSAGES);
+    durable_free(f);
+}
+
 static void what_was_requeued_cold_comes_again_at_its_place(void **state)
 {
     fixture_t *f = *state;
@@ -551,6 +579,7 @@ int main(void)
         cmocka_unit_test(few_are_read_before_their_size_is_known_and_no_more_than_a_mebibyte_at_once),
         cold_test(with_memory_short_many_queues_read_little_each),
         cmocka_unit_test(many_queues_that_read_at_once_are_short_of_memory_before_anything_is_back),
+        cmocka_unit_test(a_step_does_not_ask_for_all_that_is_wanted),
         cold_test(what_was_requeued_cold_comes_again_at_its_place),
         cold_test(a_queue_with_consumers_keeps_its_first_messages_in_memory),
         cold_test(transient_messages_between_leave_memory_too_and_stay_in_order),
