@@ -63,6 +63,7 @@ BUS_PROXY := $(if $(shell pkg-config --exists libzmq 2>/dev/null && echo yes),$(
 PREFIX := $(OUT)/bench/prefix
 SPACE := $(OUT)/bench/space
 QUEUES := $(OUT)/bench/queues
+MIX := $(OUT)/bench/mix
 CRASH := $(OUT)/crash/lines
 POWERCUT := $(OUT)/crash/powercut.so
 CLIENT_SRC := $(wildcard tests/client/*.c)
@@ -72,11 +73,12 @@ BUS_SRC := $(BUS_LOAD_SRC) bench/bus/relay.c $(if $(BUS_PROXY),bench/bus/proxy.c
 PREFIX_SRC := bench/prefix.c bench/measure.c
 SPACE_SRC := bench/space.c bench/daemon.c bench/measure.c
 QUEUES_SRC := bench/queues.c bench/measure.c
-BENCH_SRC := $(filter-out $(CEILING_SRC) bench/prefix.c bench/space.c bench/queues.c,$(wildcard bench/*.c))
+MIX_SRC := bench/mix.c bench/measure.c
+BENCH_SRC := $(filter-out $(CEILING_SRC) bench/prefix.c bench/space.c bench/queues.c bench/mix.c,$(wildcard bench/*.c))
 CRASH_SRC := $(wildcard tests/crash/*.c)
 POWERCUT_SRC := $(wildcard tests/crash/powercut/*.c)
 OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(sort $(SRC) $(SIM_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(CLIENT_SRC) $(BENCH_SRC) $(CEILING_SRC) \
-	$(BUS_SRC) $(PREFIX_SRC) $(SPACE_SRC) $(QUEUES_SRC) $(CRASH_SRC) $(POWERCUT_SRC)))
+	$(BUS_SRC) $(PREFIX_SRC) $(SPACE_SRC) $(QUEUES_SRC) $(MIX_SRC) $(CRASH_SRC) $(POWERCUT_SRC)))
 
 .PHONY: all run bench sim sim-selftest unit objects clean help check crash powercut check-order fuzz fuzz-programs conformance compile_commands.json
 .SECONDARY:
@@ -129,6 +131,7 @@ $(OUT)/tests/fuzz/%.o: CFLAGS += -Wno-missing-prototypes
 $(BENCH): $(BENCH_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
 $(SPACE): $(SPACE_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
 $(QUEUES): $(QUEUES_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
+$(MIX): $(MIX_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
 $(CRASH): $(CRASH_SRC:%.c=$(OUT)/%.o) $(CLIENT_SRC:%.c=$(OUT)/%.o) $(LIB)
 $(CEILING): $(CEILING_SRC:%.c=$(OUT)/%.o) $(LIB)
 $(BUS_LOAD): $(BUS_LOAD_SRC:%.c=$(OUT)/%.o) $(LIB)
@@ -138,7 +141,7 @@ $(OUT)/bench/bus-proxy: LDLIBS := -lzmq
 $(PREFIX): $(PREFIX_SRC:%.c=$(OUT)/%.o) $(OUT)/src/daemon/allocator.o $(LIB)
 $(PREFIX): LDLIBS := $(ALLOCATOR) $(LDLIBS)
 $(CEILING) $(BUS_LOAD): LDFLAGS := $(LDFLAGS:-fno-lto=$(WHOLE))
-$(BENCH) $(CEILING) $(BUS_LOAD) $(BUS_RELAY) $(OUT)/bench/bus-proxy $(PREFIX) $(SPACE) $(QUEUES) $(CRASH):
+$(BENCH) $(CEILING) $(BUS_LOAD) $(BUS_RELAY) $(OUT)/bench/bus-proxy $(PREFIX) $(SPACE) $(QUEUES) $(MIX) $(CRASH):
 	@echo "link    $@"
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -155,7 +158,7 @@ objects: $(OBJECTS)
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
 
-bench: all $(BENCH) $(CEILING) $(BUS_LOAD) $(BUS_RELAY) $(BUS_PROXY) $(PREFIX) $(SPACE) $(QUEUES) ## builds the benchmarks into build/bench
+bench: all $(BENCH) $(CEILING) $(BUS_LOAD) $(BUS_RELAY) $(BUS_PROXY) $(PREFIX) $(SPACE) $(QUEUES) $(MIX) ## builds the benchmarks into build/bench
 
 bench-confirm: bench ## what a confirmed publish costs beside bare disk and loopback: make bench-confirm ARGS="--json"
 	@$(OUT)/bench/confirm --chaskid $(OUT)/chaskid $(ARGS)
