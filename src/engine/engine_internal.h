@@ -622,9 +622,11 @@ struct engine {
     hash_table_t large; /* messages in parts that are in the log (references.c) */
     checkpoint_t checkpoint;
     hash_table_t queues_by_id;
-    list_t settling;      /* queues */
-    list_t chilling;      /* queues */
-    uint64_t asked_bytes; /* of those being read back, about */
+    list_t settling;        /* queues */
+    list_t chilling;        /* queues */
+    uint64_t asked_bytes;   /* of those being read back, about */
+    record_no spilled_last; /* the newest record of a message that was spilled */
+    bool cold_is_behind;  /* messages come faster than they can leave memory: no more are taken (cold_run) */
     uint64_t asked_items; /* all that were ever asked for */
     list_t telling;       /* left_outs_t */
     uint64_t left_out;    /* messages that cannot be read, of all queues */

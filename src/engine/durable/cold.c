@@ -5,6 +5,9 @@
  * sent. What is not in the log, as it need not outlive the broker, is put there for that (at no place: *spilled*). A queue
  * whose front is cold asks for the next messages in one request, ahead of need while it is being emptied.
  *
+ * Messages that need not be in the log may come faster than it writes. While they do, and some are on their way to it, no
+ * more are taken: memory stays flat, at the pace of the log. What cannot leave memory holds up nobody.
+ *
  * A queue with consumers keeps its first entries in memory whatever the budget: they are about to go. */
 #include "engine/engine_internal.h"
 
@@ -16,6 +19,7 @@
 #define READ_SCARCE_BYTES   (64u << 10)
 #define READ_SCARCE_ITEMS   4
 #define GUESSED_BYTES       (64u << 10) /* of a message, while nothing is known of a queue's */
+#define AHEAD_OF_LOG        4           /* messages in memory, in what the log may have on its way */
 #define LOOK_MOST_ENTRIES   4096        /* past entries that are in memory already */
 
 bool cold_wanted(const engine_t *e)
@@ -54,6 +58,8 @@ static void spill(queue_t *q, const fifo_item_t *item)
     message_t *m = item->message;
     if (!live_has(&e->live, m->record)) /* or no more: what dies stays dead */
         (void)publish_record(e, m, &(record_list_t){0});
+    if (m->record > e->spilled_last)
+        e->spilled_last = m->record;
     record_refer(e, m->record, 1);
     fifo_spill(&q->fifo, item->position);
     q->spilled++;
@@ -82,8 +88,14 @@ static bool chill(engine_t *e, queue_t *q, uint32_t *budget)
     return !waits && from >= q->fifo.tail;
 }
 
+/* More than the budget, and than the log may have on its way. */
+static bool is_over(const engine_t *e)
+{
+    return e->memory_bytes > e->options.memory_bodies + AHEAD_OF_LOG * e->options.unwritten_bytes;
+}
+
 /* Those that wait for the log are looked at too, and use up the budget: they alone are no reason for another step. */
-bool cold_run(engine_t *e)
+static bool chill_some(engine_t *e)
 {
     uint32_t budget = e->options.slice * 4;
     bool moved = false;
@@ -101,6 +113,15 @@ bool cold_run(engine_t *e)
     list_splice(&round, &e->chilling); /* those not reached come first next time */
     list_splice(&e->chilling, &round);
     return budget == 0 && moved && cold_wanted(e);
+}
+
+bool cold_run(engine_t *e)
+{
+    bool more = chill_some(e);
+    e->cold_is_behind = is_over(e) && (more || e->spilled_last > e->durable);
+    if (e->cold_is_behind && e->spilled_last > e->waited_for)
+        e->waited_for = e->spilled_last;
+    return more;
 }
 
 /* ---- back into it ---- */
