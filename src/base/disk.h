@@ -22,6 +22,7 @@ typedef enum disk_fault {
     DISK_FULL = -4,   /* no space, quota */
     DISK_LOCKED = -5, /* another process holds the lock */
     DISK_BUSY = -6,   /* this process has too few descriptors, or too little memory: it may be well later */
+    DISK_UNSUPPORTED = -7,
 } disk_fault_t;
 
 typedef struct disk disk_t;
@@ -45,6 +46,8 @@ typedef struct disk_kind {
     /* All of the pieces, end to end, at `offset`; a file that is too short grows. */
     int (*write)(disk_file_t *file, uint64_t offset, const output_piece_t *pieces, size_t count,
                  error_t *err);
+    /* Makes a file that is shorter this long: reads as zeros where nothing was written, and its space is taken. */
+    int (*allocate)(disk_file_t *file, uint64_t bytes, error_t *err);
     int (*sync)(disk_file_t *file, error_t *err);
     int (*rename)(disk_t *d, const char *from, const char *to, error_t *err);
     int (*remove)(disk_t *d, const char *name, error_t *err);
@@ -93,6 +96,12 @@ static inline int disk_write(disk_file_t *file, uint64_t offset, const output_pi
                              error_t *err)
 {
     return file->disk->kind->write(file, offset, pieces, count, err);
+}
+
+/* DISK_UNSUPPORTED: not on this file system. */
+static inline int disk_allocate(disk_file_t *file, uint64_t bytes, error_t *err)
+{
+    return file->disk->kind->allocate(file, bytes, err);
 }
 
 static inline int disk_sync(disk_file_t *file, error_t *err)

@@ -69,6 +69,9 @@ static int fault_of(int error)
     case ENFILE:
     case ENOMEM:
         return DISK_BUSY;
+    case EOPNOTSUPP:
+    case ENOSYS:
+        return DISK_UNSUPPORTED;
     default:
         return DISK_FAILED;
     }
@@ -178,6 +181,16 @@ static int disk_write_at(disk_file_t *file, uint64_t offset, const output_piece_
             skip -= pieces->len;
     }
     return 0;
+}
+
+static int disk_allocate_file(disk_file_t *file, uint64_t bytes, error_t *err)
+{
+    os_file_t *f = file_of(file);
+    int rc;
+    do
+        rc = fallocate(f->fd, 0, 0, (off_t)bytes);
+    while (rc != 0 && errno == EINTR);
+    return rc == 0 ? 0 : fail_file(f, "take space for", err);
 }
 
 static int disk_sync_file(disk_file_t *file, error_t *err)
@@ -319,6 +332,7 @@ static const disk_kind_t os_disk_kind = {
     .size = disk_size_of,
     .read = disk_read_at,
     .write = disk_write_at,
+    .allocate = disk_allocate_file,
     .sync = disk_sync_file,
     .rename = disk_rename_file,
     .remove = disk_remove_file,

@@ -59,6 +59,7 @@ static int switch_segment(store_t *s, error_t *err)
 {
     log_side_t *l = &s->log_side;
     const segment_t *next = lane_peek(s->ready);
+    flag_put(&s->log_waits, !next);
     if (!next || lane_room(s->news) == 0)
         return 0;
     record_no stated = l->known.durable_through;

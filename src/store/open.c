@@ -70,7 +70,7 @@ static int make_fresh(opening_t *o, segment_t *fresh, error_t *err)
     }
     int rc = segment_create(fresh, s->disk, number, err);
     if (rc == 0)
-        rc = segment_fill(fresh, s->options.first_segment_bytes, err);
+        rc = segment_fill(fresh, 0, s->options.first_segment_bytes, err);
     if (rc == 0)
         rc = segment_finish(fresh, number, &s->log, err);
     if (rc != 0 && rc != DISK_EXISTS) /* of a full disk it has the last room */
@@ -162,7 +162,7 @@ static void hand_to_helper(opening_t *o, const segment_t *fresh, record_index_t 
         if ((found->in_use || found->is_content) && found->from < superseded)
             list_segment(h, found, superseded);
         else if (!found->is_left_alone)
-            helper_add_spare(h, found->name, found->bytes);
+            ahead_add_spare(h, found->name, found->bytes);
     }
     listed_segment_t *l = segment_list_add(&h->segments, fresh->name, fresh->number, fresh->bytes);
     l->from = superseded;

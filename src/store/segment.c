@@ -109,33 +109,45 @@ int segment_create(segment_t *s, disk_t *disk, uint64_t number, error_t *err)
     return disk_open(disk, s->name, DISK_CREATE, &s->file, err);
 }
 
-static int write_zeros(segment_t *s, uint64_t bytes, error_t *err)
+int segment_allocate(segment_t *s, uint64_t bytes, error_t *err)
+{
+    int rc = disk_allocate(s->file, bytes, err);
+    if (rc == 0)
+        s->bytes = bytes;
+    return rc == 0 || rc == DISK_UNSUPPORTED ? rc : fail(s, rc);
+}
+
+static int write_zeros(segment_t *s, uint64_t at, uint64_t end, error_t *err)
 {
     static const uint8_t zeros[64 * 1024];
     enum { PIECES = 64 };
     output_piece_t pieces[PIECES];
-    while (s->bytes < bytes) {
+    while (at < end) {
         size_t count = 0;
-        uint64_t end = s->bytes;
-        for (; count < PIECES && end < bytes; count++) {
-            size_t len = bytes - end < sizeof zeros ? (size_t)(bytes - end) : sizeof zeros;
+        uint64_t next = at;
+        for (; count < PIECES && next < end; count++) {
+            size_t len = end - next < sizeof zeros ? (size_t)(end - next) : sizeof zeros;
             pieces[count] = (output_piece_t){zeros, len};
-            end += len;
+            next += len;
         }
-        int rc = disk_write(s->file, s->bytes, pieces, count, err);
+        int rc = disk_write(s->file, at, pieces, count, err);
         if (rc != 0)
             return rc;
-        s->bytes = end;
+        at = next;
     }
     return 0;
 }
 
-int segment_fill(segment_t *s, uint64_t bytes, error_t *err)
+int segment_fill(segment_t *s, uint64_t from, uint64_t end, error_t *err)
 {
-    int rc = write_zeros(s, bytes, err);
+    int rc = write_zeros(s, from, end, err);
     if (rc == 0)
         rc = disk_sync(s->file, err);
-    return rc == 0 ? 0 : fail(s, rc);
+    if (rc != 0)
+        return fail(s, rc);
+    if (s->bytes < end)
+        s->bytes = end;
+    return 0;
 }
 
 static int put_header(segment_t *s, const segment_header_t *h, error_t *err)

@@ -19,9 +19,10 @@
  * A header is whole if its checksum holds. One that is not whole, or whose number is not that of the name, is the work of
  * a crash: nothing was ever written behind it (a segment made), or nothing is needed any more (one recycled).
  *
- * A new file is written over with zeros before it gets its header, and header, file and name are synced before a
- * frame is written: so no sync of the log has to bring anything but octets to the disk. A recycled one keeps its old
- * frames: they are valid under its old number only.
+ * The space of a new file is taken, and mostly it is written over with zeros, before it gets its header; header, file and
+ * name are synced before a frame is written: so a sync of the log has to bring nothing but octets to the disk (and, where
+ * no zeros were written, that there are some now). A recycled one keeps its old frames: they are valid under its old
+ * number only.
  *
  * A rewritten one has sparse frames alone, of the records that were still needed. It is made beside the old one, its name
  * with ".new" behind it, and takes its place when it is synced. So it begins and ends anywhere, and says itself where. */
@@ -69,8 +70,11 @@ segment_state_t segment_read_header(bytes_t octets, segment_header_t *out);
 /* Creates the file, empty. */
 int segment_create(segment_t *s, disk_t *disk, uint64_t number, error_t *err);
 
-/* Writes zeros from its end to `bytes` and syncs. */
-int segment_fill(segment_t *s, uint64_t bytes, error_t *err);
+/* Takes space for so many octets, which read as zeros. DISK_UNSUPPORTED: the disk cannot; the segment stays open. */
+int segment_allocate(segment_t *s, uint64_t bytes, error_t *err);
+
+/* Writes zeros there, and syncs. */
+int segment_fill(segment_t *s, uint64_t from, uint64_t end, error_t *err);
 
 /* Gives it its header, and the number `number` if it was created with another, and syncs file and directory: ready. */
 int segment_finish(segment_t *s, uint64_t number, const log_identity_t *log, error_t *err);

@@ -117,7 +117,7 @@ static void drop(store_t *s, size_t index)
     if (h->rewrite.order && h->rewrite.order->segment == l->number)
         rewrite_end(&h->rewrite);
     read_back_leave(&h->reads.reader, l->number);
-    helper_add_spare(h, l->name, l->bytes);
+    ahead_add_spare(h, l->name, l->bytes);
     tell(s, l, 0);
     segment_list_remove(&h->segments, index);
     h->in_use--;
@@ -254,5 +254,5 @@ uint32_t store_helper_wait_ms(const store_t *s)
     bool waits = (h->rewrite.order || h->order_count > 0) && now < h->rewrite_at_ms;
     if (waits && h->rewrite_at_ms - now < left)
         left = h->rewrite_at_ms - now;
-    return (uint32_t)left;
+    return ahead_wait_ms(s, (uint32_t)left);
 }

@@ -34,6 +34,15 @@ typedef struct spare {
     uint64_t bytes;
 } spare_t;
 
+/* A new segment that is not ready yet (ahead.c). */
+typedef struct making {
+    segment_t segment; /* with a file: there is one */
+    uint64_t bytes;    /* it is to have */
+    uint64_t filled_bytes;
+    uint64_t fill_at_ms; /* not before: so it keeps to its rate */
+    bool is_tried, is_allocated;
+} making_t;
+
 /* What is known of the disk's free space (room.c). */
 typedef struct room {
     uint64_t free_bytes; /* at the last look */
@@ -50,8 +59,8 @@ typedef struct helper_side {
     size_t in_use;           /* how many of them the log has begun, as far as it has said so */
     spare_t *spares;
     size_t spare_count, spare_capacity;
-    segment_t making;      /* with a file: being filled */
-    uint64_t making_bytes; /* until it has so many */
+    making_t making;
+    uint64_t begun_ms, took_ms; /* when the log began its last segment, and how long after the one before */
     uint64_t next_number;
     bool has_complained; /* the last try to make a segment failed */
     bool reads_later;    /* the last try to read did, for want of a descriptor; likewise said once */
@@ -82,6 +91,7 @@ struct store {
     lane_t *news;                 /* of log_news_t: log → helper */
     atomic_uint_least64_t anchor; /* log → helper: an opening reads from here on; segments below may go */
     atomic_uint_least64_t replay_from;     /* log → helper: and would, if the log began a segment now */
+    flag_t log_waits;                      /* log → helper: for a segment, of whatever kind */
     flag_t begins_early;                   /* helper → log: it should, for the orders that wait for it */
     atomic_uint_least64_t log_lacks_bytes; /* log → helper: for a group larger than a segment; 0: nothing */
     store_counters_t counters;
@@ -109,9 +119,29 @@ void log_side_deinit(log_side_t *l);
 
 /* ---- helper.c ---- */
 
-void helper_add_spare(helper_side_t *h, const char *name, uint64_t bytes);
-
 void helper_side_deinit(helper_side_t *h);
+
+/* ---- ahead.c ---- */
+
+static inline size_t ahead_ready_count(const helper_side_t *h)
+{
+    return h->segments.count - h->in_use;
+}
+
+/* A file that is not needed, or not any more. */
+void ahead_add_spare(helper_side_t *h, const char *name, uint64_t bytes);
+
+/* Makes a segment of the first of them, or removes it. True if there was something to do. */
+bool ahead_use_spare(store_t *s);
+
+/* A piece of the work on a new segment, if one is needed and may be worked on now. True if there was something to do. */
+bool ahead_make_segment(store_t *s);
+
+/* The log has begun its next segment. */
+void ahead_note_begun(store_t *s);
+
+/* In how many ms work on a new segment goes on, `most` at most. */
+uint32_t ahead_wait_ms(const store_t *s, uint32_t most);
 
 /* ---- space.c ---- */
 

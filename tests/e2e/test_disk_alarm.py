@@ -331,7 +331,7 @@ def test_a_large_body_that_is_on_its_way_when_it_fills_comes_whole(start):
 @pytest.mark.parametrize("failure, reason", [
     ("create 1 readonly", "cannot create DIR/log.N: Read-only file system"),
     ("create 1 busy", "cannot create DIR/log.N: Too many open files"),
-    ("zeros 1 fail", "cannot write DIR/log.N: Input/output error")], ids=["readonly", "descriptors", "write"])
+    ("fallocate 1 fail", "cannot take space for DIR/log.N: Input/output error")], ids=["readonly", "descriptors", "space"])
 def test_a_folder_that_takes_no_file_is_the_alarm_too(start, failure, reason):
     broker = start(FULL, shim=True)
     with connected(broker) as connect:

@@ -97,6 +97,22 @@ def test_a_broker_whose_disk_fails_does_not_start(start, data_dir, failure, word
         assert [one.body for one in take_all(w, "q")] == [b"kept"]
 
 
+def test_a_file_system_that_takes_no_space_ahead_is_written_over(start, data_dir):
+    broker = start()
+    broker.stop()
+    order(broker, "fallocate 1 unsupported")
+    broker = start(shim=True)
+    bodies = [b"%d:" % number + bytes(200000) for number in range(24)]  # several segments
+    with peers.opened(broker) as w:
+        declare(w, "q")
+    put(broker, "q", *bodies)
+    broker.kill()
+    assert len(files_of(data_dir)) > 4
+    assert not [line for line in broker.lines if "[error]" in line]
+    with peers.opened(start()) as w:
+        assert [one.body for one in take_all(w, "q")] == bodies
+
+
 def test_a_message_that_cannot_be_read_is_left_out_and_named(start):
     broker = start({"memory.bodies": 0}, shim=True)
     with peers.opened(broker) as w:

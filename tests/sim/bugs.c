@@ -144,18 +144,26 @@ record_no __wrap_records_add(engine_t *e, const record_t *r, message_t *content)
     return __real_records_add(e, &ahead, content);
 }
 
+static uint64_t honest_batch_bytes;
+
 void __real_records_group_begin(engine_t *e);
 void __wrap_records_group_begin(engine_t *e);
 void __wrap_records_group_begin(engine_t *e)
 {
     __real_records_group_begin(e);
-    e->grouping = !bug_is(BUG_HALF_TRANSACTION);
+    if (!bug_is(BUG_HALF_TRANSACTION))
+        return;
+    e->grouping = false;
+    honest_batch_bytes = e->options.batch_bytes;
+    e->options.batch_bytes = 1;
 }
 
 record_no __real_records_group_end(engine_t *e);
 record_no __wrap_records_group_end(engine_t *e);
 record_no __wrap_records_group_end(engine_t *e)
 {
+    if (bug_is(BUG_HALF_TRANSACTION))
+        e->options.batch_bytes = honest_batch_bytes;
     e->grouping = true;
     return __real_records_group_end(e);
 }

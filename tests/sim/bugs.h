@@ -24,7 +24,7 @@ typedef enum bug {
     BUG_STALE_FRAMES,         /* frames of a segment's earlier use pass for new ones */
     BUG_RECYCLED_EARLY,       /* segments go while messages in them are still needed */
     BUG_EARLY_COMMIT_OK,      /* the answer to tx.commit does not wait until the transaction is durable */
-    BUG_HALF_TRANSACTION,     /* the records of a transaction may go into several batches */
+    BUG_HALF_TRANSACTION,     /* each record of a transaction is a batch of its own */
     BUG_FORGOTTEN_SESSION,    /* a session that stopped because the port had no room never goes on */
     BUG_RENAMED_BEFORE_SYNC,  /* the copy of a segment takes its place before it is synced */
     BUG_CHECKPOINT_AHEAD,     /* the log says that it need be read from the end of a checkpoint only */

@@ -110,6 +110,7 @@ void ask_commit(client_t *c, unsigned number)
     report_line("%u.%u #%u (at %llu) commits transaction %u", c->index, number, c->world->causes + 1,
                 (unsigned long long)c->world->last, tx);
     model_tx_asked(m, tx, c->world->last);
+    world_cut_soon(c->world);
     unclaim(c, ch, tx, commits);
     ch->tx = 0;
     ask(c, number, COMMAND_TX_COMMIT, OP_COMMIT, tx);

@@ -250,7 +250,8 @@ static bool live(world_t *w)
         check_definitions(w);
     if (dice(w, 4) == 0)
         check_messages(w, false);
-    if (how == END_CUT)
+    w->cuts_soon = how == END_CUT && dice(w, 3) == 0;
+    if (how == END_CUT && !w->cuts_soon)
         sim_disk_cut_at(w->disk, 1 + dice(w, dice(w, 2) ? 40 : 400));
     else if (how == END_SYNC_FAILS)
         sim_disk_fail_sync(w->disk, 1 + dice(w, 60));

@@ -47,6 +47,7 @@ bool publisher_again(client_t *c, unsigned number)
     if (p->count == 0)
         return false;
     ask_confirms(c, number);
+    world_cut_soon(c->world);
     for (uint32_t i = 0; i < p->count; i++)
         ask_publish_again(c, number, p->unconfirmed[i]);
     return true;

@@ -229,6 +229,28 @@ static int sim_write(disk_file_t *file, uint64_t offset, const output_piece_t *p
     return operation_end(s, fate, "write", h->name, err);
 }
 
+static int sim_allocate(disk_file_t *file, uint64_t bytes, error_t *err)
+{
+    sim_handle_t *h = handle_of(file);
+    sim_disk_t *s = disk_of(file->disk);
+    int rc = check_handle(h, "take space for", err);
+    if (rc != 0)
+        return rc;
+    if (s->cannot_allocate)
+        return fail(err, DISK_UNSUPPORTED, "take space for", h->name, "operation not supported");
+    fate_t fate = operation_begin(s);
+    uint64_t there = h->file->visible.bytes, wanted = bytes > there ? bytes - there : 0;
+    uint64_t room = room_for(s, h->file, there, wanted), done = room;
+    if (fate == IN_PART)
+        done = sim_random_below(&s->random, room + 1);
+    else if (fate == NOT_AT_ALL)
+        done = 0;
+    sim_file_extend(h->file, there + done);
+    if (fate == DONE && room < wanted)
+        return fail(err, DISK_FULL, "take space for", h->name, "no space left");
+    return operation_end(s, fate, "take space for", h->name, err);
+}
+
 static bool is_skipped(const sim_disk_t *s, const char *name)
 {
     size_t len = strlen(name), end = s->skipped_suffix ? strlen(s->skipped_suffix) : len + 1;
@@ -359,6 +381,7 @@ const disk_kind_t sim_disk_kind = {
     .size = sim_size,
     .read = sim_read,
     .write = sim_write,
+    .allocate = sim_allocate,
     .sync = sim_sync,
     .rename = sim_rename,
     .remove = sim_remove,

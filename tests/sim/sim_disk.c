@@ -14,6 +14,7 @@ sim_disk_t *sim_disk_new(uint64_t seed)
     s->disk.kind = &sim_disk_kind;
     s->random = sim_random(seed);
     s->limit_bytes = UINT64_MAX;
+    s->cannot_allocate = seed % 4 == 0;
     list_init(&s->files);
     list_init(&s->handles);
     sim_directory_init(&s->directory);

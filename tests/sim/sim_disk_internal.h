@@ -17,7 +17,7 @@ struct sim_disk {
     uint64_t operations, cut_at, fail_at;
     uint64_t syncs, fail_sync_at;
     uint64_t limit_bytes;
-    bool is_off, is_locked, skip_syncs, skip_directory_syncs;
+    bool is_off, is_locked, skip_syncs, skip_directory_syncs, cannot_allocate;
     const char *skipped_suffix; /* of files whose syncs are skipped; NULL */
 };
 

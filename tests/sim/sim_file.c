@@ -119,6 +119,14 @@ void sim_file_write(sim_file_t *f, uint64_t offset, const void *data, size_t len
     f->differs = true;
 }
 
+void sim_file_extend(sim_file_t *f, uint64_t bytes)
+{
+    if (bytes <= f->visible.bytes)
+        return;
+    content_grow(&f->visible, bytes);
+    f->differs = true;
+}
+
 /* Carries the sectors over that [from, to) touches, as they are seen now. */
 static void store_visible(sim_file_t *f, uint64_t from, uint64_t to)
 {
@@ -163,20 +171,29 @@ static void store_torn(sim_file_t *f, const sim_write_t *w, sim_random_t *random
             store_sector(f, w, at);
 }
 
+/* The sectors that begin below `end`. */
+static void store_below(sim_file_t *f, const sim_write_t *w, uint64_t end)
+{
+    for (uint64_t at = sector_start(w->offset); at < end; at += SIM_SECTOR_BYTES)
+        store_sector(f, w, at);
+}
+
 static void store_whole(sim_file_t *f, const sim_write_t *w)
 {
-    for (uint64_t at = sector_start(w->offset); at < w->offset + w->len; at += SIM_SECTOR_BYTES)
-        store_sector(f, w, at);
+    store_below(f, w, w->offset + w->len);
 }
 
 static void store_by_chance(sim_file_t *f, const sim_write_t *w, sim_random_t *random)
 {
-    switch (sim_random_below(random, 3)) {
+    switch (sim_random_below(random, 4)) {
     case 0:
         store_whole(f, w);
         break;
     case 1:
         store_torn(f, w, random);
+        break;
+    case 2:
+        store_below(f, w, w->offset + sim_random_below(random, w->len));
         break;
     default:
         break;
@@ -214,6 +231,8 @@ void sim_file_power_cycle(sim_file_t *f, sim_random_t *random)
 {
     if (!list_empty(&f->unsynced))
         store_some(f, random);
+    if (f->visible.bytes > f->stored.bytes && sim_random_once_in(random, 4)) /* its size came through */
+        content_grow(&f->stored, f->visible.bytes);
     forget_unsynced(f);
     if (f->differs) {
         f->visible.bytes = 0;

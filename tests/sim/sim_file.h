@@ -38,6 +38,9 @@ void sim_file_unref(sim_file_t *f);
 
 void sim_file_write(sim_file_t *f, uint64_t offset, const void *data, size_t len);
 
+/* Makes it this long, if it is shorter, with what reads as zeros. */
+void sim_file_extend(sim_file_t *f, uint64_t bytes);
+
 void sim_file_sync(sim_file_t *f);
 
 /* The platter never gets what is unsynced, and nobody knows any more that it was to. */

@@ -131,6 +131,14 @@ static bool world_waits(world_t *w)
     return true;
 }
 
+void world_cut_soon(world_t *w)
+{
+    if (!w->cuts_soon || dice(w, 4) > 0)
+        return;
+    w->cuts_soon = false;
+    sim_disk_cut_at(w->disk, 1 + dice(w, 8));
+}
+
 void world_settle(world_t *w)
 {
     for (int turns = 0; world_turn(w) || world_waits(w); turns++)

@@ -167,8 +167,9 @@ struct world {
     uint32_t causes;
     uint64_t now_ms;
     uint64_t last, durable; /* the engine's records, as of its last step */
-    bool gathers; /* in this life acks may have had their records later than what came behind them */
-    bool is_over; /* the disk is gone: this life is */
+    bool gathers;   /* in this life acks may have had their records later than what came behind them */
+    bool is_over;   /* the disk is gone: this life is */
+    bool cuts_soon; /* the power goes when world_cut_soon likes */
     bool engine_due, log_due, helper_due, port_due[PORTS]; /* who was woken, or has more to do */
     bool by_wakes;                                         /* nobody moves unless he was woken */
     mood_t mood;
@@ -203,6 +204,9 @@ static inline uint32_t dice(world_t *w, uint32_t n)
 void world_run(world_t *w, uint64_t seed);
 
 /* ---- world.c ---- */
+
+/* What comes must be there as a whole, or not be promised: the power may go amid it. */
+void world_cut_soon(world_t *w);
 
 /* Somebody moves, by dice. */
 void world_act(world_t *w);

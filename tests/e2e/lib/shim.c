@@ -9,7 +9,7 @@
  *     readdir 1 fail
  *     fstatvfs 1 full       nothing is free; with fail it does not say
  *     create 1 readonly     no file can be made: EROFS; with busy no descriptor is left: EMFILE
- *     zeros 1 fail          writes that make a file grow
+ *     fallocate 1 fail      likewise; with unsupported the file system cannot
  *     fdatasync 1 slow      each takes 300 ms longer
  *     folder 5000000 holds  the folder of the log has room for files of so many octets in all */
 #define _GNU_SOURCE
@@ -53,7 +53,7 @@ static int error_of(const char *what)
     static const struct {
         const char *what;
         int error;
-    } errors[] = {{"full", ENOSPC}, {"readonly", EROFS}, {"busy", EMFILE}};
+    } errors[] = {{"full", ENOSPC}, {"readonly", EROFS}, {"busy", EMFILE}, {"unsupported", EOPNOTSUPP}};
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
         if (strcmp(what, errors[i].what) == 0)
             return errors[i].error;
@@ -112,9 +112,8 @@ static off_t grows(int fd, const struct iovec *pieces, int count, off_t end)
     return fstat(fd, &st) == 0 && end > st.st_size ? end - st.st_size : 0;
 }
 
-static bool fits(int fd, const struct iovec *pieces, int count, off_t offset)
+static bool fits(int fd, off_t more)
 {
-    off_t more = grows(fd, pieces, count, offset);
     long room = more > 0 ? room_beside(fd) : -1;
     return room < 0 || more <= room;
 }
@@ -131,10 +130,23 @@ ssize_t pwritev(int fd, const struct iovec *pieces, int count, off_t offset)
 {
     ssize_t (*real)(int, const struct iovec *, int, off_t) =
         (ssize_t(*)(int, const struct iovec *, int, off_t))dlsym(RTLD_NEXT, "pwritev");
-    if (fails("pwritev") || (grows(fd, pieces, count, offset) && fails("zeros")))
+    if (fails("pwritev"))
         return -1;
-    if (fits(fd, pieces, count, offset))
+    if (fits(fd, grows(fd, pieces, count, offset)))
         return real(fd, pieces, count, offset);
+    errno = ENOSPC;
+    return -1;
+}
+
+int fallocate(int fd, int mode, off_t offset, off_t len)
+{
+    int (*real)(int, int, off_t, off_t) =
+        (int (*)(int, int, off_t, off_t))dlsym(RTLD_NEXT, "fallocate");
+    const struct iovec all = {.iov_len = (size_t)len};
+    if (fails("fallocate"))
+        return -1;
+    if (fits(fd, grows(fd, &all, 1, offset)))
+        return real(fd, mode, offset, len);
     errno = ENOSPC;
     return -1;
 }

@@ -559,7 +559,7 @@ static void segments_of_two_logs_are_refused(void **state)
     segment_t s;
     uint64_t number = 90;
     assert_int_equal(segment_create(&s, f->disk, number, NULL), 0);
-    assert_int_equal(segment_fill(&s, 4096, NULL), 0);
+    assert_int_equal(segment_fill(&s, 0, 4096, NULL), 0);
     assert_int_equal(segment_finish(&s, number, &(log_identity_t){1, 2}, NULL), 0);
     disk_close(&s.file);
     assert_refused(f, "log.0000000090", "another log");
