@@ -140,8 +140,7 @@ ssize_t pwritev(int fd, const struct iovec *pieces, int count, off_t offset)
 
 int fallocate(int fd, int mode, off_t offset, off_t len)
 {
-    int (*real)(int, int, off_t, off_t) =
-        (int (*)(int, int, off_t, off_t))dlsym(RTLD_NEXT, "fallocate");
+    int (*real)(int, int, off_t, off_t) = (int (*)(int, int, off_t, off_t))dlsym(RTLD_NEXT, "fallocate");
     const struct iovec all = {.iov_len = (size_t)len};
     if (fails("fallocate"))
         return -1;
