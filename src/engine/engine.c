@@ -183,7 +183,7 @@ static void connection_command(connection_t *c, command_t *cmd)
 }
 
 /* The next command, if it may be taken now. With the log full that is one that comes to no record: a question, or
- * anything once all connections are being closed. With memory full of what is to leave it, one without a message. */
+ * anything once all connections are being closed. */
 static const command_t *next_command(engine_t *e, engine_port_t *p)
 {
     const command_t *next = lane_peek(p->port->commands);

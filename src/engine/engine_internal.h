@@ -351,8 +351,9 @@ struct queue {
     /* Cold entries (cold.c). */
     list_t getters; /* channels whose basic.get waits for that: channel.waiting_link */
     reader_t reading;
-    uint64_t warm_ahead;   /* read back and not taken yet, about */
-    uint64_t read_average; /* octets of a message that was read back, about */
+    uint32_t warm_ahead;   /* read back and not taken yet, about … */
+    bool warm_is_all;      /* … and behind them nothing cold is near */
+    uint32_t read_average; /* octets of a message that was read back, about */
     uint64_t asked_bytes;  /* of what is being read back, about */
     list_t chilling;       /* engine.chilling */
     uint64_t chill_from;   /* entries from here on leave memory once their records are durable */
@@ -626,11 +627,12 @@ struct engine {
     list_t chilling;        /* queues */
     uint64_t asked_bytes;   /* of those being read back, about */
     record_no spilled_last; /* the newest record of a message that was spilled */
-    bool cold_is_behind;  /* messages come faster than they can leave memory: no more are taken (cold_run) */
-    uint64_t asked_items; /* all that were ever asked for */
-    list_t telling;       /* left_outs_t */
-    uint64_t left_out;    /* messages that cannot be read, of all queues */
-    buffer_t places;      /* a list of the record being made */
+    bool cold_is_behind;    /* messages come faster than they can leave memory: publishers are held back */
+    uint64_t asked_items;   /* all that were ever asked for */
+    uint64_t warm_bytes;    /* of those read back and not taken yet, about */
+    list_t telling;         /* left_outs_t */
+    uint64_t left_out;      /* messages that cannot be read, of all queues */
+    buffer_t places;        /* a list of the record being made */
     bool applying;
     bool wake_log, wake_helper;
     recovery_t *recovery; /* apply.c's, until engine_recovered */

@@ -2,7 +2,8 @@
  *
  * flow.c: alarms. While messages take more than memory_high_bytes, or the store says that the disk has no room to spare,
  * publishes are held back, connection by connection as they come; acks and everything else go on, so that consumers can
- * bring it down again. What was held goes on when the last alarm is over. */
+ * bring it down again. What was held goes on when the last alarm is over. So it is, without a word to anybody, while messages
+ * come faster than they can leave memory (cold.c). */
 #include "engine/engine_internal.h"
 
 /* Of those that are told; what holds for a moment only is nobody's business. */
@@ -128,14 +129,15 @@ void flow_check(engine_t *e)
 {
     memory_check(e);
     disk_check(e);
-    if ((e->alarms == 0 || e->holds_for_log) && !flow_log_is_tight(e))
+    bool is_over = e->alarms == 0 && !e->cold_is_behind;
+    if ((is_over || e->holds_for_log) && !flow_log_is_tight(e))
         let_go(e);
 }
 
 /* What was held comes back all at once, and must not go past the log: with that full, too, it waits. */
 bool flow_is_tight(const engine_t *e)
 {
-    return e->alarms != 0 || memory_is_short(e) || records_full(e);
+    return e->alarms != 0 || memory_is_short(e) || records_full(e) || e->cold_is_behind;
 }
 
 bool flow_holds(connection_t *c)
@@ -145,5 +147,5 @@ bool flow_holds(connection_t *c)
         memory_alarm_set(e);
     tell_blocked(c);
     e->holds_for_log |= flow_log_is_tight(e);
-    return e->alarms != 0 || records_full(e);
+    return e->alarms != 0 || records_full(e) || e->cold_is_behind;
 }

@@ -193,6 +193,7 @@ uint64_t queue_purge(queue_t *q)
     record_purge(q);
     queue_forget_left_out(q);
     uint64_t purged = fifo_purge(&q->fifo);
+    queue_forget_warm(q);
     sync_queue_purged(q);
     if (purged > 0 && !job_running(&q->cleaning)) {
         q->holds++; /* the sweeping job's */
@@ -302,6 +303,7 @@ void queue_remove(queue_t *q, channel_t *waiter, const event_t *reply)
         q->owner->queues_leaving++;
     e->counts.queues--;
     (void)fifo_purge(&q->fifo);
+    queue_forget_warm(q);
     q->fifo.swept_below = 0;         /* draining starts at the front */
     if (job_running(&q->cleaning)) { /* a purge is being swept: draining does that too */
         list_remove(&q->cleaning.link);

@@ -5,8 +5,8 @@
  * sent. What is not in the log, as it need not outlive the broker, is put there for that (at no place: *spilled*). A queue
  * whose front is cold asks for the next messages in one request, ahead of need while it is being emptied.
  *
- * Messages that need not be in the log may come faster than it writes. While they do, and some are on their way to it, no
- * more are taken: memory stays flat, at the pace of the log. What cannot leave memory holds up nobody.
+ * Messages that need not be in the log may come faster than it writes. While they do, and some are on their way to it,
+ * publishers are held back (flow.c): memory stays flat, at the pace of the log. What cannot leave memory holds up nobody.
  *
  * A queue with consumers keeps its first entries in memory whatever the budget: they are about to go. */
 #include "engine/engine_internal.h"
@@ -117,19 +117,26 @@ static bool chill_some(engine_t *e)
 
 bool cold_run(engine_t *e)
 {
-    bool more = chill_some(e);
+    bool more = chill_some(e), was_behind = e->cold_is_behind;
     e->cold_is_behind = is_over(e) && (more || e->spilled_last > e->durable);
     if (e->cold_is_behind && e->spilled_last > e->waited_for)
         e->waited_for = e->spilled_last;
-    return more;
+    return more || (was_behind && !e->cold_is_behind);
 }
 
 /* ---- back into it ---- */
 
-/* More is read back, and being read, than the budget and some beside it: very many queues are at it. */
+/* More is in memory, or on its way there, than the budget and some beside it. */
 static bool is_scarce(const engine_t *e)
 {
     return e->memory_bytes + e->asked_bytes > e->options.memory_bodies + READ_BESIDE_BYTES;
+}
+
+/* Very many queues read back, or large messages: each reads little then. A few may read as much as they like, or they could
+ * not keep up while memory is full of what is on its way to the log. */
+static bool many_read(const engine_t *e)
+{
+    return e->warm_bytes + e->asked_bytes > READ_BESIDE_BYTES;
 }
 
 static size_t between(uint64_t least, uint64_t items, uint64_t most)
@@ -140,11 +147,11 @@ static size_t between(uint64_t least, uint64_t items, uint64_t most)
 static size_t items_wanted(const queue_t *q)
 {
     const engine_t *e = q->vhost->engine;
-    if (is_scarce(e))
+    if (is_scarce(e) && many_read(e))
         return q->read_average == 0
                    ? 1
                    : between(1, READ_SCARCE_BYTES / (q->read_average + 1), READ_SCARCE_ITEMS);
-    if (cold_wanted(e) || q->read_average == 0) /* how large they are the first ones tell */
+    if ((cold_wanted(e) && many_read(e)) || q->read_average == 0) /* how large they are the first ones tell */
         return READ_FEW_ITEMS;
     return between(READ_FEW_ITEMS, READ_BYTES / (q->read_average + 1), READ_MOST_ITEMS);
 }
@@ -156,10 +163,26 @@ static void note_asked(queue_t *q, size_t items)
     q->vhost->engine->asked_items += items;
 }
 
-static void note_average(queue_t *q, const message_t *m)
+static void note_warm(queue_t *q, uint32_t items, uint32_t average)
 {
-    uint64_t bytes = message_bytes(m);
-    q->read_average = q->read_average == 0 ? bytes : (q->read_average * 7 + bytes) / 8;
+    engine_t *e = q->vhost->engine;
+    e->warm_bytes -= (uint64_t)q->warm_ahead * q->read_average;
+    q->warm_ahead = items;
+    q->read_average = average;
+    e->warm_bytes += (uint64_t)items * average;
+}
+
+void queue_forget_warm(queue_t *q)
+{
+    note_warm(q, 0, q->read_average);
+}
+
+/* Of a message that came, `warm` or not. */
+static void note_read(queue_t *q, uint64_t bytes, bool warm)
+{
+    uint64_t average = q->read_average == 0 ? bytes : (q->read_average * UINT64_C(7) + bytes) / 8;
+    q->warm_is_all &= !warm;
+    note_warm(q, q->warm_ahead + warm, average < UINT32_MAX ? (uint32_t)average : UINT32_MAX);
 }
 
 static void take_item(queue_t *q, read_item_t *item)
@@ -175,10 +198,9 @@ static void take_item(queue_t *q, read_item_t *item)
     }
     item->message = NULL;
     message_adopt_read(e, m, item->record);
-    note_average(q, m);
-    if (!q->deleted && fifo_warm(&q->fifo, item->position, m))
-        q->warm_ahead++;
-    else
+    bool is_warm = !q->deleted && fifo_warm(&q->fifo, item->position, m);
+    note_read(q, message_bytes(m), is_warm);
+    if (!is_warm)
         message_unref(e, m);
 }
 
@@ -210,7 +232,7 @@ static void read_ahead(queue_t *q)
             request->items[request->count++] =
                 (read_item_t){.record = item.record, .position = item.position};
     if (request->count == 0) {
-        q->warm_ahead = 0; /* near the front nothing is cold: the next one is asked for when it is there */
+        q->warm_is_all = true; /* the next one is asked for when it is in front */
         mem_free(request);
         return;
     }
@@ -257,7 +279,8 @@ void queue_took(queue_t *q)
 {
     if (q->warm_ahead == 0)
         return;
-    if (--q->warm_ahead < items_wanted(q) / 2)
+    note_warm(q, q->warm_ahead - 1, q->read_average);
+    if (!q->warm_is_all && q->warm_ahead < items_wanted(q) / 2)
         read_ahead(q);
 }
 

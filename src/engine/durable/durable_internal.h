@@ -208,6 +208,8 @@ void left_out_say(engine_t *e);
 bool queue_can_deliver(queue_t *q);
 /* One was taken from it: if few of those that were read back are left, it is time for the next. */
 void queue_took(queue_t *q);
+/* What was read back is gone, with all that was ready. */
+void queue_forget_warm(queue_t *q);
 /* Nobody waits for it any more: dispatch and getters look again. */
 void queue_store_answered(queue_t *q);
 /* An entry was appended: if memory is short it leaves it as soon as it can. */

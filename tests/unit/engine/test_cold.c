@@ -88,7 +88,12 @@ static void reading_ahead_looks_no_further_than_near_the_front(void **state)
             run(f);
     }
     run(f);
-    assert_int_equal(queue_find(f->engine->vhost, text("q"))->warm_ahead, 0);
+    const queue_t *q = queue_find(f->engine->vhost, text("q"));
+    assert_true(q->warm_is_all);
+    assert_int_equal(q->warm_ahead, 100);
+    assert_int_equal(f->engine->warm_bytes, q->warm_ahead * q->read_average);
+    purge(ch, "q"), run(f);
+    assert_int_equal(f->engine->warm_bytes, 0);
     durable_free(f);
 }
 
@@ -132,6 +137,18 @@ static void with_room_more_is_read_at_once_and_ahead_of_need(void **state)
     assert_int_equal(paper_of(f)->items, 3000);
     assert_true(paper_of(f)->requests < 20);
     durable_free(f);
+}
+
+/* Memory is full, of what others keep in it: one that reads alone may keep up all the same. */
+static void with_memory_short_one_queue_reads_as_much_as_it_likes(void **state)
+{
+    fixture_t *f = *state;
+    enum { MESSAGES = 1000 };
+    chan_t ch = with_messages(f, MESSAGES);
+    consume(ch, "q", "c", 0);
+    run(f);
+    assert_int_equal(counts(f).messages_unacked, MESSAGES);
+    assert_in_range(paper_of(f)->items_most, MESSAGES / 2, MESSAGES);
 }
 
 static void few_are_read_before_their_size_is_known_and_no_more_than_a_mebibyte_at_once(void **state)
@@ -601,6 +618,7 @@ int main(void)
         cmocka_unit_test(bodies_stay_while_there_is_room_for_them),
         cold_test(a_queue_deeper_than_what_is_read_at_once_is_delivered_in_order),
         cmocka_unit_test(with_room_more_is_read_at_once_and_ahead_of_need),
+        cold_test(with_memory_short_one_queue_reads_as_much_as_it_likes),
         cmocka_unit_test(few_are_read_before_their_size_is_known_and_no_more_than_a_mebibyte_at_once),
         cold_test(with_memory_short_many_queues_read_little_each),
         cmocka_unit_test(many_queues_that_read_at_once_are_short_of_memory_before_anything_is_back),
