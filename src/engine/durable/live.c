@@ -244,6 +244,14 @@ static void count_add(live_t *l, live_group_t *g, chunk_t *c, record_no record, 
         add_many(l, count, record, more);
 }
 
+void live_expect(const live_t *l, record_no record)
+{
+    live_group_t *g = group_find(l, group_number(record));
+    const chunk_t *c = g ? chunk_of(g, record) : NULL;
+    if (c && c->is_dense)
+        __builtin_prefetch(&c->counts[live_place_in_chunk(record)], 1);
+}
+
 void live_add(live_t *l, record_no record, uint32_t count)
 {
     assert(record > 0 && count > 0);

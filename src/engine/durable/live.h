@@ -42,6 +42,9 @@ void live_add(live_t *l, record_no record, uint32_t count);
 /* One more for each of `count` records from `first` on. */
 void live_add_run(live_t *l, record_no first, uint64_t count);
 
+/* It is to be added soon: its count comes near meanwhile. */
+void live_expect(const live_t *l, record_no record);
+
 /* One less; there must be one. */
 void live_drop(live_t *l, record_no record);
 

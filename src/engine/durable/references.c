@@ -125,9 +125,37 @@ void large_free_all(engine_t *e)
 
 /* ---- after a recovery ---- */
 
-static void count_records(void *context, record_no first, uint64_t count)
+/* Those of one queue are far apart, and each is a wait for memory: so they are added some time after they are known. */
+#define LOOK_AHEAD 32
+
+typedef struct counting {
+    live_t *live;
+    size_t at;
+    struct {
+        record_no first;
+        uint64_t count;
+    } rows[LOOK_AHEAD];
+} counting_t;
+
+static void count_row(void *context, record_no first, uint64_t count)
 {
-    live_add_run(&((engine_t *)context)->live, first, count);
+    counting_t *c = context;
+    live_expect(c->live, first);
+    size_t at = c->at++ % LOOK_AHEAD;
+    if (c->rows[at].count > 0)
+        live_add_run(c->live, c->rows[at].first, c->rows[at].count);
+    c->rows[at].first = first;
+    c->rows[at].count = count;
+}
+
+static void count_entries(engine_t *e)
+{
+    counting_t counting = {.live = &e->live};
+    for (hash_node_t *n = hash_next(&e->queues_by_id, NULL); n; n = hash_next(&e->queues_by_id, n))
+        fifo_each_record(&HASH_OF(n, queue_t, by_id)->fifo, count_row, &counting);
+    for (size_t i = 0; i < LOOK_AHEAD; i++)
+        if (counting.rows[i].count > 0)
+            live_add_run(&e->live, counting.rows[i].first, counting.rows[i].count);
 }
 
 static void keep_or_forget(engine_t *e, large_t *l)
@@ -140,8 +168,7 @@ static void keep_or_forget(engine_t *e, large_t *l)
 
 void references_rebuild(engine_t *e)
 {
-    for (hash_node_t *n = hash_next(&e->queues_by_id, NULL); n; n = hash_next(&e->queues_by_id, n))
-        fifo_each_record(&HASH_OF(n, queue_t, by_id)->fifo, count_records, e);
+    count_entries(e);
     list_t all;
     list_init(&all);
     list_splice(&all, &e->checkpoint.lists[STATED_LARGE]);
