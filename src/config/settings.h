@@ -99,6 +99,8 @@
       "one read of the disk when messages are read back")                                                            \
     X(checkpoint_bytes, "store.checkpoint_bytes", SIZE, "64MiB", 4096, GIB(1024), RESTART,                          \
       "octets of log after which all that is there is said again, so that a start reads no more than that")          \
+    X(fill_rate, "store.fill_rate", SIZE, "40MiB", 1, GIB(64), RESTART,                                              \
+      "octets a second of zeros over segments made ahead; a log that grows faster gets them as they are")            \
     X(rewrite_rate, "store.rewrite_rate", SIZE, "32MiB", 0, GIB(64), RESTART,                                        \
       "octets a second that are read and written to make sparse segments small; 0: they stay as they are")           \
     X(unwritten_bytes, "store.unwritten_bytes", SIZE, "16MiB", 1, GIB(64), RESTART,                                  \

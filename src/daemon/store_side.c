@@ -41,6 +41,7 @@ static store_options_t store_settings(const settings_t *s, const log_t *log)
         .segments_ahead = (uint32_t)s->segments_ahead,
         .free_limit_bytes = free_limit_bytes(s),
         .read_bytes = (uint32_t)s->store_read_bytes,
+        .fill_bytes_per_second = s->fill_rate,
         .rewrite_bytes_per_second = s->rewrite_rate,
         .ring_items = (size_t)s->store_ring_items,
         .serve_damaged = s->on_damage,

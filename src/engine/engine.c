@@ -189,9 +189,7 @@ static const command_t *next_command(engine_t *e, engine_port_t *p)
     const command_t *next = lane_peek(p->port->commands);
     if (next == NULL || lane_room(p->port->events) == 0)
         return NULL;
-    bool waits =
-        records_full(e) ? next->type != COMMAND_QUERY : e->cold_is_behind && command_has_message(next->type);
-    return !waits || e->shutting_down ? next : NULL;
+    return !records_full(e) || next->type == COMMAND_QUERY || e->shutting_down ? next : NULL;
 }
 
 /* Commands are taken only while their answers have room: so what overflows stays small (base/lane.h). With no work left

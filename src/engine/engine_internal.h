@@ -623,16 +623,16 @@ struct engine {
     hash_table_t large; /* messages in parts that are in the log (references.c) */
     checkpoint_t checkpoint;
     hash_table_t queues_by_id;
-    list_t settling;        /* queues */
-    list_t chilling;        /* queues */
-    uint64_t asked_bytes;   /* of those being read back, about */
-    record_no spilled_last; /* the newest record of a message that was spilled */
-    bool cold_is_behind;    /* messages come faster than they can leave memory: publishers are held back */
-    uint64_t asked_items;   /* all that were ever asked for */
-    uint64_t warm_bytes;    /* of those read back and not taken yet, about */
-    list_t telling;         /* left_outs_t */
-    uint64_t left_out;      /* messages that cannot be read, of all queues */
-    buffer_t places;        /* a list of the record being made */
+    list_t settling;       /* queues */
+    list_t chilling;       /* queues */
+    uint64_t asked_bytes;  /* of those being read back, about */
+    record_no leaves_last; /* the newest record that a message waits for, to leave memory */
+    bool cold_is_behind;   /* messages come faster than they can leave memory: publishers are held back */
+    uint64_t asked_items;  /* all that were ever asked for */
+    uint64_t warm_bytes;   /* of those read back and not taken yet, about */
+    list_t telling;        /* left_outs_t */
+    uint64_t left_out;     /* messages that cannot be read, of all queues */
+    buffer_t places;       /* a list of the record being made */
     bool applying;
     bool wake_log, wake_helper;
     recovery_t *recovery; /* apply.c's, until engine_recovered */

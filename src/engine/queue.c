@@ -141,6 +141,8 @@ void queue_let_go(queue_t *q, const fifo_item_t *item)
     }
     if (item->message)
         message_unref(e, item->message);
+    if (q->fifo.ready == 0 && q->warm_ahead > 0)
+        queue_forget_warm(q);
 }
 
 static void expires(engine_t *e, wait_t *w)

@@ -63,14 +63,27 @@ typedef struct read_item {
     uint8_t outcome;
 } read_item_t;
 
-/* What the engine asks for: MESSAGE and PART records that are durable, best by rising number. It comes back filled. */
+/* What the engine asks for: MESSAGE and PART records that are durable, best by rising number. It comes back filled; if
+ * messages of bytes_most octets were read, or more, with those alone: `count` is less then. */
 typedef struct read_request {
-    void *owner;       /* the engine's own */
-    heap_timer_t turn; /* the helper's own */
-    size_t served;     /* likewise */
+    void *owner;         /* the engine's own */
+    heap_timer_t turn;   /* the helper's own */
+    size_t served;       /* likewise */
+    uint64_t bytes;      /* likewise: of those messages */
+    uint64_t bytes_most; /* 0: no limit */
     size_t count;
     read_item_t items[];
 } read_request_t;
+
+/* The next item was read. True if the request can go back. */
+static inline bool read_request_served(read_request_t *r)
+{
+    const message_t *m = r->items[r->served++].message;
+    r->bytes += m ? message_bytes(m) : 0;
+    if (r->bytes_most > 0 && r->bytes >= r->bytes_most)
+        r->count = r->served;
+    return r->served == r->count;
+}
 
 /* Frees it with the messages that were read and not taken. */
 void read_request_free(read_request_t *r);

@@ -2,16 +2,28 @@
  *
  * ahead.c: segments that lie ready before they are needed: those that are not needed any more, and new ones.
  *
- * Of a new one the space is taken at once. Then it is written over with zeros, at a rate that disturbs nobody, so that no
- * sync of the log has to bring anything but octets to the disk: few at a time go faster then. A log that uses up
- * segments faster than that gets them as they are. */
+ * Of a new one the space is taken at once. Then it is written over with zeros, at a rate that disturbs nobody (the second
+ * of a new log, and where no space can be taken, without one), so that no sync of the log has to bring anything but octets
+ * to the disk: few at a time go faster then. A log that uses up segments faster than that gets them as they are, and so does
+ * one for which none lies ready. */
 #include <assert.h>
 
 #include "base/alloc.h"
 #include "store/store_internal.h"
 
-#define FILL_BYTES        (4 * 1024 * 1024) /* of zeros, written and synced in one turn */
-#define FILL_BYTES_PER_MS (40 * 1024)
+/* What filling so many octets takes at its rate. */
+static uint64_t fill_ms(const store_t *s, uint64_t bytes)
+{
+    return bytes * 1000 / s->options.fill_bytes_per_second;
+}
+
+/* Written and synced in one turn: what the rate allows in a tenth of a second. */
+static uint64_t fill_piece(const store_t *s)
+{
+    enum { LEAST_BYTES = 4096, MOST_BYTES = 4 * 1024 * 1024 };
+    uint64_t bytes = s->options.fill_bytes_per_second / 10;
+    return bytes < LEAST_BYTES ? LEAST_BYTES : bytes > MOST_BYTES ? MOST_BYTES : bytes;
+}
 
 /* ---- files that are not needed ---- */
 
@@ -97,6 +109,7 @@ bool ahead_use_spare(store_t *s)
 static void abandon(store_t *s)
 {
     segment_t *making = &s->helper.making.segment;
+    disk_close(&making->file);
     (void)segment_remove(s->disk, making->name, NULL);
     count_take(&s->counters.bytes, making->bytes);
     s->helper.making = (making_t){0};
@@ -135,9 +148,15 @@ static bool begin_making(store_t *s)
     return complain(s, &err);
 }
 
-static int take_space(making_t *m, error_t *err)
+/* A disk that did not say how full it is, a quota say, may have room for a small one all the same. */
+static int take_space(store_t *s, error_t *err)
 {
+    making_t *m = &s->helper.making;
     int rc = segment_allocate(&m->segment, m->bytes, err);
+    if (rc == DISK_FULL && needs_small(s)) {
+        m->bytes = room_kept_bytes(&s->options);
+        rc = segment_allocate(&m->segment, m->bytes, err);
+    }
     m->is_allocated = rc == 0;
     m->is_tried = true;
     return rc == DISK_UNSUPPORTED ? 0 : rc;
@@ -150,7 +169,7 @@ static bool is_in_a_hurry(const store_t *s)
     const helper_side_t *h = &s->helper;
     if (!h->making.is_allocated || h->in_use <= 1)
         return h->making.is_allocated && flag_is_set(&s->log_waits);
-    bool is_fast = h->took_ms > 0 && h->took_ms < s->options.segment_bytes / FILL_BYTES_PER_MS;
+    bool is_fast = h->took_ms > 0 && h->took_ms < fill_ms(s, s->options.segment_bytes);
     return ahead_ready_count(h) == 0 || is_fast;
 }
 
@@ -158,11 +177,11 @@ static bool is_in_a_hurry(const store_t *s)
 static int fill_some(store_t *s, uint64_t now, error_t *err)
 {
     making_t *m = &s->helper.making;
-    uint64_t left = m->bytes - m->filled_bytes, piece = left < FILL_BYTES ? left : FILL_BYTES;
+    uint64_t left = m->bytes - m->filled_bytes, most = fill_piece(s), piece = left < most ? left : most;
     int rc = segment_fill(&m->segment, m->filled_bytes, m->filled_bytes + piece, err);
     m->filled_bytes += piece;
     if (now != UINT64_MAX && m->is_allocated && s->helper.in_use > 1)
-        m->fill_at_ms = now + piece / FILL_BYTES_PER_MS;
+        m->fill_at_ms = now + fill_ms(s, piece);
     return rc;
 }
 
@@ -187,7 +206,7 @@ static bool go_on_making(store_t *s)
     uint64_t before = m->segment.bytes, now = store_now_ms(s);
     int rc = 0;
     if (!m->is_tried)
-        rc = take_space(m, &err);
+        rc = take_space(s, &err);
     else if (m->filled_bytes == m->bytes || is_in_a_hurry(s))
         rc = finish_making(s, &err);
     else if (now < m->fill_at_ms)
@@ -222,6 +241,9 @@ uint32_t ahead_wait_ms(const store_t *s, uint32_t most)
 {
     const making_t *m = &s->helper.making;
     uint64_t now = store_now_ms(s);
-    bool waits = m->segment.file && now < m->fill_at_ms && m->fill_at_ms - now < most;
-    return waits ? (uint32_t)(m->fill_at_ms - now) : most;
+    if (m->segment.file == NULL)
+        return most;
+    if (now >= m->fill_at_ms) /* it has become due since the turn */
+        return 0;
+    return m->fill_at_ms - now < most ? (uint32_t)(m->fill_at_ms - now) : most;
 }

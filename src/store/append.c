@@ -71,7 +71,6 @@ static int switch_segment(store_t *s, error_t *err)
     writer_use(&l->writer, next, SEGMENT_HEADER_BYTES);
     lane_pop(s->ready);
     (void)lane_release(s->ready);
-    room_taken(s);
     l->is_fresh = l->has_switched = true;
     l->indexed_at = SEGMENT_HEADER_BYTES;
     lane_push(s->news, &(log_news_t){true, {l->last + 1, SEGMENT_HEADER_BYTES}, left_bytes, l->contents});
@@ -185,8 +184,10 @@ static void tell_others(store_t *s, unsigned *wake)
 {
     log_side_t *l = &s->log_side;
     (void)lane_flush(s->news);
-    if (l->has_switched)
+    if (l->has_switched) {
+        room_taken(s); /* the helper, who says when that is over, can have heard of it */
         *wake |= STORE_WAKE_ENGINE;
+    }
     if (l->has_switched || l->anchor > atomic_load(&s->anchor))
         *wake |= STORE_WAKE_HELPER;
     atomic_store(&s->anchor, l->anchor);

@@ -214,6 +214,18 @@ static int remove_new_files(disk_t *disk, error_t *err)
 
 /* ---- all of it ---- */
 
+/* For one mark and the end, as in each segment: what was copied may have filled it, or more. */
+static int keep_room(store_t *s, writer_t *w, error_t *err)
+{
+    uint64_t there = w->segment.bytes, needed = w->at + 2 * FRAME_MARK_BYTES;
+    if (needed <= there)
+        return 0;
+    int rc = segment_fill(&w->segment, there, needed, err);
+    if (rc == 0)
+        count_add(&s->counters.bytes, needed - there);
+    return rc;
+}
+
 static int begin_incarnation(opening_t *o, store_found_t *found, error_t *err)
 {
     store_t *s = o->store;
@@ -234,6 +246,8 @@ static int begin_incarnation(opening_t *o, store_found_t *found, error_t *err)
     rc = copy_tail(o, &copying, err);
     if (rc == 0 && w->unsynced)
         rc = writer_sync(w, err);
+    if (rc == 0)
+        rc = keep_room(s, w, err);
     log_claims_t claims = {last, scan->replay_from};
     if (rc == 0)
         rc = writer_start(w, tail_first(scan), previous, &claims, err);

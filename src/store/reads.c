@@ -32,6 +32,7 @@ void reads_take(reads_t *r, lane_t *lane, lane_t *back)
     for (read_request_t *const *item; (item = lane_peek(lane)) != NULL; lane_pop(lane)) {
         read_request_t *request = *item;
         request->served = 0;
+        request->bytes = 0;
         request->turn = (heap_timer_t){0};
         if (request->count > 0)
             enqueue(r, request);
@@ -50,7 +51,7 @@ int reads_serve(reads_t *r, const read_source_t *from, lane_t *back)
             return -1;
         r->at = item->record;
         served = 1;
-        if (++request->served < request->count) {
+        if (!read_request_served(request)) {
             enqueue(r, request);
             continue;
         }

@@ -114,7 +114,7 @@ int segment_allocate(segment_t *s, uint64_t bytes, error_t *err)
     int rc = disk_allocate(s->file, bytes, err);
     if (rc == 0)
         s->bytes = bytes;
-    return rc == 0 || rc == DISK_UNSUPPORTED ? rc : fail(s, rc);
+    return rc;
 }
 
 static int write_zeros(segment_t *s, uint64_t at, uint64_t end, error_t *err)

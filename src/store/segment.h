@@ -70,7 +70,8 @@ segment_state_t segment_read_header(bytes_t octets, segment_header_t *out);
 /* Creates the file, empty. */
 int segment_create(segment_t *s, disk_t *disk, uint64_t number, error_t *err);
 
-/* Takes space for so many octets, which read as zeros. DISK_UNSUPPORTED: the disk cannot; the segment stays open. */
+/* Takes space for so many octets, which read as zeros. After a failure the segment stays open: DISK_UNSUPPORTED, and it is
+ * to be filled; DISK_FULL, and fewer may go. */
 int segment_allocate(segment_t *s, uint64_t bytes, error_t *err);
 
 /* Writes zeros there, and syncs. */

@@ -15,6 +15,7 @@ void store_options_default(store_options_t *o)
         .first_segment_bytes = 1024 * 1024,
         .frame_bytes = 1024 * 1024,
         .segments_ahead = 2,
+        .fill_bytes_per_second = 40 * 1024 * 1024,
         .read_bytes = 256 * 1024,
         .rewrite_bytes_per_second = 32 * 1024 * 1024,
         .ring_items = 1024,
@@ -26,7 +27,7 @@ static void check_options(const store_options_t *o)
     enum { LEAST_BYTES = SEGMENT_HEADER_BYTES + 4 * FRAME_GROUP_BYTES };
     assert(o->segment_bytes >= LEAST_BYTES && o->first_segment_bytes >= LEAST_BYTES);
     assert(o->frame_bytes >= 2 * FRAME_FIXED_BYTES && o->segments_ahead > 0 && o->ring_items > 0);
-    assert(o->read_bytes > 0 && o->random.fill);
+    assert(o->read_bytes > 0 && o->fill_bytes_per_second > 0 && o->random.fill);
 }
 
 store_t *store_open(disk_t *disk, const store_options_t *options, store_apply_t *apply, void *context,

@@ -25,12 +25,13 @@ typedef struct store store_t;
 
 /* Every bound is a setting; tiny mode makes them small. */
 typedef struct store_options {
-    uint64_t segment_bytes;       /* of a segment made ahead; a larger group makes its segment grow */
-    uint64_t first_segment_bytes; /* of the very first, so that an empty directory is ready at once */
-    uint32_t frame_bytes;         /* a frame is closed when it has reached this */
-    uint32_t segments_ahead;      /* segments that lie ready; the reserve when no more can be made */
-    uint64_t free_limit_bytes;    /* less free on the disk than this: the disk alarm */
-    uint32_t read_bytes;          /* one read of the disk when records are read back; a slice of rewriting */
+    uint64_t segment_bytes;         /* of a segment made ahead; a larger group makes its segment grow */
+    uint64_t first_segment_bytes;   /* of the very first, so that an empty directory is ready at once */
+    uint32_t frame_bytes;           /* a frame is closed when it has reached this */
+    uint32_t segments_ahead;        /* segments that lie ready; the reserve when no more can be made */
+    uint64_t free_limit_bytes;      /* less free on the disk than this: the disk alarm */
+    uint64_t fill_bytes_per_second; /* of zeros over segments made ahead, by the clock */
+    uint32_t read_bytes; /* one read of the disk when records are read back; a slice of rewriting */
     uint64_t rewrite_bytes_per_second; /* read and written for it, by the clock; 0: nothing is rewritten */
     size_t ring_items;                 /* places in each lane */
     bool serve_damaged; /* store.on_damage = serve: leave out what is lost instead of refusing to open */

@@ -52,6 +52,7 @@ static void choose_options(world_t *w)
         .frame_bytes = (uint32_t)some_power(w, 9, 12),
         .segments_ahead = 1 + dice(w, 3),
         .read_bytes = (uint32_t)some_power(w, 9, 13),
+        .fill_bytes_per_second = some_power(w, 12, 18),
         .rewrite_bytes_per_second = 1, /* there is no clock: at any rate */
         .ring_items = some_power(w, 1, 4),
         .log = report_log(),

@@ -51,6 +51,12 @@ static bool may_spill(const engine_t *e)
     return !records_full(e) && (e->alarms & ALARM_DISK) == 0;
 }
 
+static void wait_to_leave(engine_t *e, record_no record)
+{
+    if (record > e->leaves_last)
+        e->leaves_last = record;
+}
+
 /* Another queue may have put the message there before. */
 static void spill(queue_t *q, const fifo_item_t *item)
 {
@@ -58,8 +64,7 @@ static void spill(queue_t *q, const fifo_item_t *item)
     message_t *m = item->message;
     if (!live_has(&e->live, m->record)) /* or no more: what dies stays dead */
         (void)publish_record(e, m, &(record_list_t){0});
-    if (m->record > e->spilled_last)
-        e->spilled_last = m->record;
+    wait_to_leave(e, m->record);
     record_refer(e, m->record, 1);
     fifo_spill(&q->fifo, item->position);
     q->spilled++;
@@ -73,8 +78,10 @@ static bool chill(engine_t *e, queue_t *q, uint32_t *budget)
     uint64_t from = q->chill_from;
     while (fifo_next(&q->fifo, &from, q->fifo.tail, budget, &item)) {
         bool leaves = may_leave(q, &item), is_new = leaves && item.record == 0;
-        if (is_new ? !may_spill(e) : item.record > e->durable)
+        if (is_new ? !may_spill(e) : item.record > e->durable) {
+            wait_to_leave(e, item.record);
             return false;
+        }
         if (is_new)
             spill(q, &item);
         else if (leaves && !waits)
@@ -118,9 +125,9 @@ static bool chill_some(engine_t *e)
 bool cold_run(engine_t *e)
 {
     bool more = chill_some(e), was_behind = e->cold_is_behind;
-    e->cold_is_behind = is_over(e) && (more || e->spilled_last > e->durable);
-    if (e->cold_is_behind && e->spilled_last > e->waited_for)
-        e->waited_for = e->spilled_last;
+    e->cold_is_behind = is_over(e) && (more || e->leaves_last > e->durable);
+    if (e->cold_is_behind && e->leaves_last > e->waited_for)
+        e->waited_for = e->leaves_last;
     return more || (was_behind && !e->cold_is_behind);
 }
 
@@ -144,10 +151,15 @@ static size_t between(uint64_t least, uint64_t items, uint64_t most)
     return (size_t)(items < least ? least : items > most ? most : items);
 }
 
+static bool must_read_little(const engine_t *e)
+{
+    return is_scarce(e) && many_read(e);
+}
+
 static size_t items_wanted(const queue_t *q)
 {
     const engine_t *e = q->vhost->engine;
-    if (is_scarce(e) && many_read(e))
+    if (must_read_little(e))
         return q->read_average == 0
                    ? 1
                    : between(1, READ_SCARCE_BYTES / (q->read_average + 1), READ_SCARCE_ITEMS);
@@ -224,6 +236,7 @@ static void read_ahead(queue_t *q)
     size_t most = items_wanted(q);
     read_request_t *request = mem_alloc(sizeof *request + most * sizeof(read_item_t));
     request->count = 0;
+    request->bytes_most = must_read_little(q->vhost->engine) ? READ_SCARCE_BYTES : READ_BYTES;
     uint64_t from = q->fifo.cursor;
     uint32_t budget = LOOK_MOST_ENTRIES;
     fifo_item_t item;
@@ -266,9 +279,10 @@ bool queue_can_deliver(queue_t *q)
             queue_leave_out(q, first.position, true);
             continue;
         }
-        if (first.message == NULL)
+        if (first.message == NULL) {
+            queue_forget_warm(q);
             read_ahead(q);
-        else if (!first.stored || mark_covers(q, first.position))
+        } else if (!first.stored || mark_covers(q, first.position))
             return true;
         q->waits_for_store = true;
     }

@@ -44,6 +44,19 @@ int ftruncate(int fd, off_t bytes)
     return rc;
 }
 
+/* A file that grows by it is short again if it was not synced. */
+int fallocate(int fd, int mode, off_t offset, off_t len)
+{
+    struct stat st;
+    bool grows = fstat(fd, &st) == 0 && offset + len > st.st_size;
+    bool is_ours = notes_begin_change(fd, st.st_size, grows ? (size_t)(offset + len - st.st_size) : 0);
+    end_if(is_ours && mode != 0, "fallocate with a mode");
+    int rc = (int)syscall(SYS_fallocate, fd, (long)mode, offset, len);
+    if (is_ours)
+        notes_end_change(fd);
+    return rc;
+}
+
 /* ---- syncs ---- */
 
 static int sync_file(int fd, long call)
@@ -171,3 +184,4 @@ SAME(openat64, "openat");
 SAME(pwrite64, "pwrite");
 SAME(pwritev64, "pwritev");
 SAME(ftruncate64, "ftruncate");
+SAME(fallocate64, "fallocate");

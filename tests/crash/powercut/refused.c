@@ -49,15 +49,10 @@ ssize_t pwritev2(int fd, const struct iovec *pieces, int count, off_t offset, in
     return syscall(SYS_pwritev2, fd, pieces, (long)count, (long)offset, 0L, (long)flags);
 }
 
-int fallocate(int fd, int mode, off_t offset, off_t len)
-{
-    refuse(fd, "fallocate");
-    return (int)syscall(SYS_fallocate, fd, (long)mode, offset, len);
-}
-
 int posix_fallocate(int fd, off_t offset, off_t len)
 {
-    return fallocate(fd, 0, offset, len) == 0 ? 0 : errno;
+    refuse(fd, "posix_fallocate");
+    return syscall(SYS_fallocate, fd, 0L, offset, len) == 0 ? 0 : errno;
 }
 
 int sync_file_range(int fd, off64_t offset, off64_t len, unsigned flags)
@@ -105,7 +100,6 @@ FILE *fopen(const char *path, const char *mode)
 SAME(truncate64, "truncate");
 SAME(pwritev64v2, "pwritev2");
 SAME(sendfile64, "sendfile");
-SAME(fallocate64, "fallocate");
 SAME(posix_fallocate64, "posix_fallocate");
 SAME(mmap64, "mmap");
 SAME(fopen64, "fopen");

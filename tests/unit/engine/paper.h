@@ -198,13 +198,14 @@ static inline bool paper_take_reads(paper_t *p)
 static inline void paper_fill(const paper_t *p, read_request_t *request)
 {
     assert(request->count > 0);
-    for (size_t i = 0; i < request->count; i++) {
-        read_item_t *item = &request->items[i];
+    request->served = request->bytes = 0;
+    do {
+        read_item_t *item = &request->items[request->served];
         assert(item->record >= 1 && item->record <= p->synced && item->message == NULL);
         item->outcome = paper_at(p, item->record)->outcome;
         if (item->outcome == READ_OK)
             item->message = paper_message(p, item->record);
-    }
+    } while (!read_request_served(request));
 }
 
 /* Answers the oldest `count` requests, or all. Returns how many. */

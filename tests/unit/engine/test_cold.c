@@ -291,19 +291,21 @@ static void transient_messages_between_leave_memory_too_and_stay_in_order(void *
     expect_run(ch, 0, 60, false);
 }
 
-static void messages_come_no_faster_than_they_can_leave_memory(void **state)
+static void check_pace(bool with_persistent)
 {
-    (void)state;
     enum { SLICE = 8, MANY = 3000, BODY = 1000, UNWRITTEN = 64 << 10 };
     fixture_t *f =
         durable_new((fixture_options_t){.cold = true, .slice = SLICE, .unwritten_bytes = UNWRITTEN});
     chan_t channels[] = {channel_of(connected_at(f, 0), 1), channel_of(connected_at(f, 1), 1)};
     char *body = mem_zero(BODY + 1);
     memset(body, 'b', BODY);
-    declare(channels[0], "q", 0), expect_declared(channels[0], "q", 0, 0);
-    for (unsigned i = 0; i < MANY; i++)
-        put(channels[i % 2], "q", body);
+    new_durable_queue(channels[0], "q");
     hold(f); /* a log that takes its time */
+    for (unsigned i = 0; i < MANY; i++)
+        if (with_persistent && i % 50 == 0)
+            put_durably(channels[i % 2], "q", body);
+        else
+            put(channels[i % 2], "q", body);
     for (unsigned n = 1; counts(f).messages_ready < MANY; n++) {
         (void)step(f);
         assert_true(counts(f).memory_bytes < 4 * UNWRITTEN + SLICE * 4 * (BODY + 500));
@@ -314,6 +316,36 @@ static void messages_come_no_faster_than_they_can_leave_memory(void **state)
     assert_int_equal(counts(f).memory_bytes, 0);
     mem_free(body);
     durable_free(f);
+}
+
+static void messages_come_no_faster_than_they_can_leave_memory(void **state)
+{
+    (void)state;
+    check_pace(false);
+    check_pace(true);
+}
+
+static void large_messages_behind_small_ones_are_not_read_by_the_thousand(void **state)
+{
+    fixture_t *f = *state;
+    enum { SMALL = 1200, LARGE = 200, BODY = 100 << 10 };
+    chan_t ch = with_messages(f, SMALL);
+    char *body = mem_zero(BODY + 1);
+    memset(body, 'b', BODY);
+    for (unsigned i = 0; i < LARGE; i++)
+        put_durably(ch, "q", body), run(f);
+    hold_reads(f);
+    consume(ch, "q", "c", COMMAND_NO_ACK);
+    for (uint64_t most = 0; counts(f).messages_ready > 0;) {
+        (void)paper_answer(paper_of(f), 1), (void)lane_flush(paper_of(f)->journal.read);
+        (void)step(f);
+        most = counts(f).memory_bytes > most ? counts(f).memory_bytes : most;
+        assert_true(most < 3 << 20);
+        run(f);
+    }
+    hold_reads_no_more(f);
+    assert_int_equal(f->engine->warm_bytes, 0);
+    mem_free(body);
 }
 
 static void a_fanout_leaves_memory_when_the_last_queue_lets_go(void **state)
@@ -627,6 +659,7 @@ int main(void)
         cold_test(a_queue_with_consumers_keeps_its_first_messages_in_memory),
         cold_test(transient_messages_between_leave_memory_too_and_stay_in_order),
         cmocka_unit_test(messages_come_no_faster_than_they_can_leave_memory),
+        cold_test(large_messages_behind_small_ones_are_not_read_by_the_thousand),
         cold_test(a_fanout_leaves_memory_when_the_last_queue_lets_go),
         cold_test(a_get_on_a_cold_queue_holds_up_its_channel_alone),
         cold_test(many_gets_that_wait_are_answered_in_order_with_little_work),

@@ -697,6 +697,39 @@ static void random_damage_invents_nothing(void **state)
     assert_true(opened > 50 && served > 600);
 }
 
+/* Whatever was copied into the first segment, even all of it, a full disk can be met by the helper alone. */
+static void a_tail_that_fills_the_segment_leaves_room_for_the_end(void **state)
+{
+    (void)state;
+    unsigned resynced = 0;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        fixture_t *f = fixture_new(seed);
+        f->options.first_segment_bytes = 16384;
+        open_well(f);
+        unsigned wake;
+        for (int i = 0; i < 3; i++)
+            put_batch(f, 1, 900);
+        sim_disk_cut_at(f->sim,
+                        sim_disk_operations(f->sim) > 0 ? 2 : 1); /* the write is done, its sync is not */
+        assert_true(store_log_turn(f->store, &wake, &f->err) < 0);
+        power_cycle(f);
+        f->options.first_segment_bytes = 4096;
+        open_well(f);
+        resynced += f->found.resynced_records == 3;
+        while (store_helper_turn(f->store, &wake))
+            continue;
+        store_counts_t counts;
+        store_count(f->store, &counts);
+        sim_disk_limit(f->sim, counts.bytes);
+        put_batch(f, 1, 900);
+        assert_true(store_log_turn(f->store, &wake, &f->err) >= 0);
+        take_done(f);
+        assert_int_equal(f->durable, f->next - 1);
+        fixture_free(f);
+    }
+    assert_true(resynced > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -725,6 +758,7 @@ int main(void)
         cmocka_unit_test(random_damage_invents_nothing),
         cmocka_unit_test(the_image_of_a_frame_in_a_body_does_not_confuse),
         cmocka_unit_test(a_frame_of_another_segment_at_the_same_offset_is_not_taken),
+        cmocka_unit_test(a_tail_that_fills_the_segment_leaves_room_for_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,6 +109,100 @@ static void segments_that_die_end_it(void **state)
     fixture_free(f);
 }
 
+/* A quota: what is free is not for us. */
+static int much_is_free(disk_t *disk, uint64_t *bytes, error_t *err)
+{
+    (void)disk, (void)err;
+    *bytes = UINT64_C(1) << 40;
+    return 0;
+}
+
+/* There is no rest: the helper tries again each time. */
+static void some_turns(fixture_t *f)
+{
+    for (int i = 0; i < 40; i++) {
+        unsigned wake;
+        assert_true(turn(f) >= 0);
+        (void)store_helper_turn(f->store, &wake);
+        (void)mind_space(f);
+    }
+}
+
+static void drain_until_it_waits(fixture_t *f)
+{
+    while (f->durable == f->next - 1) {
+        if (count(f).segments_free == 0 && f->replay_from < 10)
+            f->replay_from = f->next;
+        put_batch(f, 1, 100);
+        some_turns(f);
+    }
+}
+
+static void a_small_segment_is_tried_where_the_disk_does_not_say_what_is_free(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(3);
+    disk_kind_t kind = *f->disk->kind;
+    kind.free_bytes = much_is_free;
+    f->disk->kind = &kind;
+    open_well(f);
+    sim_disk_limit(f->sim, 20 * f->options.segment_bytes + f->options.segment_bytes / 2);
+    f->keeps_dead = true;
+    while (!is_short(f)) {
+        put_batch(f, 1, 900);
+        some_turns(f);
+    }
+    drain_until_it_waits(f);
+    f->keeps_dead = false;
+    for (int i = 0; i < 100; i++)
+        some_turns(f);
+    assert_int_equal(f->durable, f->next - 1);
+    assert_true(count(f).segments < 5);
+    fixture_free(f);
+}
+
+static fixture_t *amid_sync;
+static int (*sync_before)(disk_file_t *file, error_t *err);
+
+/* The helper looks, while the log waits for the disk. */
+static int sync_with_a_look(disk_file_t *file, error_t *err)
+{
+    fixture_t *f = amid_sync;
+    unsigned wake;
+    amid_sync = NULL;
+    if (f)
+        (void)store_helper_turn(f->store, &wake);
+    amid_sync = f;
+    return sync_before(file, err);
+}
+
+static void a_look_amid_a_sync_does_not_end_what_is_to_be_heard_behind_it(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(4);
+    disk_kind_t kind = *f->disk->kind;
+    sync_before = kind.sync;
+    kind.sync = sync_with_a_look;
+    f->disk->kind = &kind;
+    f->keeps_dead = true;
+    open_well(f);
+    for (int i = 0; i < 30; i++) {
+        put_batch(f, 1, 900);
+        settle_well(f);
+    }
+    sim_disk_limit(f->sim, used_bytes(f)); /* what lies ready is all there will be */
+    amid_sync = f;
+    while (f->durable == f->next - 1) {
+        unsigned wake;
+        put_batch(f, 1, 900);
+        assert_true(store_log_turn(f->store, &wake, &f->err) >= 0);
+        take_done(f);
+    }
+    amid_sync = NULL;
+    assert_true(flag_is_set(&store_journal(f->store)->log_short));
+    fixture_free(f);
+}
+
 static void no_segment_is_begun_early_that_gives_back_less(void **state)
 {
     (void)state;
@@ -235,6 +329,8 @@ int main(void)
         cmocka_unit_test(less_free_than_the_limit_is_the_alarm_and_it_ends_by_itself),
         cmocka_unit_test(the_alarm_comes_while_the_reserve_is_there),
         cmocka_unit_test(segments_that_die_end_it),
+        cmocka_unit_test(a_small_segment_is_tried_where_the_disk_does_not_say_what_is_free),
+        cmocka_unit_test(a_look_amid_a_sync_does_not_end_what_is_to_be_heard_behind_it),
         cmocka_unit_test(no_segment_is_begun_early_that_gives_back_less),
         cmocka_unit_test(with_little_free_no_more_is_kept_than_needed),
         cmocka_unit_test(a_log_that_stays_small_has_no_reserve),
