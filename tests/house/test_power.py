@@ -103,6 +103,12 @@ def test_octets_that_were_cut_off_come_back(world, tmp_path):
     assert {A, A[:100]} <= found
 
 
+def test_space_that_was_taken_and_not_synced_is_there_or_not(world, tmp_path):
+    text = f"import ctypes; ctypes.CDLL(None).fallocate(kept('x', {A!r}), 0, ctypes.c_long(0), ctypes.c_long({len(A) + 100}))"
+    found = {one["x"] for one in outcomes(world, text, tmp_path)}
+    assert {A, A + bytes(100)} <= found
+
+
 def test_a_name_that_was_not_synced_is_there_or_not(world, tmp_path):
     text = f"kept('x', {A!r}); y = new('y'); put(y, {B!r}); os.fdatasync(y)"
     found = outcomes(world, text, tmp_path)
@@ -155,7 +161,9 @@ def test_a_disk_that_lies_about_syncs_loses_what_it_said_was_there(world):
     ("os.write(kept('x', b''), b'1')", "write"),
     ("os.pwritev(kept('x', b''), [b'1'], 0)", "pwritev2"),
     ("os.writev(kept('x', b''), [b'1'])", "writev"),
-    ("os.posix_fallocate(kept('x', b''), 0, 10)", "fallocate"),
+    ("os.posix_fallocate(kept('x', b''), 0, 10)", "posix_fallocate"),
+    ("import ctypes; ctypes.CDLL(None).fallocate(kept('x', b'1'), 3, ctypes.c_long(0), ctypes.c_long(1))",
+     "fallocate with a mode"),
     ("os.sendfile(kept('x', b''), kept('y', b'1'), 0, 1)", "sendfile"),
     ("os.copy_file_range(kept('y', b'1'), kept('x', b''), 1)", "copy_file_range"),
     ("import mmap; mmap.mmap(kept('x', b'1'), 1)", "mmap"),
