@@ -135,6 +135,8 @@ class Broker:
         stopped_here = self.exit_code is None
         if stopped_here:
             self._stop_in_time()
+        if self._own_data:
+            self._own_data.cleanup()  # pytest keeps who had it to the end, and it takes a segment at least
         if self.failed:
             return
         if REPORT.search(self.stderr()):
