@@ -180,9 +180,9 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path):
 
 
 @pytest.fixture
-def stopped(start_broker):
+def stopped(start_broker, tmp_path):
     """A broker that stored twenty messages and has ended."""
-    broker = start_broker()
+    broker = start_broker({"data_dir": str(tmp_path / "data")})
     with peers.opened(broker) as client:
         client.request(1, spec.Queue.Declare(queue="stored", durable=True), spec.Queue.DeclareOk)
         client.request(1, spec.Confirm.Select(), spec.Confirm.SelectOk)
