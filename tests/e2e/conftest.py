@@ -117,11 +117,6 @@ def shared_broker():
     return SharedBroker()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item, nextitem):
-    item.next_to_run = nextitem
-
-
 def sharing_key(item):
     """Tests with the same key may follow each other on one broker; None: this one does not use the shared broker."""
     if item is None or "broker" not in item.fixturenames or item.get_closest_marker("broker"):
@@ -133,6 +128,7 @@ def sharing_key(item):
 def pytest_runtest_protocol(item, nextitem):
     """What is long by itself is long each time; but machines stop a thread for some ms now and then. So a test that found a
     long step is run again, up to three times in all."""
+    item.next_to_run = nextitem
     if "jobs_broker" not in item.fixturenames:
         return None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
