@@ -134,20 +134,6 @@ static bool needs_small(const store_t *s)
     return ahead_ready_count(&s->helper) == 0 && flag_is_set(&s->begins_early);
 }
 
-static bool begin_making(store_t *s)
-{
-    error_t err;
-    helper_side_t *h = &s->helper;
-    bool fits = fits_on_disk(s, &err);
-    if (!fits && !needs_small(s))
-        return complain(s, &err);
-    h->making = (making_t){.bytes = fits ? s->options.segment_bytes : room_kept_bytes(&s->options)};
-    if (segment_create(&h->making.segment, s->disk, h->next_number++, &err) == 0)
-        return true;
-    h->making = (making_t){0};
-    return complain(s, &err);
-}
-
 /* A disk that did not say how full it is, a quota say, may have room for a small one all the same. */
 static int take_space(store_t *s, error_t *err)
 {
@@ -158,8 +144,26 @@ static int take_space(store_t *s, error_t *err)
         rc = segment_allocate(&m->segment, m->bytes, err);
     }
     m->is_allocated = rc == 0;
-    m->is_tried = true;
+    count_add(&s->counters.bytes, m->segment.bytes);
     return rc == DISK_UNSUPPORTED ? 0 : rc;
+}
+
+static bool begin_making(store_t *s)
+{
+    error_t err;
+    helper_side_t *h = &s->helper;
+    bool fits = fits_on_disk(s, &err);
+    if (!fits && !needs_small(s))
+        return complain(s, &err);
+    h->making = (making_t){.bytes = fits ? s->options.segment_bytes : room_kept_bytes(&s->options)};
+    if (segment_create(&h->making.segment, s->disk, h->next_number++, &err) != 0) {
+        h->making = (making_t){0};
+        return complain(s, &err);
+    }
+    if (take_space(s, &err) == 0)
+        return true;
+    abandon(s);
+    return complain(s, &err);
 }
 
 /* The log is to go on in it as it is. One that is to have a reserve must not be without (room.c), and one that uses up
@@ -205,9 +209,7 @@ static bool go_on_making(store_t *s)
     making_t *m = &s->helper.making;
     uint64_t before = m->segment.bytes, now = store_now_ms(s);
     int rc = 0;
-    if (!m->is_tried)
-        rc = take_space(s, &err);
-    else if (m->filled_bytes == m->bytes || is_in_a_hurry(s))
+    if (m->filled_bytes == m->bytes || is_in_a_hurry(s))
         rc = finish_making(s, &err);
     else if (now < m->fill_at_ms)
         return false;

@@ -40,7 +40,7 @@ typedef struct making {
     uint64_t bytes;    /* it is to have */
     uint64_t filled_bytes;
     uint64_t fill_at_ms; /* not before: so it keeps to its rate */
-    bool is_tried, is_allocated;
+    bool is_allocated;
 } making_t;
 
 /* What is known of the disk's free space (room.c). */

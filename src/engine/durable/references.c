@@ -142,8 +142,7 @@ static void count_row(void *context, record_no first, uint64_t count)
     counting_t *c = context;
     live_expect(c->live, first);
     size_t at = c->at++ % LOOK_AHEAD;
-    if (c->rows[at].count > 0)
-        live_add_run(c->live, c->rows[at].first, c->rows[at].count);
+    live_add_run(c->live, c->rows[at].first, c->rows[at].count); /* at first none */
     c->rows[at].first = first;
     c->rows[at].count = count;
 }
@@ -154,8 +153,7 @@ static void count_entries(engine_t *e)
     for (hash_node_t *n = hash_next(&e->queues_by_id, NULL); n; n = hash_next(&e->queues_by_id, n))
         fifo_each_record(&HASH_OF(n, queue_t, by_id)->fifo, count_row, &counting);
     for (size_t i = 0; i < LOOK_AHEAD; i++)
-        if (counting.rows[i].count > 0)
-            live_add_run(&e->live, counting.rows[i].first, counting.rows[i].count);
+        live_add_run(&e->live, counting.rows[i].first, counting.rows[i].count);
 }
 
 static void keep_or_forget(engine_t *e, large_t *l)

@@ -193,6 +193,16 @@ static void with_memory_short_many_queues_read_little_each(void **state)
     mem_free(body);
 }
 
+/* Named by their numbers, with so many durable messages in each. */
+static void new_queues(chan_t ch, unsigned count, unsigned messages)
+{
+    char name[16];
+    for (unsigned q = 0; q < count; q++) {
+        new_durable_queue(ch, numbered(name, q));
+        put_many_durably(ch, name, 0, messages);
+    }
+}
+
 static void many_queues_that_read_at_once_are_short_of_memory_before_anything_is_back(void **state)
 {
     (void)state;
@@ -200,10 +210,7 @@ static void many_queues_that_read_at_once_are_short_of_memory_before_anything_is
     fixture_t *f = durable_new((fixture_options_t){0});
     chan_t ch = new_channel(f);
     char name[16];
-    for (unsigned q = 0; q < QUEUES; q++) {
-        new_durable_queue(ch, numbered(name, q));
-        put_many_durably(ch, name, 0, MESSAGES);
-    }
+    new_queues(ch, QUEUES, MESSAGES);
     crash(f);
     hold_reads(f);
     ch = new_channel(f);
@@ -222,10 +229,7 @@ static void a_step_does_not_ask_for_all_that_is_wanted(void **state)
     fixture_t *f = durable_new((fixture_options_t){.slice = SLICE});
     chan_t ch = new_channel(f);
     char name[16];
-    for (unsigned q = 0; q < QUEUES; q++) {
-        new_durable_queue(ch, numbered(name, q));
-        put_many_durably(ch, name, 0, MESSAGES);
-    }
+    new_queues(ch, QUEUES, MESSAGES);
     crash(f);
     hold_reads(f);
     chan_t channels[] = {channel_of(connected_at(f, 0), 1), channel_of(connected_at(f, 1), 1)};

@@ -117,7 +117,7 @@ static int much_is_free(disk_t *disk, uint64_t *bytes, error_t *err)
     return 0;
 }
 
-/* There is no rest: the helper tries again each time. */
+/* The helper tries again each time it is woken. */
 static void some_turns(fixture_t *f)
 {
     for (int i = 0; i < 40; i++) {
