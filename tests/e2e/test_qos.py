@@ -127,6 +127,7 @@ def test_both_limits_hold_at_once(channel, queue):
     channel.basic_qos(prefetch_count=2)
     channel.basic_qos(prefetch_count=3, global_qos=True)
     first.consume(q)
+    first.wait(2)
     second.consume(other_q)
     second.wait(1)
     second.settle(other_q)
