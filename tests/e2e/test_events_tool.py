@@ -210,12 +210,12 @@ def test_frames_are_shown_apart(broker, start):
     name = topic()
     sub = start("subscribe", "--url", url_of(broker, "zmtp"), "--json", name)
     settle_subscription(broker, "zmtp", sub, name)
+    before = len(sub.lines)
     with zmq.Context() as context, context.socket(zmq.PUSH) as push:
         push.linger = LIMIT_S * 1000
         push.connect(url_of(broker, "zmtp"))
         push.send_multipart([name.encode(), b"", b"two", b"3"])
         push.send_string(name + " is a word of one frame")
-        before = len(sub.lines)
         got = [json.loads(line) for line in sub.wait_lines(before + 2)[-2:]]
     assert got[0]["body"] == ["", "two", "3"]
     assert got[1] == {"topic": name, "body": name + " is a word of one frame"}
