@@ -2,7 +2,8 @@
  *
  * command_queue.c: commands of one channel that wait, in order. Bounded by connection_check_reading: past the
  * limits the connection's socket is no longer read. */
-#include "engine/engine_internal.h"
+#include "engine/command_queue.h"
+#include "base/alloc.h"
 
 static void make_room(command_queue_t *q)
 {

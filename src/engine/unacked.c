@@ -3,7 +3,12 @@
  * unacked.c: the deliveries of a channel that wait for an ack, by rising tag, in chunks, so that nothing is ever copied
  * for all of them. Settled ones between others are holes. Chunks with few left become one with their neighbour, so that
  * one old delivery does not keep the places of a million later ones. */
-#include "engine/engine_internal.h"
+#include "engine/unacked.h"
+#include <assert.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/alloc.h"
 
 #define FIRST_PLACES 8   /* of the first chunk of a list */
 #define PLACES       127 /* with them a chunk is within 4096 octets */

@@ -6,6 +6,7 @@
  * One idea carries all of it: a record has a number, and whatever depends on it waits for that number. */
 #pragma once
 
+#include "base/hash.h"
 #include "base/heap.h"
 #include "base/list.h"
 #include "engine/engine.h"
