@@ -2,7 +2,6 @@
 """The two programs of the article that everybody learns publishing and subscribing from, through the bus, in the three ways
 in which that can be arranged. They differ from what was printed in their addresses alone (and the subscriber lacks
 a line that names an option ZeroMQ does not have)."""
-import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +10,7 @@ import pytest
 
 from bus import *
 from bus import wait_for
+from lib.ports import kept_port
 
 PUBLISH = """
 import zmq
@@ -112,7 +112,7 @@ def test_on_one_machine_the_publisher_connects_where_it_bound(broker, run):
 
 @pytest.mark.threads
 def test_on_one_machine_the_publisher_binds_another_port_and_the_bus_dials_it(start_broker, run):
-    port = free_port("127.0.0.1")
+    port = kept_port()
     broker = start_broker({**listen(events=EVENTS),
                            "bus.connect.press": f"tcp://127.0.0.1:{port} exchange=amq.events"})
     subscriber = run(SUBSCRIBE, ("5557", str(broker.bus_port("events"))))
@@ -122,7 +122,7 @@ def test_on_one_machine_the_publisher_binds_another_port_and_the_bus_dials_it(st
 @pytest.mark.threads
 def test_on_machines_of_their_own_the_subscriber_names_another_host_and_nothing_else_changes(start_broker, run):
     """127.0.0.2 is the publisher's machine, 127.0.0.3 the bus's; the port is the same everywhere."""
-    port = free_port("127.0.0.2", "127.0.0.3")
+    port = kept_port("127.0.0.2", "127.0.0.3")
     start_broker({"bus.listen.events": f"tcp://127.0.0.3:{port} {EVENTS}",
                   "bus.connect.press": f"tcp://127.0.0.2:{port} {EVENTS}"})
     subscriber = run(SUBSCRIBE, ("localhost", "127.0.0.3"), ("5557", str(port)))
@@ -132,7 +132,7 @@ def test_on_machines_of_their_own_the_subscriber_names_another_host_and_nothing_
 
 @pytest.mark.threads
 def test_the_bus_finds_a_publisher_that_comes_late_or_comes_back(start_broker, run):
-    port = free_port("127.0.0.1")
+    port = kept_port()
     broker = start_broker({**listen(events=EVENTS),
                            "bus.connect.press": f"tcp://127.0.0.1:{port} exchange=amq.events"})
     broker.wait_for_log("bus.connect.press")  # it says that nobody is there
@@ -142,20 +142,3 @@ def test_the_bus_finds_a_publisher_that_comes_late_or_comes_back(start_broker, r
     first.end()
     subscriber.output = ""
     check_that_it_works(run(PUBLISH, ("5557", str(port))), subscriber)
-
-
-def free_port(*hosts):
-    """A port that is free on all of these addresses now."""
-    for _ in range(100):
-        held = []
-        try:
-            for host in hosts:
-                held.append(socket.socket())
-                held[-1].bind((host, held[0].getsockname()[1] if len(held) > 1 else 0))
-            return held[0].getsockname()[1]
-        except OSError:
-            continue
-        finally:
-            for one in held:
-                one.close()
-    raise AssertionError("no free port")

@@ -14,19 +14,23 @@ pytestmark = [pytest.mark.chaski_only]
 SECONDS = 2.0
 
 
+def told_in(world):
+    return [ask.status for ask in world.history.asks if ask.asks]
+
+
 @pytest.mark.threads
 @pytest.mark.parametrize("kills", [0, 2])
 def test_clients_of_all_kinds_see_one_order(data_dir, io_threads, kills):
     """The seed is another one each time; a failure names it."""
     world = World(str(data_dir), time.time_ns() % 1000000, io_threads)
     try:
-        run(world, SECONDS, kills)
+        run(world, SECONDS, kills, lambda: any(status in ("failed", "nack") for status in told_in(world)))
     finally:
         world.running = False
         world.broker.kill()
     found = found_in(world)
     assert not found, f"seed {world.seed}: " + "\n".join(f"{kind}: {text}" for kind, text in found[:20])
-    told = [ask.status for ask in world.history.asks if ask.asks]
+    told = told_in(world)
     assert told.count("ok") + told.count("ack") > len(told) / 2 and told.count("failed") + told.count("nack") > 0
 
 

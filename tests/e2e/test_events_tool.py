@@ -13,6 +13,7 @@ import pytest
 import zmq
 from lib import http
 from lib.broker import environment, tool, wait_until
+from lib.ports import kept_port
 
 pytestmark = pytest.mark.chaski_only
 
@@ -419,17 +420,17 @@ def test_ctrl_c_at_a_terminal_is_not_an_answer(broker, start, wire):
 
 @pytest.mark.parametrize("wire", WIRES)
 def test_a_handler_comes_back_after_the_broker(start_broker, start, tmp_path, wire):
-    broker = start_broker({"data_dir": str(tmp_path)})
+    settings = {"listeners.tcp.default": f"127.0.0.1:{kept_port()}",
+                "bus.listen.events": f"tcp://127.0.0.1:{kept_port()} exchange=amq.events", "data_dir": str(tmp_path)}
+    broker = start_broker(settings)
     name = topic()
-    ports = {"listeners.tcp.default": f"127.0.0.1:{broker.port}",
-             "bus.listen.events": f"tcp://127.0.0.1:{broker.bus_port()} exchange=amq.events", "data_dir": str(tmp_path)}
     handler = start("handle", "--url", url_of(broker, wire), name, "--group", name + "g", "--echo")
     sub = start("subscribe", "--url", url_of(broker, wire), name)
     event(broker, "amqp", name, "1")
     broker.stop()
     handler.wait_said("trying again")
     sub.wait_said("trying again")
-    again = start_broker(ports)
+    again = start_broker(settings)
 
     def both():
         report = event(again, "amqp", name, "2")

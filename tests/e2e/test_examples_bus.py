@@ -7,6 +7,7 @@ import examples
 import pytest
 from lib import http
 from lib.broker import wait_until
+from lib.ports import kept_port
 
 pytestmark = pytest.mark.chaski_only
 
@@ -81,12 +82,12 @@ def test_members_of_a_group_share_its_events(receive, run, handler):
 
 @pytest.mark.parametrize("language", ZEROMQ)
 def test_an_example_handler_joins_again_after_a_restart(start_broker, tmp_path, language):
-    settings = {**PORTS, "data_dir": str(tmp_path)}
+    settings = {**PORTS, "bus.listen.events": f"tcp://127.0.0.1:{kept_port()} exchange=amq.events",
+                "data_dir": str(tmp_path)}
     first = start_broker(settings)
     handler = examples.Receiver(first, language, "events_handler", "orders.")
-    again = {**settings, "bus.listen.events": f"tcp://127.0.0.1:{first.bus_port()} exchange=amq.events"}
     first.stop()
-    second = start_broker(again)
+    second = start_broker(settings)
     wait_until(lambda: handler.lines.count("waiting for events, Ctrl-C ends") == 2, "it to join again", examples.LIMIT_S)
     assert examples.run(second, "python", "events_publisher", "orders.new", "100") == [
         "orders.new 100: ok", "  ok: tax 18.00"]

@@ -10,6 +10,7 @@ from bus import *
 from bus import wait_for
 from client import put
 from lib import http
+from lib.ports import kept_port
 from stored import data_dir, start  # noqa: F401: fixtures
 
 pytestmark = pytest.mark.threads
@@ -21,10 +22,9 @@ class Lives:
     """A broker that can end and start again on the same folder and ports."""
 
     def __init__(self, start_):
-        self.start, self.settings = start_, listen(**PORTS)
+        self.start = start_
+        self.settings = {f"bus.listen.{name}": f"tcp://127.0.0.1:{kept_port()} {options}" for name, options in PORTS.items()}
         self.broker = start_(self.settings)
-        for name, options in PORTS.items():
-            self.settings[f"bus.listen.{name}"] = f"tcp://127.0.0.1:{self.broker.bus_port(name)} {options}"
 
     def end(self, how):
         self.broker.stop() if how == "SIGTERM" else self.broker.kill()
