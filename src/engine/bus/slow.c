@@ -143,13 +143,18 @@ static void drop_oldest(subscriber_t *s)
     }
 }
 
+/* Its removal has its first slice later: the publish that finds it full has the queue in its route, and may look at it yet. */
 static void disconnect(subscriber_t *s)
 {
+    engine_t *e = s->queue->vhost->engine;
+    uint32_t work = e->work_left;
     subscriber_lost(s);
     if (s->queue->deleted)
         return;
     tell(s, "messages not taken, so it is disconnected");
+    e->work_left = 0;
     queue_remove(s->queue, NULL, NULL);
+    e->work_left = work;
 }
 
 /* With `block`, what comes although it is full was on its way before, or is its own connection's: of that it takes as much
@@ -165,7 +170,7 @@ bool subscriber_admits(subscriber_t *s)
         return true;
     }
     if (s->policy == SLOW_DISCONNECT)
-        disconnect(s); /* it may be freed now */
+        disconnect(s);
     else
         subscriber_lost(s);
     return false;

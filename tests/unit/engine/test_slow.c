@@ -2,6 +2,7 @@
  *
  * test_slow.c: what becomes of messages that are more than a subscriber takes. A client that keeps its loans is a peer that
  * does not read: with output_bytes 1 it is given one message, and the rest is its queue's. */
+#include "engine/dedup.h"
 #include "engine/subscribers.h"
 
 static int slow_setup(void **state)
@@ -135,6 +136,26 @@ static void the_slow_one_is_disconnected(void **state)
     expect_nothing(to);
     assert_int_equal(counts(f).queues, 0);
     assert_int_equal(counts(f).dropped, 1);
+}
+
+/* Its queue goes amid the publish, which has to remember the message yet. */
+static void the_slow_one_is_disconnected_by_a_message_with_an_id(void **state)
+{
+    fixture_t *f = *state;
+    char id[16];
+    chan_t from = new_channel(f), to = new_channel(f);
+    window_exchange(from, "x", "topic", 0, (window_t){0});
+    new_subscriber(to, "s", 10, "disconnect"), subscribe(to, "s", "x", "");
+    new_queue(from, "q"), bound(from, "q", "x", "#");
+    to.client->keeps_loans = true;
+    for (unsigned i = 0; i < 30; i++)
+        publish_id(from, "x", "k", numbered(id, i));
+    publish_id(from, "x", "k", numbered(id, 11)); /* about where it went */
+    run(f);
+    expect_many(to, 0, 1);
+    (void)expect(to, EVENT_CONSUMER_GONE);
+    assert_int_equal(counts(f).duplicates, 1);
+    assert_int_equal(counts(f).messages_ready, 30);
 }
 
 /* ---- blocking ---- */
@@ -324,6 +345,7 @@ int main(void)
         slow_test(dropping_is_told_once_a_second),
         slow_test(others_are_not_harmed),
         slow_test(the_slow_one_is_disconnected),
+        slow_test(the_slow_one_is_disconnected_by_a_message_with_an_id),
         slow_test(publishers_wait_until_half_is_taken),
         slow_test(nobody_waits_for_one_that_is_gone),
         slow_test(nobody_waits_for_one_that_wants_it_no_more),
