@@ -21,22 +21,13 @@ static bytes_t headers_of(const message_t *m)
     return properties_headers(message_properties(m));
 }
 
-/* As if no window knew it. */
-static void route_whole(channel_t *ch, exchange_t *x, const message_t *m)
-{
-    route_t *r = &ch->connection->engine->route;
-    r->is_blind = true;
-    publish_route(ch, x, m, headers_of(m));
-    r->is_blind = false;
-}
-
 /* Routes it once more, to find what a window behind another exchange keeps out: what is not reached because of it. What was
  * unbound since its publish gets it, what was bound does not. */
 static void route_again(channel_t *ch, exchange_t *x, const message_t *m, queue_t *const *places,
                         size_t count)
 {
     route_t *r = &ch->connection->engine->route;
-    route_whole(ch, x, m);
+    tx_route_whole(ch, x, m, headers_of(m));
     uint64_t whole = r->serial;
     publish_route(ch, x, m, headers_of(m));
     route_replace(r, places, count, whole);
@@ -117,7 +108,7 @@ static bool routes_in_time(channel_t *ch)
         exchange_t *x = p->routes_again ? exchange_of(ch, p->message) : NULL;
         if (x == NULL)
             continue;
-        route_whole(ch, x, p->message);
+        tx_route_whole(ch, x, p->message, headers_of(p->message));
         if (e->route.work > left)
             return false;
         left -= e->route.work;

@@ -94,6 +94,15 @@ static void add_routed(channel_t *ch, command_t *cmd, bytes_t headers, bool repe
         add_place(ch->tx, r->queues[i]);
 }
 
+void tx_route_whole(channel_t *ch, exchange_t *x, const message_t *m, bytes_t headers)
+{
+    route_t *r = &ch->connection->engine->route;
+    r->is_blind = true;
+    publish_route(ch, x, m, headers);
+    r->is_blind = false;
+}
+
+/* What windows know now they may have forgotten by the commit. */
 void tx_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, bytes_t headers)
 {
     engine_t *e = ch->connection->engine;
@@ -105,7 +114,7 @@ void tx_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, bytes_
     if (again)
         work_spend(e, 1 + e->route.count);
     else
-        publish_route(ch, x, cmd->message, headers);
+        tx_route_whole(ch, x, cmd->message, headers);
     bool repeats = dedup_concerns(e, cmd->message);
     if (has_room(ch, cmd->cause, message_bytes(cmd->message), count_actions(&e->route, repeats)))
         add_routed(ch, cmd, headers, repeats);

@@ -42,6 +42,9 @@ struct tx {
     record_no stored; /* commit-ok waits for it */
 };
 
+/* Routes it as if no window knew it. */
+void tx_route_whole(channel_t *ch, exchange_t *x, const message_t *m, bytes_t headers);
+
 /* Forgets all of it: the next transaction is empty. */
 void tx_reset(channel_t *ch);
 

@@ -36,6 +36,30 @@ static void it_goes_where_it_was_bound(void **state)
     assert_queue_is_empty(ch, "q");
 }
 
+/* One that a window knew when it was published, and has forgotten by the commit, is no repeat: it is not lost. */
+static void what_is_forgotten_before_the_commit_is_new(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = transactional(f), other = new_channel(f);
+    window_exchange(ch, "x", "fanout", 0, (window_t){.size = 1});
+    new_queue(ch, "q"), bound(ch, "q", "x", "");
+    publish_id(other, "x", "", "a");
+    publish_id(ch, "x", "", "a"); /* would be a repeat, if it were committed alone */
+    rolled_back(ch);
+    publish_id(ch, "x", "", "b"), publish_id(ch, "x", "", "a");
+    committed(ch);
+    assert_queue_is(other, "q", "a", "b", "a");
+    window_exchange(ch, "t", "fanout", 0, (window_t){.ttl_ms = 1000});
+    bound(ch, "q", "t", "");
+    publish_id(other, "t", "", "c");
+    publish_id(ch, "t", "", "c");
+    run(f);
+    advance(f, 1000);
+    committed(ch);
+    assert_queue_is(other, "q", "c", "c");
+    assert_int_equal(counts(f).duplicates, 0);
+}
+
 /* y leads to `direct`, and by x, which knows repeats, to `behind` and `other`. */
 static void two_exchanges(chan_t ch)
 {
@@ -138,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         fixture_test(it_goes_where_it_was_bound),
+        fixture_test(what_is_forgotten_before_the_commit_is_new),
         fixture_test(also_behind_an_exchange_that_knows_repeats),
         fixture_test(what_is_bound_later_is_not_for_it),
         cmocka_unit_test(the_commit_does_not_route_again),
