@@ -105,7 +105,7 @@ static bool routes_in_time(channel_t *ch)
     size_t left = e->options.transaction_actions;
     for (size_t i = 0; i < tx->publish_count; i++) {
         const tx_publish_t *p = &tx->publishes[i];
-        exchange_t *x = p->routes_again ? exchange_of(ch, p->message) : NULL;
+        exchange_t *x = p->routes_again || p->is_kept ? exchange_of(ch, p->message) : NULL;
         if (x == NULL)
             continue;
         tx_route_whole(ch, x, p->message, headers_of(p->message));
@@ -116,11 +116,52 @@ static bool routes_in_time(channel_t *ch)
     return true;
 }
 
+/* Its subscribers are those that it would have if it were published now; the rest of its places stay. */
+static void find_again(channel_t *ch, tx_publish_t *p, queue_t *const *places)
+{
+    tx_t *tx = ch->tx;
+    const route_t *r = &ch->connection->engine->route;
+    exchange_t *x = p->is_kept ? exchange_of(ch, p->message) : NULL;
+    size_t before = tx->place_count;
+    for (size_t i = 0; i < p->places; i++)
+        if (x == NULL || places[i]->subscriber == NULL)
+            tx_add_place(tx, places[i]);
+    if (x)
+        tx_route_whole(ch, x, p->message, headers_of(p->message));
+    for (size_t i = 0; x && i < r->count; i++)
+        if (r->queues[i]->subscriber)
+            tx_add_place(tx, r->queues[i]);
+    p->places = (uint32_t)(tx->place_count - before);
+}
+
+/* Who has joined since its publish did not get it by what is kept; who joins now will. */
+static void find_subscribers(channel_t *ch)
+{
+    tx_t *tx = ch->tx;
+    queue_t **places = tx->places;
+    size_t count = tx->place_count, at = 0;
+    if (!tx->keeps)
+        return;
+    tx->places = NULL;
+    tx->place_count = tx->place_capacity = 0;
+    for (size_t i = 0; i < tx->publish_count; i++) {
+        size_t end = at + tx->publishes[i].places;
+        find_again(ch, &tx->publishes[i], places + at);
+        at = end;
+    }
+    for (size_t i = 0; i < count; i++)
+        queue_release(places[i]);
+    mem_free(places);
+}
+
 /* Asks all that a transaction concerns. A queue that is gone is not asked: what goes there goes nowhere, as ever, and an ack
  * for it changes nothing. A delivery that an ack has claimed is there; nothing else may settle it. */
 static verdict_t ask_targets(channel_t *ch, command_t *cmd)
 {
-    if (!subscribers_ever_take(ch->tx) || !routes_in_time(ch))
+    if (!routes_in_time(ch))
+        return MUST_NOT;
+    find_subscribers(ch);
+    if (!subscribers_ever_take(ch->tx))
         return MUST_NOT;
     return subscribers_take_now(ch, cmd) && has_numbers(ch, cmd) ? MAY_COMMIT : MUST_WAIT;
 }
@@ -154,8 +195,10 @@ static void must_be_stored(tx_t *tx, record_no record)
 }
 
 /* Into its places, which begin there. Returns the record that must be durable for it. */
-static record_no place(engine_t *e, const tx_t *tx, size_t at, const tx_publish_t *p)
+static record_no place(engine_t *e, const tx_t *tx, size_t at, tx_publish_t *p)
 {
+    if (p->is_kept)
+        p->message = message_drop_header(e, p->message, "BCC");
     record_no record = p->places > 0 ? publish_place(e, p->message, &tx->places[at], p->places) : 0;
     return publish_safe_with(e, p->message, record);
 }

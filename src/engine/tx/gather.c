@@ -54,7 +54,7 @@ static tx_publish_t *add_publish(channel_t *ch, command_t *cmd, bytes_t headers)
     return p;
 }
 
-static void add_place(tx_t *tx, queue_t *q)
+void tx_add_place(tx_t *tx, queue_t *q)
 {
     tx->places = mem_grow(tx->places, sizeof *tx->places, tx->place_count, &tx->place_capacity, 8);
     tx->places[tx->place_count++] = q;
@@ -75,7 +75,9 @@ static size_t count_actions(const route_t *r, bool repeats)
 {
     size_t actions = r->count > 0 ? r->count : 1;
     if (repeats)
-        actions += r->windows + (windows_behind(r) ? r->work : 0);
+        actions += r->windows;
+    if (r->kept > 0 || (repeats && windows_behind(r)))
+        actions += r->work;
     return actions;
 }
 
@@ -83,15 +85,18 @@ static size_t count_actions(const route_t *r, bool repeats)
 static void add_routed(channel_t *ch, command_t *cmd, bytes_t headers, bool repeats)
 {
     const route_t *r = &ch->connection->engine->route;
-    tx_publish_t *p = add_publish(ch, cmd, repeats ? BYTES("") : headers);
+    bool is_kept = r->kept > 0;
+    tx_publish_t *p = add_publish(ch, cmd, repeats || is_kept ? BYTES("") : headers);
     p->repeats = repeats;
+    p->is_kept = is_kept;
+    ch->tx->keeps |= is_kept;
     p->routes_again = repeats && windows_behind(r);
     p->places = (uint32_t)r->count;
     p->numbers = r->synchronous;
     if (p->numbers)
         p->numbers->holds++;
     for (size_t i = 0; i < r->count; i++)
-        add_place(ch->tx, r->queues[i]);
+        tx_add_place(ch->tx, r->queues[i]);
 }
 
 void tx_route_whole(channel_t *ch, exchange_t *x, const message_t *m, bytes_t headers)
@@ -102,7 +107,7 @@ void tx_route_whole(channel_t *ch, exchange_t *x, const message_t *m, bytes_t he
     r->is_blind = false;
 }
 
-/* What windows know now they may have forgotten by the commit. */
+/* What windows know now they may have forgotten by the commit. What it takes to route it once more is counted, not guessed. */
 void tx_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, bytes_t headers)
 {
     engine_t *e = ch->connection->engine;
@@ -111,7 +116,7 @@ void tx_publish(channel_t *ch, command_t *cmd, exchange_t *x, bool again, bytes_
         channel_refuse_with(ch, why);
         return;
     }
-    if (again)
+    if (again && e->route.kept == 0)
         work_spend(e, 1 + e->route.count);
     else
         tx_route_whole(ch, x, cmd->message, headers);

@@ -67,6 +67,7 @@ void tx_reset(channel_t *ch)
     }
     tx->bytes = tx->actions = 0;
     tx->claimed_through = 0;
+    tx->keeps = false;
     tx->applied = false;
     tx->returned = 0;
     tx->stored = 0;

@@ -16,6 +16,8 @@ typedef struct tx_publish {
     bool repeats;
     /* One of those is behind an exchange: which places are, is looked for then. */
     bool routes_again;
+    /* It is kept for late joiners, who get it by that or as it comes: which subscribers do is looked for then, too; BCC, too. */
+    bool is_kept;
 } tx_publish_t;
 
 typedef struct tx_ack {
@@ -28,6 +30,7 @@ struct tx {
     size_t publish_count, publish_capacity;
     queue_t **places; /* held */
     size_t place_count, place_capacity;
+    bool keeps; /* some of them are kept */
     tx_ack_t *acks;
     size_t ack_count, ack_capacity;
     uint64_t claimed_through; /* up to this tag nothing is outstanding that is not claimed */
@@ -44,6 +47,9 @@ struct tx {
 
 /* Routes it as if no window knew it. */
 void tx_route_whole(channel_t *ch, exchange_t *x, const message_t *m, bytes_t headers);
+
+/* One more place of the last publish. */
+void tx_add_place(tx_t *tx, queue_t *q);
 
 /* Forgets all of it: the next transaction is empty. */
 void tx_reset(channel_t *ch);

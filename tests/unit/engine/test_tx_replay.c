@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_tx_replay.c: transactions to topics of which the last messages are kept: who joins between a publish and its commit
+ * gets all of it, once, as without a transaction. */
+#include "engine/subscribers.h"
+#include "engine/tx.h"
+
+static const engine_topic_t all[] = {
+    {.name = "all", .exchange = "amq.topic", .prefix = "", .replay_count = REPLAY_ALL},
+};
+
+/* Who keeps its loans is given one message, and joins until it gives it back. */
+static int setup(void **state)
+{
+    *state = durable_new((fixture_options_t){.topics = all, .topic_count = 1, .output_bytes = 1});
+    return 0;
+}
+
+#define replay_test(test) cmocka_unit_test_setup_teardown(test, setup, durable_teardown)
+
+static void say(chan_t from, const char *body)
+{
+    publish_durably(from, "amq.topic", "k", body);
+}
+
+static chan_t transactional(fixture_t *f)
+{
+    chan_t ch = new_channel(f);
+    tx_select(ch);
+    return ch;
+}
+
+static chan_t slow_subscriber(fixture_t *f)
+{
+    chan_t to = new_channel(f);
+    new_subscriber(to, "s", 8, "block");
+    to.client->keeps_loans = true;
+    subscribe(to, "s", "amq.topic", "");
+    run(f);
+    return to;
+}
+
+static void read_on(chan_t to)
+{
+    to.client->keeps_loans = false;
+    return_loans(to.client);
+    run(to.client->f);
+}
+
+static void who_joins_before_the_commit_misses_nothing(void **state)
+{
+    fixture_t *f = *state;
+    chan_t from = transactional(f);
+    say(from, "1"), committed(from);
+    say(from, "2");
+    run(f);
+    chan_t to = subscribed(f, "s", "amq.topic", "");
+    expect_delivery(to, "1");
+    expect_nothing(to);
+    committed(from);
+    expect_delivery(to, "2");
+    expect_nothing(to);
+}
+
+static void nor_does_who_was_joining(void **state)
+{
+    fixture_t *f = *state;
+    chan_t from = transactional(f);
+    for (int i = 0; i < 20; i++)
+        say(from, "1");
+    committed(from);
+    chan_t to = slow_subscriber(f);
+    say(from, "2");
+    run(f);
+    read_on(to);
+    for (int i = 0; i < 20; i++)
+        expect_delivery(to, "1");
+    expect_nothing(to);
+    committed(from);
+    expect_delivery(to, "2");
+    expect_nothing(to);
+}
+
+static void who_joins_again_gets_nothing_twice(void **state)
+{
+    fixture_t *f = *state;
+    chan_t from = transactional(f), to = slow_subscriber(f);
+    for (int i = 0; i < 5; i++)
+        say(from, "1");
+    run(f);
+    unsubscribe(to, "s", "amq.topic", "");
+    run(f);
+    chan_t other = new_channel(f);
+    for (int i = 0; i < 20; i++)
+        say(other, "0");
+    run(f);
+    subscribe(to, "s", "amq.topic", "");
+    run(f); /* it is joining */
+    committed(from);
+    read_on(to);
+    for (int i = 0; i < 20; i++)
+        expect_delivery(to, "0");
+    for (int i = 0; i < 5; i++)
+        expect_delivery(to, "1");
+    expect_nothing(to);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        replay_test(who_joins_before_the_commit_misses_nothing),
+        replay_test(nor_does_who_was_joining),
+        replay_test(who_joins_again_gets_nothing_twice),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
