@@ -33,6 +33,12 @@ static void route_again(channel_t *ch, exchange_t *x, const message_t *m, queue_
     route_replace(r, places, count, whole);
 }
 
+/* Its places of all of them, which begin there; NULL: it has none. */
+static queue_t *const *places_of(const tx_publish_t *p, queue_t *const *places, size_t at)
+{
+    return p->places > 0 ? &places[at] : NULL;
+}
+
 /* ---- asking ---- */
 
 typedef enum verdict { MAY_COMMIT, MUST_WAIT, MUST_NOT } verdict_t;
@@ -145,8 +151,9 @@ static void find_subscribers(channel_t *ch)
     tx->places = NULL;
     tx->place_count = tx->place_capacity = 0;
     for (size_t i = 0; i < tx->publish_count; i++) {
-        size_t end = at + tx->publishes[i].places;
-        find_again(ch, &tx->publishes[i], places + at);
+        tx_publish_t *p = &tx->publishes[i];
+        size_t end = at + p->places;
+        find_again(ch, p, places_of(p, places, at));
         at = end;
     }
     for (size_t i = 0; i < count; i++)
@@ -209,11 +216,12 @@ static void recall_route(channel_t *ch, const tx_t *tx, size_t at, const tx_publ
 {
     engine_t *e = ch->connection->engine;
     exchange_t *x = exchange_of(ch, p->message);
+    queue_t *const *places = places_of(p, tx->places, at);
     bool knows = x && x->dedup && dedup_knows(x->dedup, headers_of(p->message));
     if (x && p->routes_again && !knows)
-        route_again(ch, x, p->message, &tx->places[at], p->places);
+        route_again(ch, x, p->message, places, p->places);
     else
-        route_to(e, x, &tx->places[at], knows ? 0 : p->places);
+        route_to(e, x, places, knows ? 0 : p->places);
 }
 
 /* The same of one that may be a repeat. True: it is one, of something, and so no message that nobody got. */
