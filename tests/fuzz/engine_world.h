@@ -66,6 +66,7 @@ typedef struct world {
     asker_t askers[PORTS];
     bytes_reader_t input;
     uint32_t causes;
+    bool has_windows; /* some exchanges and queues know repeats, and messages have ids and numbers */
     uint64_t now_ms;
     log_t log;
 } world_t;

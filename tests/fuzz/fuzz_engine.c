@@ -10,7 +10,8 @@
  * consumer that is gone gets nothing, a lent message stays readable until it is given back, every goodbye is
  * answered once nothing is held back, nothing comes between the parts of a message, a log that begins where it may gives
  * the state that all of it gives, and when all have left nothing of theirs is left (engine_free asserts that no message
- * is). Some clients are subscribers, and in some histories rules keep messages for those who come late. */
+ * is). Some clients are subscribers, and in some histories rules keep messages for those who come late, or some queues and
+ * exchanges know repeats. */
 #include "engine_world.h"
 
 /* ---- commands ---- */
@@ -101,24 +102,41 @@ static void push_parts(world_t *w, client_t *c, uint16_t channel)
     }
 }
 
+static void put_copies(world_t *w, buffer_t *table, uint8_t copies)
+{
+    buffer_t items = {0};
+    for (uint8_t i = 0; i < copies; i++)
+        write_u8(&items, 'S'), write_long_string(&items, some_name(w));
+    field_t field = {'A', buffer_bytes(&items)};
+    table_put_field(table, choice(w, 2) ? BYTES("CC") : BYTES("BCC"), &field);
+    buffer_free(&items);
+}
+
+/* Of few, so that many are repeats; numbers rise now and then. */
+static void put_ids(const world_t *w, buffer_t *table, uint8_t which)
+{
+    if (which & 1)
+        table_put_string(table, "x-deduplication-header", name_of((uint8_t)(w->causes % 3)));
+    if (which & 2) {
+        table_put_string(table, "x-publisher-id", name_of((uint8_t)(w->causes % 2)));
+        table_put_long(table, "x-publisher-sequence", w->causes / 4);
+    }
+}
+
 static void push_publish(world_t *w, client_t *c, uint16_t channel)
 {
     buffer_t table = {0}, properties = {0};
-    uint8_t copies = choice(w, 4) ? 0 : choice(w, 4);
+    uint8_t what = choice(w, 16), copies = what % 4 ? 0 : choice(w, 4), ids = w->has_windows ? what / 4 : 0;
     bool persistent = w->paper && choice(w, 4);
     if (persistent && choice(w, 8) == 0)
         push_parts(w, c, channel);
-    write_u16(&properties, (uint16_t)((copies ? PROPERTY_FLAG(PROPERTY_HEADERS) : 0) |
+    if (copies)
+        put_copies(w, &table, copies);
+    put_ids(w, &table, ids);
+    write_u16(&properties, (uint16_t)((table.len > 0 ? PROPERTY_FLAG(PROPERTY_HEADERS) : 0) |
                                       (persistent ? PROPERTY_FLAG(PROPERTY_DELIVERY_MODE) : 0)));
-    if (copies) {
-        buffer_t items = {0};
-        for (uint8_t i = 0; i < copies; i++)
-            write_u8(&items, 'S'), write_long_string(&items, some_name(w));
-        field_t field = {'A', buffer_bytes(&items)};
-        table_put_field(&table, choice(w, 2) ? BYTES("CC") : BYTES("BCC"), &field);
+    if (table.len > 0)
         write_long_string(&properties, buffer_bytes(&table));
-        buffer_free(&items);
-    }
     if (persistent)
         write_u8(&properties, 2);
     bytes_t exchange = choice(w, 2) ? usual_name(w) : BYTES("");
@@ -359,6 +377,9 @@ static void prologue(world_t *w)
         {COMMAND_QUEUE_BIND, 0, "c", "a", "#", ""},
     };
     client_t *c = &w->clients[0];
+    buffer_t window = {0};
+    table_put_bool(&window, "x-message-deduplication", true);
+    table_put_long(&window, "x-cache-size", 2);
     enter(w, c, 0);
     c->channels[1].life = LIFE_OPEN;
     push(w, c, (command_t){.type = COMMAND_CHANNEL_OPEN, .channel = 1});
@@ -367,8 +388,12 @@ static void prologue(world_t *w)
                           .source = bytes_string(table[i].source),
                           .routing_key = bytes_string(table[i].key),
                           .kind = bytes_string(table[i].kind)};
+        bool declares = table[i].type == COMMAND_QUEUE_DECLARE || table[i].type == COMMAND_EXCHANGE_DECLARE;
+        if (w->has_windows && declares && table[i].name[0] != 'b')
+            view.arguments = buffer_bytes(&window);
         push_named(w, c, 1, table[i].type, table[i].flags, view);
     }
+    buffer_free(&window);
 }
 
 /* ---- the log ---- */
@@ -388,7 +413,8 @@ static engine_t *engine_from_paper(world_t *w, record_no from)
     return e;
 }
 
-/* What of a content is damaged, an opening knows only if it reads it. */
+/* What of a content is damaged, an opening knows only if it reads it; which ids were forgotten, as those of transient messages
+ * took their place, only if it begins behind them. */
 static engine_counts_t count_as_whole(const engine_t *e)
 {
     engine_counts_t n;
@@ -396,6 +422,7 @@ static engine_counts_t count_as_whole(const engine_t *e)
     n.messages_ready += n.messages_damaged;
     n.messages_stored += n.messages_damaged;
     n.messages_damaged = 0;
+    n.deduplication_ids = n.publishers = 0;
     return n;
 }
 
@@ -584,6 +611,8 @@ static void world_init(world_t *w, bytes_t input)
         .slice = 1u + choice(w, 6),
         .transaction_bytes = 2000,
         .transaction_actions = 20,
+        .deduplication_ids_max = 100,
+        .publishers_max = 3,
         .log = &w->log,
     };
     for (size_t i = 0; i < PORTS; i++)
@@ -591,6 +620,7 @@ static void world_init(world_t *w, bytes_t input)
     w->options.topics = rules;
     w->options.topic_count = w->options.slice % 2 ? sizeof rules / sizeof *rules : 0;
     uint8_t how = input.len > 0 ? input.data[input.len - 1] : 0;
+    w->has_windows = how & 64;
     if (how & 1)
         attach_paper(w, how);
     w->engine = engine_new(&w->options);
