@@ -3,8 +3,8 @@
  * Windows and the log: a message and its id are durable together or lost together, a repeat is confirmed when the first is
  * durable, and what was remembered is after a crash, from wherever the log begins. */
 #include "engine/dedup.h"
-
 #include "engine/dump.h"
+#include "engine/tx.h"
 
 static void two_queues(chan_t ch)
 {
@@ -288,7 +288,7 @@ static void of_a_large_repeat_nothing_is_kept(void **state)
 /* ---- histories ---- */
 
 typedef struct sender {
-    chan_t ch;
+    chan_t plain, tx;
     uint64_t seed;
     int64_t sequence;
 } sender_t;
@@ -296,21 +296,26 @@ typedef struct sender {
 static void act(sender_t *s)
 {
     uint32_t what = chance(&s->seed, 10), id_number = chance(&s->seed, 9);
+    chan_t ch = chance(&s->seed, 3) ? s->plain : s->tx;
     char id[16];
     (void)numbered(id, id_number);
     if (what < 4)
-        publish_id(s->ch, "x", "", id);
+        publish_id(ch, "x", "", id);
     else if (what < 7)
-        publish_id(s->ch, "", "w", id);
+        publish_id(ch, "", "w", id);
     else if (what < 9)
-        publish_number(s->ch, "", "q", "m", PERSISTENTLY, id, (int64_t)chance(&s->seed, 20));
+        publish_number(ch, "", "q", "m", PERSISTENTLY, id, (int64_t)chance(&s->seed, 20));
     else
-        get(s->ch, chance(&s->seed, 2) ? "q" : "w", COMMAND_NO_ACK);
+        get(ch, chance(&s->seed, 2) ? "q" : "w", COMMAND_NO_ACK);
+    if (chance(&s->seed, 8) == 0)
+        push_simple(s->tx, chance(&s->seed, 4) ? COMMAND_TX_COMMIT : COMMAND_TX_ROLLBACK, 0);
     if (chance(&s->seed, 4) == 0)
-        (void)step(s->ch.client->f);
+        (void)step(ch.client->f);
 }
 
-/* The same windows in the engine that decided, in one that reads the whole log, in one that reads what is needed, and in one
+/* In transactions and without; what is not committed is not in the log.
+ *
+ * The same windows in the engine that decided, in one that reads the whole log, in one that reads what is needed, and in one
  * that reads some of it twice; and the engine goes on from each. */
 static void whatever_happened_windows_come_back_as_they_were(void **state)
 {
@@ -323,7 +328,8 @@ static void whatever_happened_windows_come_back_as_they_were(void **state)
         two_queues(new_channel(f));
         sender_t s = {.seed = seed * 0x9e3779b97f4a7c15u};
         for (int round = 0; round < 8; round++) {
-            s.ch = new_channel(f);
+            s.plain = new_channel(f), s.tx = new_channel(f);
+            tx_select(s.tx);
             for (int i = 0; i < 80; i++)
                 act(&s);
             run(f);
