@@ -105,12 +105,36 @@ static void who_joins_again_gets_nothing_twice(void **state)
     expect_nothing(to);
 }
 
+/* Else a commit could look for as many as there are, for each of its messages, in one step. */
+static void what_it_takes_to_find_them_counts(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new(
+        (fixture_options_t){.topics = all, .topic_count = 1, .transaction_actions = 60, .slice = 512});
+    chan_t from = transactional(f), other = transactional(f);
+    char name[16];
+    for (unsigned i = 0; i < 20; i++)
+        (void)subscribed(f, numbered(name, i), "amq.topic", "");
+    say(from, "1"), committed(from);
+    say(other, "2");
+    for (unsigned i = 20; i < 70; i++)
+        (void)subscribed(f, numbered(name, i), "amq.topic", "k");
+    commit(other);
+    expect_refusal(other, 406, "partial tx completion");
+    say(from, "3");
+    expect_hard_refusal(from.client, 506,
+                        "transaction on channel 1 has more than 60 publishes to queues and acks "
+                        "(limits.transaction_actions)");
+    durable_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         replay_test(who_joins_before_the_commit_misses_nothing),
         replay_test(nor_does_who_was_joining),
         replay_test(who_joins_again_gets_nothing_twice),
+        cmocka_unit_test(what_it_takes_to_find_them_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
