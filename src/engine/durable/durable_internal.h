@@ -199,6 +199,9 @@ bool mark_covers(queue_t *q, uint64_t position);
 /* At a clean stop: says exactly what was delivered. */
 void mark_exactly(queue_t *q);
 
+/* nameless.c: one that has messages, and whose definition is lost, gets a name. */
+void queue_name_anew(queue_t *q);
+
 /* left_out.c */
 /* Takes an entry out of the order because its message is damaged, or cannot be read; it stays in the log. */
 void queue_leave_out(queue_t *q, uint64_t position, bool is_damaged);
