@@ -270,7 +270,6 @@ static void apply_stated(engine_t *e, record_no number, const record_t *r)
 {
     (void)number;
     e->checkpoint.low = r->message;
-    e->recovery->has_gap |= e->recovery->first > r->message;
 }
 
 /* ---- the door ---- */
@@ -402,6 +401,7 @@ void engine_recovered(engine_t *e, record_no last, uint64_t now_ms)
     e->now_ms = now_ms;
     e->next_record = last + 1;
     e->durable = last;
+    rec->has_gap |= rec->first > e->checkpoint.low; /* what it begins with is lost */
     settle_state(e);
     references_rebuild(e);
     leave_out_damaged(e, rec);
