@@ -10,7 +10,7 @@ static size_t named_anew(const engine_t *e)
 {
     size_t count = 0;
     for (hash_node_t *n = hash_next(&e->vhost->queues, NULL); n; n = hash_next(&e->vhost->queues, n))
-        count += memcmp(HASH_OF(n, queue_t, node)->name.data, "chaski.lost-", 12) == 0;
+        count += bytes_starts_with(HASH_OF(n, queue_t, node)->name, text("chaski.lost-"));
     return count;
 }
 
