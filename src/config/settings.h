@@ -89,7 +89,7 @@
       "size of a segment of the log")                                                                                \
     X(first_segment_bytes, "store.first_segment_bytes", SIZE, "1MiB", 4096, GIB(1), RESTART,                         \
       "size of the first segment of a new log")                                                                      \
-    X(segments_ahead, "store.segments_ahead", NUMBER, "2", 1, 64, RESTART,                                           \
+    X(segments_ahead, "store.segments_ahead", NUMBER, "3", 1, 64, RESTART,                                           \
       "segments that lie ready, written once, before they are needed; the reserve of a full disk")                   \
     X(frame_bytes, "store.frame_bytes", SIZE, "1MiB", 512, MIB(16), RESTART,                                         \
       "a frame of the log is closed when it has this size")                                                          \

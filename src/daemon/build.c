@@ -37,13 +37,11 @@ static uint64_t memory_high_bytes(const settings_t *s)
     return bytes > 0 ? bytes : 1;
 }
 
-/* What is on its way when no more segments can be made goes into those that lie ready, where acks want room too: so it is
- * a quarter of what is certain to be there then, the log having begun one of them. (With the batch that is being made
- * and the ends of segments into which none fits it comes to twice that.) */
+/* What is on its way when no more segments can be made goes into those that lie ready, where acks want room too. (With the
+ * batch that is being made and the ends of segments into which none fits it comes to twice that.) */
 static uint64_t unwritten_bytes(const settings_t *s)
 {
-    uint64_t segments = s->segments_ahead > 1 ? s->segments_ahead - 1 : 1;
-    uint64_t most = segments * s->segment_bytes / 4;
+    uint64_t most = s->segment_bytes / 4;
     return s->unwritten_bytes < most ? s->unwritten_bytes : most;
 }
 

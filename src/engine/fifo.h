@@ -145,6 +145,9 @@ bool fifo_drain(fifo_t *f, uint32_t *budget, fifo_item_t *item);
  * all at most, and packs what can be packed. *first: of the row; *from: where to go on. False: there is nothing any more. */
 bool fifo_write(fifo_t *f, uint64_t *from, uint64_t most, buffer_t *out, uint64_t *first);
 
+/* The position behind such a row, which begins at `first`. */
+uint64_t fifo_row_end(uint64_t first, bytes_t octets);
+
 /* While the log is applied: what fifo_write said is there, below the tail. False: the octets are no spans. */
 bool fifo_restore(fifo_t *f, uint64_t first, bytes_t octets);
 /* This one, if it is there, was given back so often. */

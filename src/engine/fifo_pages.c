@@ -173,6 +173,15 @@ static void make_room(fifo_t *f, uint64_t first, bytes_t octets)
         fifo_slots_make(f, page_of(f, first), page_of(f, end - 1) + 1);
 }
 
+uint64_t fifo_row_end(uint64_t first, bytes_t octets)
+{
+    span_reader_t r = {.in = bytes_reader(octets)};
+    uint64_t end = first;
+    for (span_t s; spans_next(&r, &s) && s.count <= UINT64_MAX - end;)
+        end += s.count;
+    return end;
+}
+
 bool fifo_restore(fifo_t *f, uint64_t first, bytes_t octets)
 {
     span_reader_t r = {.in = bytes_reader(octets)};

@@ -11,6 +11,8 @@
 #include "base/alloc.h"
 #include "store/store_internal.h"
 
+#define SMALL_BYTES 4096 /* of a segment for a mark */
+
 /* What filling so many octets takes at its rate. */
 static uint64_t fill_ms(const store_t *s, uint64_t bytes)
 {
@@ -128,7 +130,8 @@ static bool fits_on_disk(store_t *s, error_t *err)
     return false;
 }
 
-/* The log has nowhere to put the mark that would free others. */
+/* The log has nowhere to put the mark that would free others. For that alone there is room in the smallest of files, and
+ * what else is left on the disk stays for those that are rewritten then. */
 static bool needs_small(const store_t *s)
 {
     return ahead_ready_count(&s->helper) == 0 && flag_is_set(&s->begins_early);
@@ -140,7 +143,7 @@ static int take_space(store_t *s, error_t *err)
     making_t *m = &s->helper.making;
     int rc = segment_allocate(&m->segment, m->bytes, err);
     if (rc == DISK_FULL && needs_small(s)) {
-        m->bytes = room_kept_bytes(&s->options);
+        m->bytes = SMALL_BYTES;
         rc = segment_allocate(&m->segment, m->bytes, err);
     }
     m->is_allocated = rc == 0;
@@ -155,7 +158,7 @@ static bool begin_making(store_t *s)
     bool fits = fits_on_disk(s, &err);
     if (!fits && !needs_small(s))
         return complain(s, &err);
-    h->making = (making_t){.bytes = fits ? s->options.segment_bytes : room_kept_bytes(&s->options)};
+    h->making = (making_t){.bytes = fits ? s->options.segment_bytes : SMALL_BYTES};
     if (segment_create(&h->making.segment, s->disk, h->next_number++, &err) != 0) {
         h->making = (making_t){0};
         return complain(s, &err);

@@ -6,7 +6,12 @@
  * the reserve: no more publishes are taken then, and what is left is for what makes room: acks, deletes, checkpoints.
  * The same while less is free than the operator wants (free_limit_bytes): others live on this disk too.
  *
- * What was accepted before the alarm must still fit: the daemon bounds what is on its way by the reserve (build.c). */
+ * What was accepted before the alarm must still fit: the daemon bounds what is on its way by the reserve (build.c).
+ *
+ * Acks can be more of the log than their messages were, as each that is waited for takes a block. So what they fill must
+ * come back by a checkpoint: it frees a segment of acks alone once the log has begun the segment behind the one it is
+ * in. Of the reserve one is for acks beside what was on its way, one for them and the checkpoint; the third is there when
+ * others fill the disk, else a segment of 4 KiB with a mark does for it. */
 #include "store/store_internal.h"
 
 #define LOOK_MOST_MS  1000
@@ -119,7 +124,7 @@ bool room_begin_early(store_t *s)
 
 uint64_t room_kept_bytes(const store_options_t *o)
 {
-    enum { SHARE = 8, LEAST_BYTES = 4096 };
+    enum { SHARE = 8, LEAST_BYTES = 16 * 1024 };
     uint64_t bytes = o->segment_bytes / SHARE;
     return bytes > LEAST_BYTES ? bytes : LEAST_BYTES;
 }

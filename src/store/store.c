@@ -14,7 +14,7 @@ void store_options_default(store_options_t *o)
         .segment_bytes = 64 * 1024 * 1024,
         .first_segment_bytes = 1024 * 1024,
         .frame_bytes = 1024 * 1024,
-        .segments_ahead = 2,
+        .segments_ahead = 3,
         .fill_bytes_per_second = 40 * 1024 * 1024,
         .read_bytes = 256 * 1024,
         .rewrite_bytes_per_second = 32 * 1024 * 1024,

@@ -185,7 +185,7 @@ bool room_for_growth(store_t *s, uint64_t more_bytes);
 bool room_begin_early(store_t *s);
 
 /* The helper's: so much of the disk no segment is made of. In it go copies of segments with few live records, and, when
- * none lies ready any more, the small segment that the log begins for its mark. */
+ * none lies ready any more, the smallest of segments that the log begins for its mark: two of them may be there. */
 uint64_t room_kept_bytes(const store_options_t *o);
 
 /* The helper's: true if the log waits for that, and there is room now. */

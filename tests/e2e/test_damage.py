@@ -285,6 +285,19 @@ def test_with_on_damage_serve_the_rest_is_served(start, data_dir):
     assert take(broker, "q") == [body(n) for n in range(10) if n != 3]
 
 
+def test_with_on_damage_serve_messages_of_a_queue_without_a_name_are_kept(start, data_dir):
+    filled(start, data_dir, 1, 2).stop()
+    log = log_format.read(data_dir)
+    (queue,) = (r for r in log.records if r.type == "queue")
+    frame = next(f for f in log.frames if f.first <= queue.number < f.next)
+    patch(data_dir / frame.file, frame.offset + frame.octets.index(b"\x01q") + 1, b"Q")
+    broker = start({"store.on_damage": "serve"})
+    name = f"chaski.lost-{queue.number}"
+    broker.wait_for_log(rf"\[error\] the name of a queue with 2 messages is lost; they are in queue '{name}' in vhost '/' now")
+    broker.stop()
+    assert take(start({"store.on_damage": "serve"}), name) == [body(1), body(2)]
+
+
 def test_a_lost_file_is_noticed(start, data_dir):
     tiny = {"store.segment_bytes": "16KiB", "store.first_segment_bytes": "4KiB", "store.frame_bytes": "4KiB"}
     filled(start, data_dir, *range(60), settings=tiny).stop()

@@ -208,7 +208,7 @@ FULL = {"disk_free_limit.absolute": 0, "store.checkpoint_bytes": "4MiB"}  # four
 @with_shim
 def test_draining_alone_gets_out_of_a_full_disk(start):
     broker = start(FULL, shim=True)
-    order(broker, "folder 8000000 holds")
+    order(broker, "folder 9000000 holds")
     with connected(broker) as connect:
         q = durable_queue(connect(), "q")
         inbox, count = Inbox(connect().channel()), 0
@@ -348,3 +348,25 @@ def test_a_folder_that_takes_no_file_is_the_alarm_too(start, failure, reason):
         inbox = Inbox(connect().channel())
         receive_all(inbox, q, publisher)
         assert numbers(inbox) == list(range(publisher.count))
+
+
+@with_shim
+def test_transactions_of_one_ack_each_get_out_too(start):
+    """Each takes a block of the log, and its answer is waited for: so there is nothing to gather."""
+    broker = start({**FULL, "store.segment_bytes": "256KiB", "store.checkpoint_bytes": "1MiB"}, shim=True)
+    order(broker, "folder 1600000 holds")
+    with connected(broker) as connect, peers.opened(broker) as taker:
+        q = durable_queue(connect(), "q")
+        publisher = Publisher(connect(), q, **PERSISTENT)
+        while publisher.heard != [LOW]:
+            assert publisher.count < 30000
+            publisher.publish(50, body=b"small" * 20)
+            publisher.connection.process_data_events(0)
+        taker.request(1, spec.Tx.Select(), spec.Tx.SelectOk)
+        for number in range(publisher.count - 1):
+            taker.send_method(1, spec.Basic.Get(queue=q))
+            got = taker.expect_content(spec.Basic.GetOk)
+            assert int(got.body[:6]) == number
+            taker.send_method(1, spec.Basic.Ack(delivery_tag=got.method.delivery_tag))
+            taker.request(1, spec.Tx.Commit(), spec.Tx.CommitOk)
+        publisher.wait_to_hear(LOW, "unblocked")

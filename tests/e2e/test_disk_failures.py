@@ -171,11 +171,11 @@ def declare_until_no_answer(w):
 
 
 def with_a_reserve(broker):
-    """Until two segments lie ready: the second one comes when the log has left its first."""
+    """Until three segments lie ready: all but the first come when the log has left its first."""
     with peers.opened(broker) as w:
         declare(w, "q")
     put(broker, "q", bytes(100000))
-    brokers.wait_until(lambda: http.api(broker, "/overview")["chaski"]["store"]["segments_free"] == 2, "the reserve")
+    brokers.wait_until(lambda: http.api(broker, "/overview")["chaski"]["store"]["segments_free"] == 3, "the reserve")
 
 
 def queues_of(broker):

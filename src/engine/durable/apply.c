@@ -4,7 +4,8 @@
  * and decides nothing: that an auto-delete exchange went, or a queue expired, is a record of its own.
  *
  * A log may begin anywhere: its first records can speak of queues that a later one defines (checkpoint.c). Such a queue is
- * known by its id alone until then; one that is never defined was deleted before it was said again, and goes at the end.
+ * known by its id alone until then; one that is never defined was deleted before it was said again, and goes at the end
+ * (unless records are lost: nameless.c).
  * Definitions that speak of what is not there are passed over for the same reason.
  *
  * Messages come back cold: their content stays in the log until somebody wants it. Who refers to what content is counted at
@@ -18,7 +19,8 @@ typedef struct damaged {
 } damaged_t;
 
 struct recovery {
-    record_no applied; /* nothing at or below it counts again */
+    record_no first, applied; /* nothing at or below the second counts again */
+    bool has_gap;             /* not all there was came */
     damaged_t *damaged;
     size_t damaged_count;
     record_no *damaged_parts;
@@ -184,10 +186,10 @@ static void apply_message_also(engine_t *e, record_no number, const record_t *r)
 
 static void apply_page(engine_t *e, record_no number, const record_t *r)
 {
-    queue_t *q = queue_find_by_id(e, r->queue);
-    if (q == NULL)
-        return;
+    queue_t *q = queue_of_record(e, r->queue);
     uint64_t before = q->fifo.ready;
+    if (!q->durable) /* its record is lost, which would say where its tail is */
+        fifo_skip(&q->fifo, fifo_row_end(r->position, r->arguments));
     if (!fifo_restore(&q->fifo, r->position, r->arguments))
         log_line(e->options.log, LOG_ERROR, "record %llu of the log (page) says what cannot be",
                  (unsigned long long)number);
@@ -320,6 +322,10 @@ bool engine_apply(engine_t *e, record_no number, const record_t *r, bytes_t cont
                  (unsigned long long)number, record_type_name(r->type));
         return false;
     }
+    if (rec->first == 0)
+        rec->first = number;
+    else
+        rec->has_gap |= number > rec->applied + 1;
     rec->applied = number;
     e->applying = true;
     e->work_left = UINT32_MAX;
@@ -361,6 +367,8 @@ static void settle_queues(engine_t *e)
     size_t count = 0;
     for (hash_node_t *n = hash_next(&e->queues_by_id, NULL); n; n = hash_next(&e->queues_by_id, n)) {
         queue_t *q = HASH_OF(n, queue_t, by_id);
+        if (!q->durable && e->recovery->has_gap)
+            queue_name_anew(q);
         if (q->durable)
             settle_marks(q);
         else
@@ -393,6 +401,7 @@ void engine_recovered(engine_t *e, record_no last, uint64_t now_ms)
     e->now_ms = now_ms;
     e->next_record = last + 1;
     e->durable = last;
+    rec->has_gap |= rec->first > e->checkpoint.low; /* what it begins with is lost */
     settle_state(e);
     references_rebuild(e);
     leave_out_damaged(e, rec);

@@ -77,7 +77,8 @@ static void to_record(stated_kind_t kind, stated_t *s, record_t *r)
         binding_to_record(LIST_OF(s, binding_t, stated), r);
 }
 
-/* While the disk is short much sooner, before the reserve is used up: what is behind a checkpoint is what may go. */
+/* While the disk is short much sooner, before the reserve is used up: of what is behind a checkpoint acks may go as well
+ * as messages. */
 static bool is_due(const engine_t *e)
 {
     const checkpoint_t *c = &e->checkpoint;
@@ -93,7 +94,8 @@ static void begin(engine_t *e)
     c->running = true;
     c->kind = STATED_EXCHANGE;
     c->from = c->before = e->next_record;
-    c->bytes_since = c->bytes_of_last = 0;
+    c->bytes_since = 0;
+    c->bytes_of_last = RECORDS_BATCH_BYTES;
 }
 
 void checkpoint_renew(engine_t *e)

@@ -23,6 +23,9 @@ typedef struct recovery recovery_t;
 
 /* ---- records (records.c): decisions on their way to the log ---- */
 
+/* A batch begins on a block of its own in the log: so much more than its octets it takes there, about. */
+#define RECORDS_BATCH_BYTES 512
+
 /* Something that goes on when the log is durable up to a record. */
 typedef struct wait wait_t;
 typedef void wait_over_t(engine_t *e, wait_t *w);
@@ -138,7 +141,7 @@ typedef struct checkpoint {
     uint64_t contents_from;
     size_t left_out_from;
     record_no low;        /* all that is there has been said at or above this one */
-    uint64_t bytes_since; /* given to the log since the last one began */
+    uint64_t bytes_since; /* that the log took since the last one began, about */
     uint64_t complete,
         complete_bytes;     /* checkpoints since the start; octets that the last of them took, about */
     uint64_t bytes_of_last; /* that the last one, or the running one, took */
@@ -195,6 +198,9 @@ void settled_flush(engine_t *e);
 bool mark_covers(queue_t *q, uint64_t position);
 /* At a clean stop: says exactly what was delivered. */
 void mark_exactly(queue_t *q);
+
+/* nameless.c: one that has messages, and whose definition is lost, gets a name. */
+void queue_name_anew(queue_t *q);
 
 /* left_out.c */
 /* Takes an entry out of the order because its message is damaged, or cannot be read; it stays in the log. */

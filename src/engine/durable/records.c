@@ -55,7 +55,7 @@ static void close_batch(engine_t *e)
         return;
     b->replay_from = e->checkpoint.low;
     e->unwritten_bytes += batch_bytes(b);
-    e->checkpoint.bytes_since += batch_bytes(b);
+    e->checkpoint.bytes_since += batch_bytes(b) + (e->checkpoint.running ? 0 : RECORDS_BATCH_BYTES);
     *e->lent_end = b;
     e->lent_end = &b->next;
     e->lent_count++;

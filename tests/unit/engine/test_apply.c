@@ -528,7 +528,7 @@ static void a_log_that_begins_later_gives_the_same_state(void **state)
 static void restated_definitions_let_the_beginning_of_the_log_go(void **state)
 {
     (void)state;
-    fixture_t *f = durable_new((fixture_options_t){.checkpoint_bytes = 10000});
+    fixture_t *f = durable_new((fixture_options_t){.checkpoint_bytes = 100000});
     chan_t ch = new_channel(f);
     new_durable_queue(ch, "q"), new_durable_exchange(ch, "x", "direct"), bound(ch, "q", "x", "k");
     assert_int_equal(paper_of(f)->replay_from, 1);

@@ -257,7 +257,7 @@ static void let_pass(chan_t p, const exchange_t *x, record_no ago)
 static void an_open_event_keeps_the_definition_of_its_exchange(void **state)
 {
     (void)state;
-    fixture_t *f = durable_new((fixture_options_t){.checkpoint_bytes = 200000});
+    fixture_t *f = durable_new((fixture_options_t){.checkpoint_bytes = 2000000});
     chan_t a = new_channel(f), p = new_channel(f);
     new_sync_exchange(a, "x", COMMAND_DURABLE, NULL, 0);
     new_durable_queue(a, "q"), bound(a, "q", "x", ""), consume(a, "q", "", COMMAND_NOWAIT);

@@ -480,7 +480,7 @@ static void without_room_acks_go_to_the_log_together(void **state)
 static void without_room_the_log_is_made_short_sooner(void **state)
 {
     (void)state;
-    fixture_t *f = durable_new((fixture_options_t){.checkpoint_bytes = 8000, .unwritten_bytes = 1000});
+    fixture_t *f = durable_new((fixture_options_t){.checkpoint_bytes = 80000, .unwritten_bytes = 1000});
     chan_t ch = new_channel(f);
     new_durable_queue(ch, "q");
     for (int i = 0; i < 20; i++) {

@@ -335,7 +335,7 @@ static void old_ones_do_not_hold_the_log(void **state)
 {
     for (int cold = 0; cold < 2; cold++) {
         fixture_t *f = durable_new((fixture_options_t){
-            .topics = last, .topic_count = 1, .checkpoint_bytes = 2000, .cold = cold == 1, .slice = 8});
+            .topics = last, .topic_count = 1, .checkpoint_bytes = 30000, .cold = cold == 1, .slice = 8});
         chan_t ch = new_channel(f);
         char key[32], body[16];
         for (unsigned i = 0; i < 20; i++) {

@@ -124,7 +124,7 @@ static void a_fast_log_gets_it_as_it_is(void **state)
         operations = help(f);
     }
     assert_int_equal(operations, MAKE + TAKE_SPACE);
-    assert_int_equal(count(f).segments_free, 2);
+    assert_int_equal(count(f).segments_free, f->options.segments_ahead);
     settle_well(f);
     fixture_free(f);
 }
