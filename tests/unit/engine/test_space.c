@@ -127,6 +127,17 @@ static void it_goes_at_once_when_the_last_one_dies(void **state)
     expect_drop(q.f, 1);
 }
 
+static void the_helper_is_woken_for_an_order(void **state)
+{
+    full_t q = full_queue_of(*state, 1);
+    tell(q.f, 1, 1, q.end);
+    checkpoint(q.f);
+    (void)engine_wants_helper(q.f->engine);
+    settle(&q, 0, 1);
+    assert_true(engine_wants_helper(q.f->engine));
+    expect_drop(q.f, 1);
+}
+
 static void the_order_waits_until_the_settling_is_durable(void **state)
 {
     full_t q = full_queue_of(*state, 4);
@@ -504,6 +515,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         durable_test(a_segment_goes_when_nothing_in_it_is_live),
         durable_test(it_goes_at_once_when_the_last_one_dies),
+        durable_test(the_helper_is_woken_for_an_order),
         durable_test(the_order_waits_until_the_settling_is_durable),
         durable_test(a_segment_that_is_not_below_a_checkpoint_stays),
         cmocka_unit_test(a_checkpoint_of_the_engine_lets_them_go_when_it_is_durable),
