@@ -118,7 +118,8 @@ static void a_queue_deeper_than_what_is_read_at_once_is_delivered_in_order(void 
     new_consumer(ch, "q", "c", 0);
     expect_run(ch, 0, 300, false);
     expect_nothing(ch);
-    assert_int_equal(paper_of(f)->items, 300); /* each once */
+    assert_int_equal(paper_of(f)->items, 300);   /* each once */
+    assert_int_equal(f->engine->asked_bytes, 0); /* nothing is on its way any more */
     ack(ch, 0, COMMAND_MULTIPLE);
     run(f);
     assert_int_equal(f->engine->live.length, 0);

@@ -432,6 +432,28 @@ static void acks_of_transient_messages_are_not_the_logs(void **state)
     assert_int_equal(counts(f).last_record, records);
 }
 
+/* For who reads the log: nothing else depends on it. */
+static void the_log_knows_acks_from_rejects(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = new_channel(f);
+    new_durable_queue(ch, "q");
+    put_many_durably(ch, "q", 0, 4);
+    uint64_t tags[4];
+    char body[16];
+    for (unsigned i = 0; i < 4; i++)
+        tags[i] = got(ch, "q", numbered(body, i));
+    ack(ch, tags[0], 0), ack(ch, tags[1], 0), nack(ch, tags[2], 0), ack(ch, tags[3], 0);
+    run(f);
+    record_no last = counts(f).last_record;
+    static const uint8_t kinds[] = {RECORD_ACKED, RECORD_REJECTED, RECORD_ACKED};
+    for (record_no i = 0; i < 3; i++) {
+        record_t r = paper_read(paper_of(f), last - 2 + i);
+        assert_int_equal(r.type, RECORD_SETTLE);
+        assert_int_equal(r.kind, kinds[i]);
+    }
+}
+
 /* ---- ends while something waits ---- */
 
 /* Two replies and a confirm wait on three channels. */
@@ -703,6 +725,7 @@ int main(void)
         durable_test(a_wide_fanout_is_confirmed_when_all_of_it_is_durable),
         durable_test(what_a_wide_fanout_needs_is_let_go_by_the_last_of_its_queues),
         durable_test(acks_of_transient_messages_are_not_the_logs),
+        durable_test(the_log_knows_acks_from_rejects),
         durable_test(a_connection_dies_while_replies_wait),
         durable_test(a_goodbye_waits_for_the_replies_before_it),
         durable_test(a_channel_closes_while_its_confirms_wait),
