@@ -427,7 +427,8 @@ static void acks_of_transient_messages_are_not_the_logs(void **state)
     put(ch, "q", "t");
     expect_confirm(ch, 1, false);
     record_no records = counts(f).last_record;
-    ack(ch, got(ch, "q", "t"), 0);
+    nack(ch, got(ch, "q", "t"), COMMAND_REQUEUE);
+    ack(ch, got(ch, "q", "t*"), 0);
     run(f);
     assert_int_equal(counts(f).last_record, records);
 }
@@ -452,6 +453,25 @@ static void the_log_knows_acks_from_rejects(void **state)
         assert_int_equal(r.type, RECORD_SETTLE);
         assert_int_equal(r.kind, kinds[i]);
     }
+}
+
+/* And not before: the time in which the broker was down is not counted. */
+static void what_nobody_uses_after_a_restart_expires_too(void **state)
+{
+    fixture_t *f = *state;
+    buffer_t arguments = {0};
+    table_put_long(&arguments, "x-expires", 1000);
+    declare_with(new_channel(f), "q", COMMAND_DURABLE, buffer_bytes(&arguments));
+    run(f);
+    buffer_free(&arguments);
+    f->now_ms += 900;
+    crash(f);
+    f->now_ms += 999;
+    run(f);
+    assert_int_equal(counts(f).queues, 1);
+    f->now_ms += 1;
+    run(f);
+    assert_int_equal(counts(f).queues, 0);
 }
 
 /* ---- ends while something waits ---- */
@@ -726,6 +746,7 @@ int main(void)
         durable_test(what_a_wide_fanout_needs_is_let_go_by_the_last_of_its_queues),
         durable_test(acks_of_transient_messages_are_not_the_logs),
         durable_test(the_log_knows_acks_from_rejects),
+        durable_test(what_nobody_uses_after_a_restart_expires_too),
         durable_test(a_connection_dies_while_replies_wait),
         durable_test(a_goodbye_waits_for_the_replies_before_it),
         durable_test(a_channel_closes_while_its_confirms_wait),
