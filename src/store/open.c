@@ -104,7 +104,6 @@ static int copy_group(opening_t *o, copying_t *c, window_t *w, const tail_group_
 {
     const catalog_segment_t *segment = &o->scan.catalog.segments[t->segment];
     frame_place_t place = {o->store->log, segment->number, t->group.at};
-    c->claims.replay_from = t->group.frame.replay_from;
     int rc = log_group_each(w, &place, &t->group, copy_frame, c, err);
     writer_end_group(c->writer);
     return rc;

@@ -118,7 +118,8 @@ static void a_queue_deeper_than_what_is_read_at_once_is_delivered_in_order(void 
     new_consumer(ch, "q", "c", 0);
     expect_run(ch, 0, 300, false);
     expect_nothing(ch);
-    assert_int_equal(paper_of(f)->items, 300); /* each once */
+    assert_int_equal(paper_of(f)->items, 300);   /* each once */
+    assert_int_equal(f->engine->asked_bytes, 0); /* nothing is on its way any more */
     ack(ch, 0, COMMAND_MULTIPLE);
     run(f);
     assert_int_equal(f->engine->live.length, 0);
@@ -512,6 +513,23 @@ static void a_first_message_that_cannot_be_read_holds_up_no_get(void **state)
     assert_int_equal(counts(f).messages_damaged, 1);
 }
 
+/* No start would bring it back, so nothing of it is kept to be looked at. */
+static void a_transient_message_that_cannot_be_read_is_gone(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = with_messages(f, 0);
+    put(ch, "q", "t");
+    run(f);
+    assert_int_equal(counts(f).live_records, 1);
+    paper_at(paper_of(f), paper_last(paper_of(f), RECORD_MESSAGE))->outcome = READ_DAMAGED;
+    get(ch, "q", 0);
+    expect(ch, EVENT_GET_EMPTY);
+    assert_non_null(strstr(f->last_line, "is damaged; it is left out"));
+    assert_int_equal(counts(f).messages_damaged, 0);
+    assert_int_equal(counts(f).messages_stored, 0);
+    assert_int_equal(counts(f).live_records, 0);
+}
+
 static void purge_and_delete_forget_what_was_left_out(void **state)
 {
     (void)state;
@@ -672,6 +690,7 @@ int main(void)
         cold_test(what_cannot_be_read_is_left_out_with_a_line_for_each),
         cold_test(a_long_range_is_a_few_lines_and_all_of_it_is_named),
         cold_test(a_first_message_that_cannot_be_read_holds_up_no_get),
+        cold_test(a_transient_message_that_cannot_be_read_is_gone),
         cmocka_unit_test(purge_and_delete_forget_what_was_left_out),
         cmocka_unit_test(what_was_left_out_is_needed_until_it_is_purged),
         cold_test(a_queue_is_deleted_while_a_read_is_out),

@@ -249,6 +249,36 @@ static void one_that_is_made_again_remembers_nothing_of_the_log(void **state)
     assert_queue_is(ch, "w", "a");
 }
 
+/* Also while its entries are still being let go, a slice a step. */
+static void a_checkpoint_says_nothing_of_a_window_that_is_gone(void **state)
+{
+    (void)state;
+    enum { IDS = 200 };
+    fixture_t *f = durable_new((fixture_options_t){.slice = 2});
+    chan_t ch = new_channel(f), other = channel_of(ch.client, 2);
+    char id[16];
+    two_queues(ch);
+    window_exchange(ch, "many", "fanout", COMMAND_DURABLE, (window_t){.size = IDS});
+    bound(ch, "q", "many", "");
+    for (unsigned i = 0; i < IDS; i++)
+        publish_id(ch, "many", "", numbered(id, i));
+    run(f);
+    assert_int_equal(counts(f).deduplication_ids, IDS);
+    record_no before = paper_of(f)->replay_from;
+    checkpoint_renew(f->engine);
+    delete_exchange(ch, "many", 0);
+    buffer_t arguments = {0};
+    declare_exchange_with(other, "many", "fanout", COMMAND_DURABLE,
+                          window_arguments(&arguments, (window_t){.size = IDS}));
+    run(f);
+    buffer_free(&arguments);
+    put_durably(ch, "q", "m"), run(f);
+    assert_true(paper_of(f)->replay_from > before);
+    reopen_with(f, (reopen_options_t){.from = paper_of(f)->replay_from});
+    assert_int_equal(counts(f).deduplication_ids, 0);
+    durable_free(f);
+}
+
 static void a_lower_limit_holds_for_what_was_remembered_before(void **state)
 {
     fixture_t *f = *state;
@@ -361,6 +391,7 @@ int main(void)
         cmocka_unit_test(said_again_they_are_in_their_order),
         cmocka_unit_test(what_is_over_is_not_said_again),
         durable_test(one_that_is_made_again_remembers_nothing_of_the_log),
+        cmocka_unit_test(a_checkpoint_says_nothing_of_a_window_that_is_gone),
         durable_test(a_lower_limit_holds_for_what_was_remembered_before),
         durable_test(of_a_large_repeat_nothing_is_kept),
         cmocka_unit_test(whatever_happened_windows_come_back_as_they_were),

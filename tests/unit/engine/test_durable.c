@@ -401,6 +401,79 @@ static void a_wide_fanout_is_confirmed_when_all_of_it_is_durable(void **state)
     expect_confirm(ch, 1, false);
 }
 
+static void what_a_wide_fanout_needs_is_let_go_by_the_last_of_its_queues(void **state)
+{
+    fixture_t *f = *state;
+    enum { QUEUES = 150 };
+    chan_t ch = confirming(f);
+    char name[16];
+    for (unsigned i = 0; i < QUEUES; i++) {
+        new_durable_queue(ch, numbered(name, i));
+        bound(ch, name, "amq.fanout", "");
+    }
+    publish_durably(ch, "amq.fanout", "", "m");
+    expect_confirm(ch, 1, false);
+    for (unsigned i = 0; i < QUEUES; i++) {
+        assert_int_equal(counts(f).live_records, 1);
+        purge(ch, numbered(name, i)), expect(ch, EVENT_QUEUE_COUNTED);
+    }
+    assert_int_equal(counts(f).live_records, 0);
+}
+
+static void acks_of_transient_messages_are_not_the_logs(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = confirming(f);
+    put(ch, "q", "t");
+    expect_confirm(ch, 1, false);
+    record_no records = counts(f).last_record;
+    nack(ch, got(ch, "q", "t"), COMMAND_REQUEUE);
+    ack(ch, got(ch, "q", "t*"), 0);
+    run(f);
+    assert_int_equal(counts(f).last_record, records);
+}
+
+/* For who reads the log: nothing else depends on it. */
+static void the_log_knows_acks_from_rejects(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = new_channel(f);
+    new_durable_queue(ch, "q");
+    put_many_durably(ch, "q", 0, 4);
+    uint64_t tags[4];
+    char body[16];
+    for (unsigned i = 0; i < 4; i++)
+        tags[i] = got(ch, "q", numbered(body, i));
+    ack(ch, tags[0], 0), ack(ch, tags[1], 0), nack(ch, tags[2], 0), ack(ch, tags[3], 0);
+    run(f);
+    record_no last = counts(f).last_record;
+    static const uint8_t kinds[] = {RECORD_ACKED, RECORD_REJECTED, RECORD_ACKED};
+    for (record_no i = 0; i < 3; i++) {
+        record_t r = paper_read(paper_of(f), last - 2 + i);
+        assert_int_equal(r.type, RECORD_SETTLE);
+        assert_int_equal(r.kind, kinds[i]);
+    }
+}
+
+/* And not before: the time in which the broker was down is not counted. */
+static void what_nobody_uses_after_a_restart_expires_too(void **state)
+{
+    fixture_t *f = *state;
+    buffer_t arguments = {0};
+    table_put_long(&arguments, "x-expires", 1000);
+    declare_with(new_channel(f), "q", COMMAND_DURABLE, buffer_bytes(&arguments));
+    run(f);
+    buffer_free(&arguments);
+    f->now_ms += 900;
+    crash(f);
+    f->now_ms += 999;
+    run(f);
+    assert_int_equal(counts(f).queues, 1);
+    f->now_ms += 1;
+    run(f);
+    assert_int_equal(counts(f).queues, 0);
+}
+
 /* ---- ends while something waits ---- */
 
 /* Two replies and a confirm wait on three channels. */
@@ -577,6 +650,62 @@ static void the_log_and_the_helper_are_woken_once_for_each_news(void **state)
     durable_free(f);
 }
 
+/* So many batches come back over a lane of two. */
+static bool wakes_the_log(fixture_t *f, chan_t ch, size_t batches)
+{
+    hold(f);
+    for (size_t i = 0; i < batches; i++)
+        put_durably(ch, "q", "m"), run(f);
+    assert_int_equal(paper_of(f)->lent_count, batches);
+    (void)engine_wants_log(f->engine);
+    (void)paper_sync(paper_of(f), batches);
+    (void)lane_flush(paper_of(f)->journal.done);
+    (void)step(f);
+    bool wakes = engine_wants_log(f->engine);
+    hold_no_more(f);
+    return wakes;
+}
+
+/* As many queues are read at once, whose messages come over a lane of two. */
+static bool wakes_the_helper(fixture_t *f, unsigned queues)
+{
+    chan_t channels[4];
+    char name[16];
+    client_t *client = connected_at(f, 0);
+    for (unsigned i = 0; i < queues; i++) {
+        channels[i] = channel_of(client, (uint16_t)(1 + i));
+        new_durable_queue(channels[i], numbered(name, i));
+        put_durably(channels[i], name, "m"), run(f);
+    }
+    hold_reads(f);
+    for (unsigned i = 0; i < queues; i++)
+        get(channels[i], numbered(name, i), COMMAND_NO_ACK), run(f);
+    assert_int_equal(paper_of(f)->asked_count, queues);
+    (void)engine_wants_helper(f->engine);
+    (void)paper_answer(paper_of(f), queues);
+    (void)lane_flush(paper_of(f)->journal.read);
+    (void)step(f);
+    bool wakes = engine_wants_helper(f->engine);
+    hold_reads_no_more(f);
+    return wakes;
+}
+
+/* Nothing else would make them give the rest; and for nothing they are not woken. */
+static void who_waits_for_room_in_a_lane_is_woken(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){.cold = true, .ring_items = 2});
+    chan_t ch = confirming(f);
+    assert_false(wakes_the_log(f, ch, 2));
+    assert_true(wakes_the_log(f, ch, 3));
+    assert_false(wakes_the_helper(f, 2));
+    assert_true(wakes_the_helper(f, 3));
+    paper_tell(paper_of(f), &(segment_news_t){.segment = 1, .from = 1, .end = 1});
+    (void)step(f);
+    assert_true(engine_wants_helper(f->engine));
+    durable_free(f);
+}
+
 static void without_a_log_nothing_waits_and_nothing_is_recorded(void **state)
 {
     (void)state;
@@ -614,6 +743,10 @@ int main(void)
         durable_test(with_several_batches_under_way_only_what_is_durable_leaves),
         durable_test(batches_that_come_back_together_are_confirmed_together),
         durable_test(a_wide_fanout_is_confirmed_when_all_of_it_is_durable),
+        durable_test(what_a_wide_fanout_needs_is_let_go_by_the_last_of_its_queues),
+        durable_test(acks_of_transient_messages_are_not_the_logs),
+        durable_test(the_log_knows_acks_from_rejects),
+        durable_test(what_nobody_uses_after_a_restart_expires_too),
         durable_test(a_connection_dies_while_replies_wait),
         durable_test(a_goodbye_waits_for_the_replies_before_it),
         durable_test(a_channel_closes_while_its_confirms_wait),
@@ -623,6 +756,7 @@ int main(void)
         cmocka_unit_test(a_large_batch_is_closed_before_its_step_is_over),
         cmocka_unit_test(rings_of_one_carry_everything),
         cmocka_unit_test(the_log_and_the_helper_are_woken_once_for_each_news),
+        cmocka_unit_test(who_waits_for_room_in_a_lane_is_woken),
         cmocka_unit_test(without_a_log_nothing_waits_and_nothing_is_recorded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

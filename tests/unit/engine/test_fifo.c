@@ -791,6 +791,25 @@ static void sweeping_looks_at_no_more_entries_than_it_may(void **state)
     model_free(m);
 }
 
+/* So often at most it is told (fifo.h). */
+static void returns_are_counted_as_far_as_they_have_room(void **state)
+{
+    (void)state;
+    fifo_pages_t pages = {.page_entries = 4};
+    fifo_t f;
+    fifo_item_t item;
+    message_t *m = some_message();
+    fifo_init(&f, &pages);
+    (void)fifo_append(&f, m, false);
+    for (unsigned i = 1; i <= UINT16_MAX + 2u; i++) {
+        assert_true(fifo_take(&f, &item));
+        assert_int_equal(fifo_return(&f, 1).returns, i < UINT16_MAX ? i : UINT16_MAX);
+    }
+    fifo_deinit(&f);
+    fifo_pages_deinit(&pages);
+    message_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -810,6 +829,7 @@ int main(void)
         cmocka_unit_test(the_directory_moves_along_with_what_is_there),
         cmocka_unit_test(old_entries_keep_no_room_for_those_behind_them),
         cmocka_unit_test(sweeping_looks_at_no_more_entries_than_it_may),
+        cmocka_unit_test(returns_are_counted_as_far_as_they_have_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,6 +64,24 @@ static void publishes_are_held_back_and_done_in_order_afterwards(void **state)
     fixture_free(f);
 }
 
+/* Else one message more would set it again. */
+static void the_alarm_ends_well_below_where_it_began(void **state)
+{
+    (void)state;
+    fixture_t *f = small();
+    chan_t ch = until_alarm(f);
+    bool was_between = false;
+    while (counts(f).memory_bytes > HIGH - HIGH / 8) {
+        assert_true(counts(f).memory_alarm);
+        was_between |= counts(f).memory_bytes <= HIGH;
+        get(ch, "full", COMMAND_NO_ACK), expect(ch, EVENT_GET_OK);
+        run(f);
+    }
+    assert_true(was_between);
+    assert_false(counts(f).memory_alarm);
+    fixture_free(f);
+}
+
 static void who_does_not_publish_is_not_told(void **state)
 {
     (void)state;
@@ -436,6 +454,8 @@ static void without_room_nothing_is_put_into_the_log_to_free_memory(void **state
     run(f);
     assert_true(counts(f).disk_alarm);
     assert_int_equal(counts(f).messages_ready, 1);
+    f->now_ms += 100; /* what is gathered goes */
+    run(f);
     assert_int_equal(paper_count(paper_of(f), RECORD_MESSAGE), 0);
     say_disk(f, false);
     f->now_ms += 100; /* acks and their like are gathered for a while yet */
@@ -474,6 +494,31 @@ static void without_room_acks_go_to_the_log_together(void **state)
     assert_int_equal(paper_of(f)->batches, batches + 2);
     crash(f);
     assert_int_equal(counts(f).messages_ready, 0);
+    durable_free(f);
+}
+
+static void without_room_acks_are_gathered_again_and_again(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 3, ACKS = 5 };
+    fixture_t *f = durable_new((fixture_options_t){0});
+    chan_t ch = new_channel(f);
+    new_durable_queue(ch, "q");
+    put_many_durably(ch, "q", 0, ROUNDS * ACKS);
+    for (int i = 0; i < ROUNDS * ACKS; i++)
+        get(ch, "q", 0), expect(ch, EVENT_GET_OK);
+    say_disk(f, true);
+    f->now_ms += 100;
+    run(f);
+    uint64_t batches = paper_of(f)->batches, tag = 0;
+    for (int round = 1; round <= ROUNDS; round++) {
+        for (int i = 0; i < ACKS; i++)
+            ack(ch, ++tag, 0), run(f);
+        assert_int_equal(paper_of(f)->batches, batches);
+        f->now_ms += 100;
+        run(f);
+        assert_int_equal(paper_of(f)->batches, ++batches);
+    }
     durable_free(f);
 }
 
@@ -522,6 +567,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(publishes_are_held_back_and_done_in_order_afterwards),
+        cmocka_unit_test(the_alarm_ends_well_below_where_it_began),
         cmocka_unit_test(who_does_not_publish_is_not_told),
         cmocka_unit_test(acks_pass_publishes_that_are_held_back),
         cmocka_unit_test(other_channels_of_a_blocked_connection_go_on),
@@ -542,6 +588,7 @@ int main(void)
         cmocka_unit_test(publishers_go_on_when_the_last_alarm_is_over),
         cmocka_unit_test(without_room_nothing_is_put_into_the_log_to_free_memory),
         cmocka_unit_test(without_room_acks_go_to_the_log_together),
+        cmocka_unit_test(without_room_acks_are_gathered_again_and_again),
         cmocka_unit_test(without_room_the_log_is_made_short_sooner),
         cmocka_unit_test(a_log_that_stands_still_is_not_filled_with_what_is_said_again),
     };

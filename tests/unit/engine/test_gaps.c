@@ -85,6 +85,45 @@ static void a_log_with_a_gap_is_served_and_durable_again(void **state)
         lose_some(seed);
 }
 
+/* Whatever it differs in, it is another one: nothing of the first is left. */
+static void an_exchange_whose_end_is_lost_is_what_was_declared_last(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind;
+        int flags;
+        exchange_type_t type;
+        bool has_arguments;
+    } last[] = {{"topic", COMMAND_DURABLE, EXCHANGE_TOPIC, false},
+                {"direct", COMMAND_DURABLE | COMMAND_AUTO_DELETE, EXCHANGE_DIRECT, false},
+                {"direct", COMMAND_DURABLE | COMMAND_INTERNAL, EXCHANGE_DIRECT, false},
+                {"direct", COMMAND_DURABLE, EXCHANGE_DIRECT, true}};
+    for (size_t i = 0; i < sizeof last / sizeof last[0]; i++) {
+        fixture_t *f = durable_new((fixture_options_t){0});
+        chan_t ch = new_channel(f);
+        buffer_t arguments = {0};
+        if (last[i].has_arguments)
+            table_put_bool(&arguments, "x-message-deduplication", true),
+                table_put_long(&arguments, "x-cache-size", 3);
+        new_durable_exchange(ch, "x", "direct");
+        new_durable_queue(ch, "q");
+        bound(ch, "q", "x", "k");
+        delete_exchange(ch, "x", 0), expect_ok(ch);
+        declare_exchange_with(ch, "x", last[i].kind, last[i].flags, buffer_bytes(&arguments));
+        expect_ok(ch);
+        record_no gone = paper_last(paper_of(f), RECORD_EXCHANGE_GONE);
+        reopen_without(f, 1, gone, gone + 1);
+        const exchange_t *x = exchange_find(f->engine->vhost, text("x"));
+        assert_int_equal(x->type, last[i].type);
+        assert_int_equal(x->auto_delete, (last[i].flags & COMMAND_AUTO_DELETE) != 0);
+        assert_int_equal(x->internal, (last[i].flags & COMMAND_INTERNAL) != 0);
+        assert_true(bytes_equal(x->arguments, buffer_bytes(&arguments)));
+        assert_true(list_empty(&x->out));
+        buffer_free(&arguments);
+        durable_free(f);
+    }
+}
+
 /* Its parts are nobody's then, and may be gone. */
 static void a_large_message_of_which_the_parts_are_not_known_is_left_out(void **state)
 {
@@ -170,6 +209,7 @@ int main(void)
         cmocka_unit_test(a_large_message_of_which_the_parts_are_not_known_is_left_out),
         cmocka_unit_test(the_messages_of_a_queue_whose_definition_is_lost_are_kept),
         cmocka_unit_test(nothing_comes_back_of_a_queue_that_was_deleted),
+        cmocka_unit_test(an_exchange_whose_end_is_lost_is_what_was_declared_last),
         cmocka_unit_test(a_log_with_a_gap_is_served_and_durable_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

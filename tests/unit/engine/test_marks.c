@@ -139,6 +139,26 @@ static void a_queue_that_runs_seldom_waits_and_makes_few_records(void **state)
     assert_true(paper_count(paper_of(f), RECORD_DELIVERED) < 20);
 }
 
+/* The first blocks are small, and none is larger than what durability.md says. */
+static void a_mark_is_never_further_ahead_than_its_largest_block(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = with_messages(f, 0), other = new_channel(f);
+    enum { MESSAGES = 30000, BLOCK_MOST = 8192 };
+    uint64_t most = 0;
+    new_consumer(ch, "q", "c", COMMAND_NO_ACK);
+    run(f);
+    queue_t *q = queue_find(f->engine->vhost, BYTES("q"));
+    for (unsigned i = 0; i < MESSAGES; i++) {
+        put_durably(other, "q", "m");
+        (void)step(f);
+        uint64_t ahead = q->mark - q->delivered_below;
+        assert_true(i > 0 || ahead <= 128);
+        most = ahead > most ? ahead : most;
+    }
+    assert_in_range(most, BLOCK_MOST / 2, BLOCK_MOST);
+}
+
 static void after_a_clean_stop_the_flags_are_exact(void **state)
 {
     fixture_t *f = *state;
@@ -221,6 +241,7 @@ int main(void)
         durable_test(transient_messages_need_no_mark),
         durable_test(no_delivery_passes_what_is_durable_however_slow_the_log),
         durable_test(a_queue_that_runs_seldom_waits_and_makes_few_records),
+        durable_test(a_mark_is_never_further_ahead_than_its_largest_block),
         durable_test(after_a_clean_stop_the_flags_are_exact),
         durable_test(exact_flags_stay_exact_over_several_stops),
         durable_test(a_stop_that_finds_nothing_delivered_writes_nothing),

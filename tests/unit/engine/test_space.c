@@ -127,6 +127,17 @@ static void it_goes_at_once_when_the_last_one_dies(void **state)
     expect_drop(q.f, 1);
 }
 
+static void the_helper_is_woken_for_an_order(void **state)
+{
+    full_t q = full_queue_of(*state, 1);
+    tell(q.f, 1, 1, q.end);
+    checkpoint(q.f);
+    (void)engine_wants_helper(q.f->engine);
+    settle(&q, 0, 1);
+    assert_true(engine_wants_helper(q.f->engine));
+    expect_drop(q.f, 1);
+}
+
 static void the_order_waits_until_the_settling_is_durable(void **state)
 {
     full_t q = full_queue_of(*state, 4);
@@ -141,6 +152,22 @@ static void the_order_waits_until_the_settling_is_durable(void **state)
     expect_no_order(q.f);
     sync_batches(q.f, 1);
     assert_int_equal(paper_count(paper_of(q.f), RECORD_SETTLE), 1);
+    expect_drop(q.f, 1);
+}
+
+/* A batch before it is not enough. */
+static void an_order_waits_for_the_batch_of_the_settling_itself(void **state)
+{
+    full_t q = full_queue_of(*state, 4);
+    tell(q.f, 1, q.first, q.end);
+    checkpoint(q.f);
+    hold(q.f);
+    put_durably(q.ch, "q", "before"), run(q.f);
+    ack(q.ch, q.first_tag + 3, COMMAND_MULTIPLE), run(q.f);
+    assert_int_equal(paper_of(q.f)->lent_count, 2);
+    sync_batches(q.f, 1);
+    expect_no_order(q.f);
+    sync_batches(q.f, 1);
     expect_drop(q.f, 1);
 }
 
@@ -504,7 +531,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         durable_test(a_segment_goes_when_nothing_in_it_is_live),
         durable_test(it_goes_at_once_when_the_last_one_dies),
+        durable_test(the_helper_is_woken_for_an_order),
         durable_test(the_order_waits_until_the_settling_is_durable),
+        durable_test(an_order_waits_for_the_batch_of_the_settling_itself),
         durable_test(a_segment_that_is_not_below_a_checkpoint_stays),
         cmocka_unit_test(a_checkpoint_of_the_engine_lets_them_go_when_it_is_durable),
         durable_test(a_sparse_segment_is_written_anew_with_what_is_live),

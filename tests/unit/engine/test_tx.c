@@ -156,6 +156,22 @@ static void multiple_takes_what_is_not_settled_yet(void **state)
     assert_queue_is(other, "q", "n00004*");
 }
 
+static void what_was_rolled_back_multiple_takes_again(void **state)
+{
+    chan_t ch = new_channel(*state), other = new_channel(*state);
+    new_queue(ch, "q");
+    put_many(ch, "q", 0, 3);
+    tx_select(ch);
+    (void)got(ch, "q", "n00000");
+    uint64_t second = got(ch, "q", "n00001");
+    ack(ch, second, COMMAND_MULTIPLE);
+    rolled_back(ch);
+    ack(ch, second, COMMAND_MULTIPLE);
+    committed(ch);
+    close_channel(ch), expect(ch, EVENT_CHANNEL_CLOSED);
+    assert_queue_is(other, "q", "n00002");
+}
+
 static void acks_give_prefetch_back_with_the_commit(void **state)
 {
     chan_t ch = new_channel(*state);
@@ -748,6 +764,7 @@ int main(void)
         fixture_test(ends_are_counted),
         fixture_test(a_tag_is_checked_when_its_ack_comes),
         fixture_test(multiple_takes_what_is_not_settled_yet),
+        fixture_test(what_was_rolled_back_multiple_takes_again),
         fixture_test(acks_give_prefetch_back_with_the_commit),
         fixture_test(a_requeue_happens_with_the_commit),
         fixture_test(recover_leaves_what_is_settled_in_the_transaction),

@@ -132,6 +132,8 @@ static inline void put_record(fixture_t *f, batch_t *b, record_no n, uint32_t si
             r.key = message_routing_key(m);
             r.properties_bytes = m->properties_len;
             r.time_ms = life;
+            if (n % 13 == 0)
+                r.flags = RECORD_SEQUENCED, r.seq = n, r.view = n / 3;
             if (n % 11 == 0)
                 record_list_put(&list, &r.parts.count, n / 2, 77);
             r.parts.octets = buffer_bytes(&list);
@@ -438,6 +440,8 @@ static inline void check_read_item(const fixture_t *f, const read_item_t *item)
     assert_true(bytes_equal(message_body(m), message_body(item->message)));
     assert_int_equal(item->message->record, n);
     assert_int_equal(item->message->references, 0);
+    assert_int_equal(item->message->seq, is_message(n) && n % 13 == 0 ? n : 0);
+    assert_int_equal(item->message->view, is_message(n) && n % 13 == 0 ? n / 3 : 0);
     assert_int_equal(item->message->part_count, is_message(n) && n % 11 == 0);
     if (item->message->part_count) {
         assert_int_equal(item->message->parts[0].record, n / 2);

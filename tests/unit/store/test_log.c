@@ -429,6 +429,32 @@ static void a_failed_sync_is_the_end(void **state)
     fixture_free(f);
 }
 
+/* What is there of the group is not gone on with. */
+static void a_write_that_fails_amid_a_group_is_the_end(void **state)
+{
+    (void)state;
+    enum { BYTES_OF_TWO_WRITES = 5 << 20 };
+    fixture_t *f = fixture_new(18);
+    open_well(f);
+    put_batch(f, 6, 10);
+    settle_well(f);
+    assert_int_equal(store_log_idle(f->store, &f->err), 0);
+    close_store(f);
+    open_well(f); /* on a fresh segment, which grows */
+    uint8_t *octets = mem_zero(BYTES_OF_TWO_WRITES);
+    put_octets(f, bytes_make(octets, BYTES_OF_TWO_WRITES));
+    sim_disk_fail_at(f->sim, 1);
+    for (int tries = 0; tries < 3; tries++) {
+        uint64_t operations = sim_disk_operations(f->sim);
+        assert_int_equal(turn(f), -1);
+        assert_int_equal(sim_disk_operations(f->sim) - operations, tries == 0);
+    }
+    assert_int_equal(store_log_idle(f->store, &f->err), -1);
+    close_store(f);
+    mem_free(octets);
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -452,6 +478,7 @@ int main(void)
         cmocka_unit_test(one_turn_syncs_once_for_all_that_waits),
         cmocka_unit_test(the_mark_is_written_when_there_is_something_to_state),
         cmocka_unit_test(a_failed_sync_is_the_end),
+        cmocka_unit_test(a_write_that_fails_amid_a_group_is_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -436,6 +436,29 @@ static void a_head_that_cannot_be_read_is_damage(void **state)
         check_unreadable(k, false, &is_end);
 }
 
+/* What would say that a damaged group was synced may be where the disk cannot read. */
+static void an_end_with_unreadable_octets_behind_it_is_not_known(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(23);
+    f->options.first_segment_bytes = 64 * 1024;
+    open_well(f);
+    for (int i = 0; i < 6; i++) {
+        put_batch(f, 3, 500);
+        settle_well(f);
+    }
+    crash(f);
+    told_frames_t t = list_frames(f);
+    const told_frame_t *damaged = &t.frames[t.count - 3], *behind = damaged + 1;
+    sim_disk_flip(f->sim, damaged->file, damaged->offset + 40, 1);
+    sim_disk_fail_reads(f->sim, behind->file, behind->offset, 64 * 1024);
+    assert_refused(f, behind->file, "cannot read what follows");
+    sim_disk_fail_reads(f->sim, behind->file, 0, 0);
+    assert_refused(f, damaged->file, "damaged, though they were synced");
+    mem_free(t.frames);
+    fixture_free(f);
+}
+
 static void content_that_cannot_be_read_is_damage_of_that_record(void **state)
 {
     (void)state;
@@ -748,6 +771,7 @@ int main(void)
         cmocka_unit_test(damage_at_the_very_end_is_known_from_the_mark),
         cmocka_unit_test(what_is_left_behind_damage_is_read_back),
         cmocka_unit_test(a_head_that_cannot_be_read_is_damage),
+        cmocka_unit_test(an_end_with_unreadable_octets_behind_it_is_not_known),
         cmocka_unit_test(content_that_cannot_be_read_is_damage_of_that_record),
         cmocka_unit_test(a_header_that_cannot_be_read_is_like_a_damaged_one),
         cmocka_unit_test(a_damaged_header_is_replaced_by_what_others_say),

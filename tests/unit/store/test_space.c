@@ -494,6 +494,29 @@ static void whatever_fails_while_rewriting_nothing_needed_is_lost(void **state)
     }
 }
 
+/* A try before may have left it, with a disk that did not let it be removed. */
+static void a_copy_that_is_in_the_way_is_written_anew(void **state)
+{
+    (void)state;
+    needs_t *needs = MEM_NEW(needs_t);
+    fixture_t *f = sparse_log(9, needs, 17);
+    uint64_t segment = 1;
+    while (f->segments[segment].news.bytes == 0 || count_live(f, needs, segment) == 0)
+        segment++;
+    char name[SEGMENT_NAME_BYTES];
+    disk_file_t *left;
+    segment_new_name(segment, name);
+    assert_int_equal(disk_open(f->disk, name, DISK_CREATE, &left, NULL), 0);
+    disk_close(&left);
+    give_order(f, rewrite_order(f, needs, segment));
+    settle_well(f);
+    assert_true(count_store(f).rewritten_bytes > 0);
+    assert_int_equal(count_new_files(f), 0);
+    (void)check_needed(f, needs, f->segments[segment].news.end);
+    mem_free(needs);
+    fixture_free(f);
+}
+
 static void a_full_disk_leaves_segments_as_they_are(void **state)
 {
     (void)state;
@@ -562,6 +585,7 @@ int main(void)
         cmocka_unit_test(what_would_save_little_stays_as_it_is),
         cmocka_unit_test(damaged_content_stays_damaged),
         cmocka_unit_test(whatever_fails_while_rewriting_nothing_needed_is_lost),
+        cmocka_unit_test(a_copy_that_is_in_the_way_is_written_anew),
         cmocka_unit_test(a_full_disk_leaves_segments_as_they_are),
         cmocka_unit_test(a_copy_that_was_not_finished_is_removed_when_the_log_is_opened),
     };
