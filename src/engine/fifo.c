@@ -12,6 +12,7 @@ void fifo_pages_deinit(fifo_pages_t *p)
 {
     while (p->count > 0)
         mem_free(p->spare[--p->count]);
+    buffer_free(&p->spans);
 }
 
 fifo_page_t *fifo_page_new(fifo_t *f)

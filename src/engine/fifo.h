@@ -33,6 +33,7 @@ typedef struct fifo_pages {
     fifo_page_t *spare[64];
     size_t count;
     uint32_t page_entries; /* a power of two */
+    buffer_t spans;        /* of a page that is being packed */
 } fifo_pages_t;
 
 /* Frees them. */
