@@ -37,11 +37,17 @@ typedef struct queue_place {
 } queue_place_t;
 
 struct queue {
+    /* What records touch of a queue when they are applied, side by side: of very many queues each line is a wait. */
+    hash_node_t by_id; /* engine.queues_by_id */
+    record_no id;      /* of a durable one: the record that declared it; 0: not in the log */
+    uint64_t stored;   /* entries that are in the log, to be there after a crash … */
+    uint64_t spilled;  /* … and those of which only the message is, to be out of memory */
+    vhost_t *vhost;
+    fifo_t fifo;
+
     hash_node_t node; /* vhost.queues */
     queue_place_t place;
-    vhost_t *vhost;
     bytes_t name; /* owned */
-    record_no id; /* of a durable one: the record that declared it; 0: not in the log */
     queue_type_t type;
     bool durable, auto_delete, exclusive, deleted;
     bool consumed_exclusively;
@@ -57,7 +63,6 @@ struct queue {
     keep_t *keep;             /* the rule whose own it is: nobody else may use it */
     keep_keys_t *keys;        /* of such a one; owned */
     dedup_t *dedup;           /* its window, if it knows repeats; NULL else */
-    fifo_t fifo;
     list_t bindings;
     list_t consumers; /* all: consumer.in_queue */
     list_t ready;     /* those that may take a message: consumer.waiting */
@@ -76,10 +81,7 @@ struct queue {
     job_t cleaning; /* of purged entries, or of everything once deleted */
 
     /* of those in the log */
-    hash_node_t by_id; /* engine.queues_by_id */
     stated_t stated;
-    uint64_t stored;        /* entries that are in the log, to be there after a crash … */
-    uint64_t spilled;       /* … and those of which only the message is, to be out of memory */
     left_outs_t *left_outs; /* those that cannot be read; owned; NULL: there are none */
 
     /* Settled positions that are not recorded yet (settle.c). */
