@@ -8,6 +8,8 @@
 
 typedef enum queue_type { QUEUE_CLASSIC, QUEUE_QUORUM } queue_type_t;
 
+typedef struct purge purge_t;
+
 typedef struct left_out {
     uint64_t position;
     record_no record;
@@ -79,6 +81,7 @@ struct queue {
     uint64_t expires_ms; /* 0: never */
     wait_t expiry;
     job_t cleaning; /* of purged entries, or of everything once deleted */
+    purge_t *purge; /* that the log has not heard all of; NULL: none */
 
     /* of those in the log */
     stated_t stated;
@@ -123,8 +126,8 @@ queue_t *queue_of_record(engine_t *e, record_no id);
  * consumers and bindings are gone. */
 void queue_remove(queue_t *q, channel_t *waiter, const event_t *reply);
 void queue_release(queue_t *q); /* one hold less */
-/* Drops what is ready; returns how many. */
-uint64_t queue_purge(queue_t *q);
+/* Drops what is ready (purge.c); not amid another purge. Who waits (may be NULL) is answered when the log has heard of it. */
+void queue_purge(queue_t *q, channel_t *waiter, const event_t *reply);
 /* Appends a message, taking a reference. `stored`: its record names this place. */
 void queue_append(queue_t *q, message_t *m, bool stored);
 /* What an entry held that is gone for good. */
