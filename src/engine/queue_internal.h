@@ -47,32 +47,36 @@ struct queue {
     vhost_t *vhost;
     fifo_t fifo;
 
+    /* And what a publish does. */
+    bool deleted;
+    bool
+        waits_for_store; /* its first entry cannot go out yet: nobody takes from it until the store has answered */
+    uint32_t holds;      /* unacked entries, running job, publishes on their way */
+    uint64_t visited;
+    uint64_t counted;         /* the last route that reached it by a binding that does not only observe */
+    subscriber_t *subscriber; /* of one that is no more than a subscriber's backlog; owned */
+    keep_t *keep;             /* the rule whose own it is: nobody else may use it */
+    dedup_t *dedup;           /* its window, if it knows repeats; NULL else */
+    list_t ready;             /* consumers that may take a message: consumer.waiting */
+    list_t dirty;             /* engine.dirty_queues */
+    list_t chilling;          /* engine.chilling */
+    uint64_t chill_from;      /* entries from here on leave memory once their records are durable */
+
     hash_node_t node; /* vhost.queues */
     queue_place_t place;
     bytes_t name; /* owned */
     queue_type_t type;
-    bool durable, auto_delete, exclusive, deleted;
-    bool consumed_exclusively;
-    bool
-        waits_for_store; /* its first entry cannot go out yet: nobody takes from it until the store has answered */
+    bool durable, auto_delete, exclusive, consumed_exclusively;
     uint8_t
         settled_reason; /* of what is not recorded yet, below: record_reason_t; 0: given back, so often: */
     uint16_t settled_returns;
-    connection_t *owner;      /* exclusive: whose, until its bindings are gone; NULL else */
-    list_t owned;             /* connection.exclusive_queues */
-    bytes_t arguments;        /* owned */
-    subscriber_t *subscriber; /* of one that is no more than a subscriber's backlog; owned */
-    keep_t *keep;             /* the rule whose own it is: nobody else may use it */
-    keep_keys_t *keys;        /* of such a one; owned */
-    dedup_t *dedup;           /* its window, if it knows repeats; NULL else */
+    connection_t *owner; /* exclusive: whose, until its bindings are gone; NULL else */
+    list_t owned;        /* connection.exclusive_queues */
+    bytes_t arguments;   /* owned */
+    keep_keys_t *keys;   /* of one that a rule keeps; owned */
     list_t bindings;
     list_t consumers; /* all: consumer.in_queue */
-    list_t ready;     /* those that may take a message: consumer.waiting */
-    list_t dirty;     /* engine.dirty_queues */
     uint32_t consumer_count;
-    uint32_t holds; /* unacked entries, running job, publishes on their way */
-    uint64_t visited;
-    uint64_t counted;    /* the last route that reached it by a binding that does not only observe */
     uint32_t members;    /* consumers that ack */
     uint32_t mark_block; /* of the mark, below */
     list_t owed;         /* sync_group_t: events that wait for an answer from here, by position */
@@ -105,8 +109,6 @@ struct queue {
     bool warm_is_all;      /* … and behind them nothing cold is near */
     uint32_t read_average; /* octets of a message that was read back, about */
     uint64_t asked_bytes;  /* of what is being read back, about */
-    list_t chilling;       /* engine.chilling */
-    uint64_t chill_from;   /* entries from here on leave memory once their records are durable */
 };
 
 queue_t *queue_find(vhost_t *v, bytes_t name);
