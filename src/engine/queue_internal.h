@@ -3,6 +3,8 @@
  * queue_internal.h: queues: entries in order, and who takes them. */
 #pragma once
 
+#include <assert.h>
+
 #include "engine/fifo.h"
 #include "engine/vhost_internal.h"
 
@@ -51,7 +53,8 @@ struct queue {
     bool deleted;
     bool
         waits_for_store; /* its first entry cannot go out yet: nobody takes from it until the store has answered */
-    uint32_t holds;      /* unacked entries, running job, publishes on their way */
+    bool warm_is_all; /* behind those that were read back nothing cold is near */
+    uint32_t holds;   /* unacked entries, running job, publishes on their way */
     uint64_t visited;
     uint64_t counted;         /* the last route that reached it by a binding that does not only observe */
     subscriber_t *subscriber; /* of one that is no more than a subscriber's backlog; owned */
@@ -67,9 +70,6 @@ struct queue {
     bytes_t name; /* owned */
     queue_type_t type;
     bool durable, auto_delete, exclusive, consumed_exclusively;
-    uint8_t
-        settled_reason; /* of what is not recorded yet, below: record_reason_t; 0: given back, so often: */
-    uint16_t settled_returns;
     connection_t *owner; /* exclusive: whose, until its bindings are gone; NULL else */
     list_t owned;        /* connection.exclusive_queues */
     bytes_t arguments;   /* owned */
@@ -77,12 +77,14 @@ struct queue {
     list_t bindings;
     list_t consumers; /* all: consumer.in_queue */
     uint32_t consumer_count;
-    uint32_t members;    /* consumers that ack */
-    uint32_t mark_block; /* of the mark, below */
-    list_t owed;         /* sync_group_t: events that wait for an answer from here, by position */
-    list_t *owed_last;   /* of them the one that went out last; NULL: look from the front */
-    list_t *owed_near;   /* and the one looked for last */
-    uint64_t expires_ms; /* 0: never */
+    uint32_t members;         /* consumers that ack */
+    uint32_t mark_block;      /* of the mark, below */
+    uint16_t settled_returns; /* of what is not recorded yet, below: given back so often, or 0 and … */
+    uint8_t settled_reason;   /* … this record_reason_t */
+    list_t owed;              /* sync_group_t: events that wait for an answer from here, by position */
+    list_t *owed_last;        /* of them the one that went out last; NULL: look from the front */
+    list_t *owed_near;        /* and the one looked for last */
+    uint64_t expires_ms;      /* 0: never */
     wait_t expiry;
     job_t cleaning; /* of purged entries, or of everything once deleted */
     purge_t *purge; /* that the log has not heard all of; NULL: none */
@@ -105,11 +107,12 @@ struct queue {
     /* Cold entries (cold.c). */
     list_t getters; /* channels whose basic.get waits for that: channel.waiting_link */
     reader_t reading;
-    uint32_t warm_ahead;   /* read back and not taken yet, about … */
-    bool warm_is_all;      /* … and behind them nothing cold is near */
+    uint32_t warm_ahead;   /* read back and not taken yet, about */
     uint32_t read_average; /* octets of a message that was read back, about */
     uint64_t asked_bytes;  /* of what is being read back, about */
 };
+
+static_assert(sizeof(queue_t) <= 768, "one octet more, and allocators take 896 of each");
 
 queue_t *queue_find(vhost_t *v, bytes_t name);
 /* One as its record says; in the log with this number, or with 0 not in it. */
