@@ -70,14 +70,16 @@ bool bytes_are_utf8(bytes_t b)
 uint64_t read_varint(bytes_reader_t *r)
 {
     uint64_t v = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        uint8_t octet = read_u8(r);
-        uint64_t bits = octet & 0x7f;
-        if (r->failed || bits << shift >> shift != bits)
+    const uint8_t *at = r->at, *end = r->failed ? at : r->end;
+    for (unsigned shift = 0; at < end && shift < 64; shift += 7) {
+        uint64_t bits = *at & 0x7f;
+        if (bits << shift >> shift != bits)
             break;
         v |= bits << shift;
-        if (!(octet & 0x80))
-            return v;
+        if (*at++ & 0x80)
+            continue;
+        r->at = at;
+        return v;
     }
     r->failed = true;
     r->at = r->end;
@@ -134,12 +136,14 @@ void buffer_consume(buffer_t *b, size_t len)
 
 void write_varint(buffer_t *b, uint64_t v)
 {
-    uint8_t octets[10];
-    size_t len = 0;
+    size_t bits = 64 - (size_t)__builtin_clzll(v | 1), len = (bits + 6) / 7;
+    if (!buffer_reserve(b, len))
+        return;
+    uint8_t *at = b->data + b->len;
     for (; v >= 0x80; v >>= 7)
-        octets[len++] = (uint8_t)(v | 0x80);
-    octets[len++] = (uint8_t)v;
-    write_bytes(b, bytes_make(octets, len));
+        *at++ = (uint8_t)(v | 0x80);
+    *at = (uint8_t)v;
+    b->len += len;
 }
 
 void write_short_string(buffer_t *b, bytes_t v)

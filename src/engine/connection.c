@@ -164,7 +164,7 @@ static void leave_queues(connection_t *c)
         return;
     c->leaving = true;
     LIST_EACH (node, &c->exclusive_queues)
-        (void)queue_purge(LIST_OF(node, queue_t, owned));
+        queue_purge(LIST_OF(node, queue_t, owned), NULL, NULL);
 }
 
 /* Nobody acks any more what a connection that waits to end was given: it goes back now. Held until the publishes that

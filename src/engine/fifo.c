@@ -12,6 +12,7 @@ void fifo_pages_deinit(fifo_pages_t *p)
 {
     while (p->count > 0)
         mem_free(p->spare[--p->count]);
+    buffer_free(&p->spans);
 }
 
 fifo_page_t *fifo_page_new(fifo_t *f)
@@ -323,28 +324,38 @@ bool fifo_next(fifo_t *f, uint64_t *from, uint64_t end, uint32_t *budget, fifo_i
     return false;
 }
 
-/* Slots whose entries are all ready, or gone, need no look; nor do those of which all are out, when nothing is dead. */
-uint32_t fifo_out_ranges(const fifo_t *f, buffer_t *ranges)
+/* What is out or ready in the page, below `end`; returns how many. */
+static uint64_t put_present(fifo_t *f, fifo_slot_t *slot, uint64_t end, record_runs_t *runs)
 {
-    uint64_t left = f->out;
+    uint64_t at = page_begin(f, slot->number), count = 0;
+    if (slot->page == NULL || (slot->is_packed && slot->ready == 0)) /* all that is in it is dead */
+        return 0;
+    const entry_t *e = entry_at(f, slot, at);
+    if (end - at > f->page_entries)
+        end = at + f->page_entries;
+    for (; at < end; at++, e++)
+        if (e->state == ENTRY_OUT || is_ready(f, e, at)) {
+            record_runs_put(runs, at, 1);
+            count++;
+        }
+    return count;
+}
+
+uint32_t fifo_spared_ranges(fifo_t *f, uint64_t *from, uint64_t end, uint32_t *pages, buffer_t *ranges)
+{
+    uint64_t left = f->out + f->ready;
     uint32_t count = 0;
     record_runs_t runs = {.octets = ranges, .count = &count};
-    for (size_t i = 0; i < f->slots_length && left > 0; i++) {
-        const fifo_slot_t *slot = slot_at(f, i);
-        uint64_t at = page_begin(f, slot->number);
-        if (slot->page == NULL || slot->is_packed || slot->ready == slot->present)
-            continue;
-        if (slot->ready == 0 && slot->present == f->page_entries && !fifo_needs_sweep(f)) {
-            record_runs_put(&runs, at, f->page_entries);
-            left -= f->page_entries;
-            continue;
-        }
-        for (uint32_t k = 0; k < f->page_entries; k++)
-            if (slot->page->entries[k].state == ENTRY_OUT) {
-                record_runs_put(&runs, at + k, 1);
-                left--;
-            }
+    if (*from > 1)
+        record_runs_put(&runs, 1, *from - 1);
+    size_t i = slot_index(f, page_of(f, *from));
+    for (; i < f->slots_length && left > 0 && *pages > 0; i++, (*pages)--) {
+        if (page_begin(f, slot_at(f, i)->number) >= end)
+            break;
+        left -= put_present(f, slot_at(f, i), end, &runs);
     }
+    bool is_end = i == f->slots_length || left == 0 || page_begin(f, slot_at(f, i)->number) >= end;
+    *from = is_end ? end : page_begin(f, slot_at(f, i)->number);
     record_runs_end(&runs);
     return count;
 }

@@ -33,6 +33,7 @@ typedef struct fifo_pages {
     fifo_page_t *spare[64];
     size_t count;
     uint32_t page_entries; /* a power of two */
+    buffer_t spans;        /* of a page that is being packed */
 } fifo_pages_t;
 
 /* Frees them. */
@@ -126,8 +127,10 @@ message_t *fifo_chill(fifo_t *f, uint64_t position);
 /* Everything ready is gone from now on; returns how many. Sweep afterwards. */
 uint64_t fifo_purge(fifo_t *f);
 
-/* Writes the ranges (first position, count) of what is out as pairs of varints; returns their number. */
-uint32_t fifo_out_ranges(const fifo_t *f, buffer_t *ranges);
+/* Writes ranges (first position, count), as pairs of varints, of all below *from and of what is out or ready from there to
+ * below `end`; looks at no more than *pages pages, at least one (counted down). *from: where to go on; `end` if that was
+ * all. Returns their number. */
+uint32_t fifo_spared_ranges(fifo_t *f, uint64_t *from, uint64_t end, uint32_t *pages, buffer_t *ranges);
 
 /* True if dead entries are to be swept. */
 bool fifo_needs_sweep(const fifo_t *f);

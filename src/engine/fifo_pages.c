@@ -41,14 +41,29 @@ static bool can_be_packed(const fifo_t *f, const fifo_page_t *page)
     return any;
 }
 
+/* Of the spans that were written into pages->spans. */
+static packed_page_t *packed_new(const fifo_t *f, uint32_t epoch)
+{
+    bytes_t octets = buffer_bytes(&f->pages->spans);
+    packed_page_t *packed = mem_alloc(sizeof *packed + octets.len);
+    *packed = (packed_page_t){epoch, (uint32_t)octets.len};
+    memcpy(packed->octets, octets.data, octets.len);
+    return packed;
+}
+
+static span_writer_t write_packed_page(fifo_t *f)
+{
+    buffer_clear(&f->pages->spans);
+    return (span_writer_t){.out = &f->pages->spans};
+}
+
 bool fifo_pack(fifo_t *f, fifo_slot_t *slot)
 {
     fifo_page_t *page = slot->page;
     if (page == NULL || slot->is_packed || !can_be_packed(f, page))
         return slot->is_packed;
-    buffer_t octets = {0};
     uint32_t epoch = 0;
-    span_writer_t w = {.out = &octets};
+    span_writer_t w = write_packed_page(f);
     for (uint32_t i = 0; i < f->page_entries; i++) {
         entry_t *e = &page->entries[i];
         if (e->state == ENTRY_GONE) {
@@ -61,11 +76,8 @@ bool fifo_pack(fifo_t *f, fifo_slot_t *slot)
     }
     spans_end(&w);
     fifo_page_free(f, page);
-    slot->packed = mem_alloc(sizeof *slot->packed + octets.len);
-    *slot->packed = (packed_page_t){epoch, (uint32_t)octets.len};
-    memcpy(slot->packed->octets, octets.data, octets.len);
+    slot->packed = packed_new(f, epoch);
     slot->is_packed = 1;
-    buffer_free(&octets);
     return true;
 }
 
@@ -74,18 +86,31 @@ static span_reader_t read_packed(const packed_page_t *p)
     return (span_reader_t){.in = bytes_reader(bytes_make(p->octets, p->bytes))};
 }
 
+/* Entries, ready, where none are; returns how many. */
+static uint32_t fill_page(fifo_page_t *page, span_reader_t r, uint32_t epoch)
+{
+    uint32_t filled = 0;
+    entry_t *e = page->entries;
+    for (span_t s; spans_next(&r, &s);) {
+        if (s.first == 0)
+            e += s.count;
+        for (uint64_t i = 0; s.first > 0 && i < s.count; i++, e++) {
+            if (e->state != ENTRY_GONE)
+                continue;
+            *e = entry_of(&s, i);
+            e->state = ENTRY_READY;
+            e->epoch = epoch;
+            filled++;
+        }
+    }
+    return filled;
+}
+
 void fifo_unpack(fifo_t *f, fifo_slot_t *slot)
 {
     packed_page_t *packed = slot->packed;
-    span_reader_t r = read_packed(packed);
     fifo_page_t *page = fifo_page_new(f);
-    uint32_t at = 0;
-    for (span_t s; spans_next(&r, &s); at += (uint32_t)s.count)
-        for (uint64_t i = 0; s.first > 0 && i < s.count; i++) {
-            page->entries[at + i] = entry_of(&s, i);
-            page->entries[at + i].state = ENTRY_READY;
-            page->entries[at + i].epoch = packed->epoch;
-        }
+    (void)fill_page(page, read_packed(packed), packed->epoch);
     mem_free(packed);
     slot->page = page;
     slot->is_packed = 0;
@@ -152,14 +177,61 @@ bool fifo_write(fifo_t *f, uint64_t *from, uint64_t most, buffer_t *out, uint64_
 
 /* ---- and back ---- */
 
-/* What came meanwhile may be there already. */
-static void restore_entry(fifo_t *f, uint64_t position, entry_t entry)
+/* What a row says of one page. */
+typedef struct page_row {
+    fifo_t *fifo;
+    uint64_t page, at; /* the next position of it */
+    uint32_t count;    /* entries */
+    span_writer_t spans;
+} page_row_t;
+
+static page_row_t row_begin(fifo_t *f, uint64_t page)
 {
-    const entry_t *there = fifo_find(f, position);
-    if (there == NULL || there->state == ENTRY_GONE)
-        fifo_put(f, position, entry);
-    if (position < f->cursor)
-        f->cursor = position;
+    return (page_row_t){f, page, page_begin(f, page), 0, write_packed_page(f)};
+}
+
+/* Mostly nothing of it is there yet. What came meanwhile may be, and stays as it is. */
+static void row_end(page_row_t *row)
+{
+    fifo_t *f = row->fifo;
+    spans_end(&row->spans);
+    if (row->count == 0)
+        return;
+    fifo_slot_t *slot = fifo_slot_make(f, row->page);
+    uint32_t filled = row->count;
+    if (slot->page == NULL) {
+        slot->packed = packed_new(f, f->epoch);
+        slot->is_packed = 1;
+    } else {
+        if (slot->is_packed)
+            fifo_unpack(f, slot);
+        span_reader_t r = {.in = bytes_reader(buffer_bytes(&f->pages->spans))};
+        filled = fill_page(slot->page, r, f->epoch);
+        (void)fifo_pack(f, slot);
+    }
+    slot->ready += filled;
+    slot->present = (slot->present + filled) & INT32_MAX;
+    f->ready += filled;
+    if (page_begin(f, row->page) < f->cursor)
+        f->cursor = page_begin(f, row->page);
+}
+
+/* The entries of a span but for the first `from`: the next is at position `at`. Returns how many are of its page. */
+static uint64_t row_put(page_row_t *row, uint64_t at, const span_t *s, uint64_t from)
+{
+    fifo_t *f = row->fifo;
+    if (page_of(f, at) != row->page) {
+        row_end(row);
+        *row = row_begin(f, page_of(f, at));
+    }
+    uint64_t left = page_begin(f, row->page + 1) - at, count = s->count - from;
+    count = count < left ? count : left;
+    if (at > row->at)
+        spans_put_gap(&row->spans, at - row->at);
+    spans_put(&row->spans, s->first + from, count, s->flags, s->returns);
+    row->count += (uint32_t)count;
+    row->at = at + count;
+    return count;
 }
 
 /* A row mostly stands before what came later: room for it is made at once. */
@@ -167,6 +239,8 @@ static void make_room(fifo_t *f, uint64_t first, bytes_t octets)
 {
     span_reader_t r = {.in = bytes_reader(octets)};
     uint64_t end = first;
+    if (slot_index(f, page_of(f, first)) == f->slots_length)
+        return; /* each page makes its own, behind all others */
     for (span_t s; end < f->tail && spans_next(&r, &s);)
         end += s.count < f->tail ? s.count : f->tail;
     if (end > first)
@@ -186,18 +260,16 @@ bool fifo_restore(fifo_t *f, uint64_t first, bytes_t octets)
 {
     span_reader_t r = {.in = bytes_reader(octets)};
     uint64_t at = first;
+    bool is_sound = true;
     make_room(f, first, octets);
-    for (span_t s; spans_next(&r, &s);) {
-        if (s.count > f->tail || at > f->tail - s.count)
-            return false;
-        for (uint64_t i = 0; i < s.count; i++, at++) {
-            if (s.first > 0)
-                restore_entry(f, at, entry_of(&s, i));
-            if (s.first > 0 && page_of(f, at + 1) != page_of(f, at))
-                (void)fifo_pack(f, slot_of(f, at));
-        }
+    page_row_t row = row_begin(f, page_of(f, first));
+    for (span_t s; is_sound && spans_next(&r, &s); at += s.count) {
+        is_sound = s.count <= f->tail && at <= f->tail - s.count;
+        for (uint64_t i = 0; is_sound && s.first > 0 && i < s.count;)
+            i += row_put(&row, at + i, &s, i);
     }
-    return reader_ok(&r.in);
+    row_end(&row);
+    return is_sound && reader_ok(&r.in);
 }
 
 void fifo_set_returns(fifo_t *f, uint64_t position, uint16_t returns)

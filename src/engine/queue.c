@@ -162,48 +162,6 @@ void queue_touch(queue_t *q)
         timer_set(e, &q->expiry, e->now_ms + q->expires_ms, expires);
 }
 
-/* ---- purge ---- */
-
-static uint32_t sweep_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
-{
-    queue_t *q = LIST_OF(job, queue_t, cleaning);
-    uint32_t left = budget;
-    (void)e;
-    for (fifo_item_t item; left > 0 && fifo_sweep(&q->fifo, &left, &item); left--)
-        queue_let_go(q, &item);
-    *done = !fifo_needs_sweep(&q->fifo);
-    if (*done)
-        queue_release(q);
-    return budget - left;
-}
-
-/* Everything below the tail is done with, except what is out. */
-static void record_purge(queue_t *q)
-{
-    engine_t *e = q->vhost->engine;
-    if ((q->stored == 0 && q->left_outs == NULL) || !records_wanted(e))
-        return;
-    record_t r = {.type = RECORD_PURGE, .queue = q->id, .position = q->fifo.tail};
-    buffer_clear(&e->places);
-    r.list.count = fifo_out_ranges(&q->fifo, &e->places);
-    r.list.octets = buffer_bytes(&e->places);
-    (void)records_define(e, &r);
-}
-
-uint64_t queue_purge(queue_t *q)
-{
-    record_purge(q);
-    queue_forget_left_out(q);
-    uint64_t purged = fifo_purge(&q->fifo);
-    queue_forget_warm(q);
-    sync_queue_purged(q);
-    if (purged > 0 && !job_running(&q->cleaning)) {
-        q->holds++; /* the sweeping job's */
-        job_start(q->vhost->engine, &q->cleaning, sweep_step, NULL, NULL);
-    }
-    return purged;
-}
-
 /* ---- removal ---- */
 
 static void cancel_by_removal(consumer_t *c)

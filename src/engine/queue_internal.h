@@ -3,10 +3,14 @@
  * queue_internal.h: queues: entries in order, and who takes them. */
 #pragma once
 
+#include <assert.h>
+
 #include "engine/fifo.h"
 #include "engine/vhost_internal.h"
 
 typedef enum queue_type { QUEUE_CLASSIC, QUEUE_QUORUM } queue_type_t;
+
+typedef struct purge purge_t;
 
 typedef struct left_out {
     uint64_t position;
@@ -37,49 +41,56 @@ typedef struct queue_place {
 } queue_place_t;
 
 struct queue {
-    hash_node_t node; /* vhost.queues */
-    queue_place_t place;
+    /* What records touch of a queue when they are applied, side by side: of very many queues each line is a wait. */
+    hash_node_t by_id; /* engine.queues_by_id */
+    record_no id;      /* of a durable one: the record that declared it; 0: not in the log */
+    uint64_t stored;   /* entries that are in the log, to be there after a crash … */
+    uint64_t spilled;  /* … and those of which only the message is, to be out of memory */
     vhost_t *vhost;
-    bytes_t name; /* owned */
-    record_no id; /* of a durable one: the record that declared it; 0: not in the log */
-    queue_type_t type;
-    bool durable, auto_delete, exclusive, deleted;
-    bool consumed_exclusively;
+    fifo_t fifo;
+
+    /* And what a publish does. */
+    bool deleted;
     bool
         waits_for_store; /* its first entry cannot go out yet: nobody takes from it until the store has answered */
-    uint8_t
-        settled_reason; /* of what is not recorded yet, below: record_reason_t; 0: given back, so often: */
-    uint16_t settled_returns;
-    connection_t *owner;      /* exclusive: whose, until its bindings are gone; NULL else */
-    list_t owned;             /* connection.exclusive_queues */
-    bytes_t arguments;        /* owned */
+    bool warm_is_all; /* behind those that were read back nothing cold is near */
+    uint32_t holds;   /* unacked entries, running job, publishes on their way */
+    uint64_t visited;
+    uint64_t counted;         /* the last route that reached it by a binding that does not only observe */
     subscriber_t *subscriber; /* of one that is no more than a subscriber's backlog; owned */
     keep_t *keep;             /* the rule whose own it is: nobody else may use it */
-    keep_keys_t *keys;        /* of such a one; owned */
     dedup_t *dedup;           /* its window, if it knows repeats; NULL else */
-    fifo_t fifo;
+    list_t ready;             /* consumers that may take a message: consumer.waiting */
+    list_t dirty;             /* engine.dirty_queues */
+    list_t chilling;          /* engine.chilling */
+    uint64_t chill_from;      /* entries from here on leave memory once their records are durable */
+
+    hash_node_t node; /* vhost.queues */
+    queue_place_t place;
+    bytes_t name; /* owned */
+    queue_type_t type;
+    bool durable, auto_delete, exclusive, consumed_exclusively;
+    connection_t *owner; /* exclusive: whose, until its bindings are gone; NULL else */
+    list_t owned;        /* connection.exclusive_queues */
+    bytes_t arguments;   /* owned */
+    keep_keys_t *keys;   /* of one that a rule keeps; owned */
     list_t bindings;
     list_t consumers; /* all: consumer.in_queue */
-    list_t ready;     /* those that may take a message: consumer.waiting */
-    list_t dirty;     /* engine.dirty_queues */
     uint32_t consumer_count;
-    uint32_t holds; /* unacked entries, running job, publishes on their way */
-    uint64_t visited;
-    uint64_t counted;    /* the last route that reached it by a binding that does not only observe */
-    uint32_t members;    /* consumers that ack */
-    uint32_t mark_block; /* of the mark, below */
-    list_t owed;         /* sync_group_t: events that wait for an answer from here, by position */
-    list_t *owed_last;   /* of them the one that went out last; NULL: look from the front */
-    list_t *owed_near;   /* and the one looked for last */
-    uint64_t expires_ms; /* 0: never */
+    uint32_t members;         /* consumers that ack */
+    uint32_t mark_block;      /* of the mark, below */
+    uint16_t settled_returns; /* of what is not recorded yet, below: given back so often, or 0 and … */
+    uint8_t settled_reason;   /* … this record_reason_t */
+    list_t owed;              /* sync_group_t: events that wait for an answer from here, by position */
+    list_t *owed_last;        /* of them the one that went out last; NULL: look from the front */
+    list_t *owed_near;        /* and the one looked for last */
+    uint64_t expires_ms;      /* 0: never */
     wait_t expiry;
     job_t cleaning; /* of purged entries, or of everything once deleted */
+    purge_t *purge; /* that the log has not heard all of; NULL: none */
 
     /* of those in the log */
-    hash_node_t by_id; /* engine.queues_by_id */
     stated_t stated;
-    uint64_t stored;        /* entries that are in the log, to be there after a crash … */
-    uint64_t spilled;       /* … and those of which only the message is, to be out of memory */
     left_outs_t *left_outs; /* those that cannot be read; owned; NULL: there are none */
 
     /* Settled positions that are not recorded yet (settle.c). */
@@ -96,13 +107,12 @@ struct queue {
     /* Cold entries (cold.c). */
     list_t getters; /* channels whose basic.get waits for that: channel.waiting_link */
     reader_t reading;
-    uint32_t warm_ahead;   /* read back and not taken yet, about … */
-    bool warm_is_all;      /* … and behind them nothing cold is near */
+    uint32_t warm_ahead;   /* read back and not taken yet, about */
     uint32_t read_average; /* octets of a message that was read back, about */
     uint64_t asked_bytes;  /* of what is being read back, about */
-    list_t chilling;       /* engine.chilling */
-    uint64_t chill_from;   /* entries from here on leave memory once their records are durable */
 };
+
+static_assert(sizeof(queue_t) <= 768, "one octet more, and allocators take 896 of each");
 
 queue_t *queue_find(vhost_t *v, bytes_t name);
 /* One as its record says; in the log with this number, or with 0 not in it. */
@@ -121,8 +131,8 @@ queue_t *queue_of_record(engine_t *e, record_no id);
  * consumers and bindings are gone. */
 void queue_remove(queue_t *q, channel_t *waiter, const event_t *reply);
 void queue_release(queue_t *q); /* one hold less */
-/* Drops what is ready; returns how many. */
-uint64_t queue_purge(queue_t *q);
+/* Drops what is ready (purge.c); not amid another purge. Who waits (may be NULL) is answered when the log has heard of it. */
+void queue_purge(queue_t *q, channel_t *waiter, const event_t *reply);
 /* Appends a message, taking a reference. `stored`: its record names this place. */
 void queue_append(queue_t *q, message_t *m, bool stored);
 /* What an entry held that is gone for good. */

@@ -255,9 +255,12 @@ void on_queue_purge(channel_t *ch, command_t *cmd)
     queue_t *q = queue_of_request(ch, cmd);
     if (q == NULL)
         return;
-    event_t ok = counted(cmd, queue_purge(q));
-    if (!(cmd->flags & COMMAND_NOWAIT))
-        reply_after(ch, &ok, q->id > 0 ? ch->connection->engine->definitions : 0);
+    if (q->purge) {
+        channel_wait_in(ch, &q->getters, cmd);
+        return;
+    }
+    event_t ok = counted(cmd, q->fifo.ready);
+    queue_purge(q, ch, cmd->flags & COMMAND_NOWAIT ? NULL : &ok);
 }
 
 static bool may_delete(channel_t *ch, const command_t *cmd, const queue_t *q)

@@ -202,7 +202,7 @@ void keeps_forget(const exchange_t *x)
         queue_t *q = e->keeps[i].queue;
         if (q == NULL || !bytes_equal(x->name, bytes_string(e->keeps[i].rule->exchange)))
             continue;
-        (void)queue_purge(q);
+        queue_purge(q, NULL, NULL);
         if (q->keys) {
             keep_keys_free(&q->keys);
             q->keys = keys_new();

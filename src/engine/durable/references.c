@@ -147,11 +147,12 @@ static void count_row(void *context, record_no first, uint64_t count)
     c->rows[at].count = count;
 }
 
+/* Queues in the order of the log: mostly so they stand in memory too. */
 static void count_entries(engine_t *e)
 {
     counting_t counting = {.live = &e->live};
-    for (hash_node_t *n = hash_next(&e->queues_by_id, NULL); n; n = hash_next(&e->queues_by_id, n))
-        fifo_each_record(&HASH_OF(n, queue_t, by_id)->fifo, count_row, &counting);
+    LIST_EACH (n, &e->checkpoint.lists[STATED_QUEUE])
+        fifo_each_record(&LIST_OF(n, queue_t, stated.link)->fifo, count_row, &counting);
     for (size_t i = 0; i < LOOK_AHEAD; i++)
         live_add_run(&e->live, counting.rows[i].first, counting.rows[i].count);
 }
