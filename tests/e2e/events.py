@@ -45,7 +45,10 @@ def octets(text):
 def pika_connection(where, heartbeat=0):
     parameters = pika.ConnectionParameters(where.host, where.port, heartbeat=heartbeat, socket_timeout=LIMIT_S,
                                            stack_timeout=LIMIT_S, blocked_connection_timeout=LIMIT_S)
-    return pika.BlockingConnection(parameters)
+    try:
+        return pika.BlockingConnection(parameters)
+    except ValueError as error:  # what pika says of a socket that is gone as soon as it is there
+        raise pika.exceptions.AMQPConnectionError(str(error)) from error
 
 
 def reset(connection):

@@ -362,6 +362,7 @@ def test_log_that_nobody_reads_holds_up_nobody(tmp_path, threads):
 def test_at_the_limit_of_descriptors_accepting_pauses_without_spinning(start_broker):
     broker = start_broker(prefix=["prlimit", "--nofile=64:64"])
     with peers.Bystander(broker) as other:
+        peers.settled(broker.descriptor_count)  # the store has its segments
         clients = [wire.connect(broker) for _ in range(100)]
         broker.wait_for_log("accept|descriptor")
         used_s = broker.cpu_seconds()
