@@ -39,6 +39,16 @@ class Publisher:
     def wait_to_hear(self, *words):
         pump(self.connection, lambda: self.heard == list(words), lambda: f"{words}; heard {self.heard}")
 
+    def wait_to_be_let_go(self, still_s=0.3):
+        """It was held, and is not any more. While a full disk is drained that may happen more than once: what acks take of
+        the reserve may not be there again yet."""
+        before, deadline = None, time.monotonic() + LIMIT_S
+        while self.heard[-1:] != ["unblocked"] or len(self.heard) != before:
+            assert time.monotonic() < deadline, f"it is still held; heard {self.heard}"
+            before = len(self.heard)
+            self.connection.process_data_events(still_s)
+
+
 
 def numbers(inbox):
     return [int(body[:6]) for body in inbox.bodies()]

@@ -221,7 +221,7 @@ def test_draining_alone_gets_out_of_a_full_disk(start):
             count = publisher.count
             tag = inbox.consume(q)
             acknowledge_all(inbox, publisher)
-            publisher.wait_to_hear(LOW, "unblocked")
+            publisher.wait_to_be_let_go()
             inbox.channel.basic_cancel(tag)
         assert numbers(inbox) == list(range(count))
     assert not any("the log waits" in line for line in broker.lines)
@@ -252,7 +252,7 @@ def test_small_messages_that_are_acked_one_by_one_get_out_too(start):
         while len(taken) < publisher.count:
             assert time.monotonic() < deadline, f"{len(taken)} of {publisher.count} messages came; {own(broker)}"
             taking.process_data_events(time_limit=0.5)
-        publisher.wait_to_hear(LOW, "unblocked")
+        publisher.wait_to_be_let_go()
         assert taken == list(range(publisher.count)) and publisher.count > 2000
 
 
@@ -271,7 +271,7 @@ def test_a_few_that_nobody_acks_do_not_keep_it_full(start):
         for number, tag in enumerate(inbox.tags()):
             if number % 50:
                 inbox.channel.basic_ack(tag)
-        publisher.wait_to_hear(LOW, "unblocked")
+        publisher.wait_to_be_let_go()
         assert own(broker)["store"]["rewritten_bytes"] > 0
         inbox.wait(publisher.count)
     broker.stop()  # after a kill acks of the last moment come back, too
@@ -344,7 +344,7 @@ def test_a_folder_that_takes_no_file_is_the_alarm_too(start, failure, reason):
         broker.wait_for_log(r"disk alarm set, publishers are held back: the log cannot get more room \(\d segments lie "
                             r"ready\)")
         take_order(broker)
-        publisher.wait_to_hear(LOW, "unblocked")
+        publisher.wait_to_be_let_go()
         inbox = Inbox(connect().channel())
         receive_all(inbox, q, publisher)
         assert numbers(inbox) == list(range(publisher.count))
@@ -369,4 +369,4 @@ def test_transactions_of_one_ack_each_get_out_too(start):
             assert int(got.body[:6]) == number
             taker.send_method(1, spec.Basic.Ack(delivery_tag=got.method.delivery_tag))
             taker.request(1, spec.Tx.Commit(), spec.Tx.CommitOk)
-        publisher.wait_to_hear(LOW, "unblocked")
+        publisher.wait_to_be_let_go()
