@@ -49,7 +49,6 @@ class Publisher:
             self.connection.process_data_events(still_s)
 
 
-
 def numbers(inbox):
     return [int(body[:6]) for body in inbox.bodies()]
 
