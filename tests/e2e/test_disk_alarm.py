@@ -227,6 +227,13 @@ def test_draining_alone_gets_out_of_a_full_disk(start):
     assert not any("the log waits" in line for line in broker.lines)
 
 
+def publish_small_until_blocked(publisher):
+    while publisher.heard != [LOW]:
+        assert publisher.count < 30000
+        publisher.publish(50, body=b"small" * 20)
+        publisher.connection.process_data_events(0)
+
+
 @with_shim
 def test_small_messages_that_are_acked_one_by_one_get_out_too(start):
     """Their acks, each alone, would take more of the log than they themselves do."""
@@ -235,10 +242,7 @@ def test_small_messages_that_are_acked_one_by_one_get_out_too(start):
     with connected(broker) as connect:
         q = durable_queue(connect(), "q")
         publisher = Publisher(connect(), q, **PERSISTENT)
-        while publisher.heard != [LOW]:
-            assert publisher.count < 30000
-            publisher.publish(50, body=b"small" * 20)
-            publisher.connection.process_data_events(0)
+        publish_small_until_blocked(publisher)
         taken, taking = [], connect()
         channel = taking.channel()
         channel.basic_qos(prefetch_count=1)
@@ -358,10 +362,7 @@ def test_transactions_of_one_ack_each_get_out_too(start):
     with connected(broker) as connect, peers.opened(broker) as taker:
         q = durable_queue(connect(), "q")
         publisher = Publisher(connect(), q, **PERSISTENT)
-        while publisher.heard != [LOW]:
-            assert publisher.count < 30000
-            publisher.publish(50, body=b"small" * 20)
-            publisher.connection.process_data_events(0)
+        publish_small_until_blocked(publisher)
         taker.request(1, spec.Tx.Select(), spec.Tx.SelectOk)
         for number in range(publisher.count - 1):
             taker.send_method(1, spec.Basic.Get(queue=q))
