@@ -87,6 +87,70 @@ static void the_alarm_comes_while_the_reserve_is_there(void **state)
     }
 }
 
+/* What the store has said. */
+typedef struct lines {
+    uint32_t complaints, set, cleared;
+} lines_t;
+
+static void count_line(void *context, log_level_t level, const char *line)
+{
+    lines_t *said = context;
+    (void)level;
+    said->complaints += strstr(line, "cannot make room for the log") != NULL;
+    said->set += strstr(line, "disk alarm set") != NULL;
+    said->cleared += strstr(line, "disk alarm cleared") != NULL;
+}
+
+static void each_alarm_is_said_once_and_there_is_none_between(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(9);
+    lines_t said = {0};
+    f->log = (log_t){LOG_INFO, count_line, &said};
+    open_well(f);
+    for (uint32_t round = 1; round <= 3; round++) {
+        sim_disk_limit(f->sim, used_bytes(f) + 4 * f->options.segment_bytes);
+        until_short(f);
+        assert_int_equal(said.complaints, round);
+        assert_int_equal(said.set, round);
+        sim_disk_limit(f->sim, UINT64_MAX);
+        settle_well(f);
+        for (uint64_t end = count(f).segments + 4; count(f).segments < end;) {
+            put_batch(f, 1, 900);
+            settle_well(f);
+        }
+        assert_int_equal(said.set, round);
+        assert_int_equal(said.cleared, round);
+    }
+    fixture_free(f);
+}
+
+static void the_alarm_stays_until_the_reserve_is_whole_again(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(10);
+    lines_t said = {0};
+    f->log = (log_t){LOG_INFO, count_line, &said};
+    f->options.segments_ahead = 4;
+    open_well(f);
+    sim_disk_limit(f->sim, 20 * f->options.segment_bytes);
+    until_short(f);
+    while (count(f).segments_free > 1) {
+        put_batch(f, 1, 100);
+        settle_well(f);
+    }
+    for (uint64_t ready = 2; ready <= 4; ready++) { /* one more fits */
+        assert_int_equal(said.cleared, 0);
+        sim_disk_limit(f->sim, used_bytes(f) + 2 * f->options.segment_bytes);
+        settle_well(f);
+        assert_int_equal(count(f).segments_free, ready);
+    }
+    assert_false(is_short(f));
+    assert_int_equal(said.cleared, 1);
+    assert_int_equal(said.set, 1);
+    fixture_free(f);
+}
+
 /* Nothing more need be written for it: the log begins the next segment, and what an opening would not read goes. */
 static void segments_that_die_end_it(void **state)
 {
@@ -328,6 +392,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(less_free_than_the_limit_is_the_alarm_and_it_ends_by_itself),
         cmocka_unit_test(the_alarm_comes_while_the_reserve_is_there),
+        cmocka_unit_test(each_alarm_is_said_once_and_there_is_none_between),
+        cmocka_unit_test(the_alarm_stays_until_the_reserve_is_whole_again),
         cmocka_unit_test(segments_that_die_end_it),
         cmocka_unit_test(a_small_segment_is_tried_where_the_disk_does_not_say_what_is_free),
         cmocka_unit_test(a_look_amid_a_sync_does_not_end_what_is_to_be_heard_behind_it),
