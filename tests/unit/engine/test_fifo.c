@@ -570,8 +570,11 @@ static void what_is_no_row_of_spans_is_refused(void **state)
     fifo_t f;
     fifo_init(&f, &pages);
     fifo_skip(&f, 100);
-    assert_false(
-        fifo_restore(&f, 90, bytes_make("\x06\x29", 2)));     /* record 1, and a run of 10: 11 from 90 on */
+    /* record 1, and a run: its last is at 100, or far behind, or where no number is */
+    assert_false(fifo_restore(&f, 90, bytes_make("\x0a\x29", 2)));
+    assert_false(fifo_restore(&f, 90, bytes_make("\x0a\xa1\x06", 3)));
+    assert_false(fifo_restore(&f, 90, bytes_make("\x0a\xfd\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11)));
+    assert_int_equal(f.ready, 1);                             /* what is in front of the run */
     assert_false(fifo_restore(&f, 0, bytes_make("\x02", 1))); /* record 0 */
     assert_false(fifo_restore(&f, 0, bytes_make("\x23", 1))); /* a column that is not known */
     assert_false(fifo_restore(&f, 0, bytes_make("\x80", 1))); /* half a number */
