@@ -89,7 +89,7 @@ static void the_alarm_comes_while_the_reserve_is_there(void **state)
 
 /* What the store has said. */
 typedef struct lines {
-    uint32_t complaints, set, cleared;
+    uint32_t complaints, set, cleared, low, waits;
 } lines_t;
 
 static void count_line(void *context, log_level_t level, const char *line)
@@ -98,6 +98,8 @@ static void count_line(void *context, log_level_t level, const char *line)
     (void)level;
     said->complaints += strstr(line, "cannot make room for the log") != NULL;
     said->set += strstr(line, "disk alarm set") != NULL;
+    said->low += strstr(line, "disk alarm set") && strstr(line, "octets are free on the disk");
+    said->waits += strstr(line, "the log waits") != NULL;
     said->cleared += strstr(line, "disk alarm cleared") != NULL;
 }
 
@@ -334,6 +336,8 @@ static void a_group_larger_than_a_segment_waits_for_room(void **state)
     (void)state;
     fixture_t *f = fixture_new(6);
     unsigned wake;
+    lines_t said = {0};
+    f->log = (log_t){LOG_INFO, count_line, &said};
     open_well(f);
     put_batch(f, 1, 10);
     settle_well(f);
@@ -343,6 +347,9 @@ static void a_group_larger_than_a_segment_waits_for_room(void **state)
     assert_true(settle(f) >= 0);
     assert_int_equal(f->durable, f->next - 3);
     assert_true(is_short(f));
+    for (int i = 0; i < 3; i++)
+        assert_true(settle(f) >= 0);
+    assert_int_equal(said.waits, 1);
     sim_disk_limit(f->sim, UINT64_MAX);
     (void)store_helper_turn(f->store, &wake); /* it looks */
     (void)store_helper_turn(f->store, &wake); /* and wakes the log */
@@ -387,6 +394,42 @@ static void it_looks_more_often_the_less_is_left(void **state)
     fixture_free(f);
 }
 
+/* With time between looks: what went wrong is a reason to look. */
+static void a_segment_that_cannot_be_made_has_it_look_at_once(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(11);
+    uint64_t now_ms = 5000;
+    lines_t said = {0};
+    f->log = (log_t){LOG_INFO, count_line, &said};
+    f->options.clock = (clock_source_t){.now_ms = clock_ms, .context = &now_ms};
+    f->options.free_limit_bytes = 1;
+    open_well(f);
+    put_batch(f, 1, 10);
+    settle_well(f);
+    sim_disk_limit(f->sim, used_bytes(f));
+    until_short(f);
+    assert_int_equal(said.set, 1);
+    assert_int_equal(said.low, 1);
+    fixture_free(f);
+}
+
+/* There is no reserve then: nobody need wait for what is made when it is needed. */
+static void with_one_segment_ahead_the_last_is_no_alarm(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(12);
+    f->options.segments_ahead = 1;
+    open_well(f);
+    while (count(f).segments < 6) {
+        put_batch(f, 1, 900);
+        assert_true(turn(f) >= 0);
+        assert_false(flag_is_set(&store_journal(f->store)->log_short));
+        settle_well(f);
+    }
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,6 +445,8 @@ int main(void)
         cmocka_unit_test(a_log_that_stays_small_has_no_reserve),
         cmocka_unit_test(a_group_larger_than_a_segment_waits_for_room),
         cmocka_unit_test(it_looks_more_often_the_less_is_left),
+        cmocka_unit_test(a_segment_that_cannot_be_made_has_it_look_at_once),
+        cmocka_unit_test(with_one_segment_ahead_the_last_is_no_alarm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
