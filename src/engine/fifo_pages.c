@@ -212,8 +212,6 @@ static void row_end(page_row_t *row)
     slot->ready += filled;
     slot->present = (slot->present + filled) & INT32_MAX;
     f->ready += filled;
-    if (page_begin(f, row->page) < f->cursor)
-        f->cursor = page_begin(f, row->page);
 }
 
 /* The entries of a span but for the first `from`: the next is at position `at`. Returns how many are of its page. */
@@ -258,6 +256,7 @@ bool fifo_restore(fifo_t *f, uint64_t first, bytes_t octets)
     span_reader_t r = {.in = bytes_reader(octets)};
     uint64_t at = first;
     bool is_sound = true;
+    assert(f->cursor == 1); /* nobody has taken anything yet, and passed what comes now */
     make_room(f, first, octets);
     page_row_t row = row_begin(f, page_of(f, first));
     for (span_t s; is_sound && spans_next(&r, &s); at += s.count) {
