@@ -89,7 +89,7 @@ static void the_alarm_comes_while_the_reserve_is_there(void **state)
 
 /* What the store has said. */
 typedef struct lines {
-    uint32_t complaints, set, cleared, low, waits;
+    uint32_t complaints, set, cleared, low, waits, unknown;
 } lines_t;
 
 static void count_line(void *context, log_level_t level, const char *line)
@@ -99,6 +99,7 @@ static void count_line(void *context, log_level_t level, const char *line)
     said->complaints += strstr(line, "cannot make room for the log") != NULL;
     said->set += strstr(line, "disk alarm set") != NULL;
     said->low += strstr(line, "disk alarm set") && strstr(line, "octets are free on the disk");
+    said->unknown += strstr(line, "the disk alarm stays as it is") != NULL;
     said->waits += strstr(line, "the log waits") != NULL;
     said->cleared += strstr(line, "disk alarm cleared") != NULL;
 }
@@ -367,6 +368,42 @@ static uint64_t clock_ms(void *context)
     return *(uint64_t *)context;
 }
 
+static int nothing_is_said(disk_t *disk, uint64_t *bytes, error_t *err)
+{
+    (void)disk;
+    *bytes = 0;
+    return error_set(err, "nobody knows");
+}
+
+static void a_disk_that_does_not_answer_is_as_it_was(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(13);
+    lines_t said = {0};
+    disk_kind_t kind = *f->disk->kind;
+    int (*answers)(disk_t * disk, uint64_t * bytes, error_t * err) = kind.free_bytes;
+    f->disk->kind = &kind;
+    f->log = (log_t){LOG_INFO, count_line, &said};
+    f->options.free_limit_bytes = 100000;
+    open_well(f);
+    for (uint32_t round = 0; round < 4; round++) {
+        bool is_low = round % 2;
+        sim_disk_limit(f->sim, used_bytes(f) + (is_low ? 99999 : 1000000));
+        put_batch(f, 1, 10);
+        settle_well(f);
+        assert_int_equal(is_short(f), is_low);
+        kind.free_bytes = nothing_is_said;
+        for (int i = 0; i < 3; i++) {
+            put_batch(f, 1, 10);
+            settle_well(f);
+            assert_int_equal(is_short(f), is_low);
+        }
+        assert_int_equal(said.unknown, round + 1); /* once */
+        kind.free_bytes = answers;
+    }
+    fixture_free(f);
+}
+
 static void it_looks_more_often_the_less_is_left(void **state)
 {
     (void)state;
@@ -444,6 +481,7 @@ int main(void)
         cmocka_unit_test(with_little_free_no_more_is_kept_than_needed),
         cmocka_unit_test(a_log_that_stays_small_has_no_reserve),
         cmocka_unit_test(a_group_larger_than_a_segment_waits_for_room),
+        cmocka_unit_test(a_disk_that_does_not_answer_is_as_it_was),
         cmocka_unit_test(it_looks_more_often_the_less_is_left),
         cmocka_unit_test(a_segment_that_cannot_be_made_has_it_look_at_once),
         cmocka_unit_test(with_one_segment_ahead_the_last_is_no_alarm),
