@@ -315,6 +315,9 @@ static void what_nobody_gets_comes_back_before_commit_ok(void **state)
     publish_mandatory(ch, "", "nobody", "5");
     rolled_back(ch);
     assert_int_equal(counts(*state).returned, 2);
+    publish_mandatory(ch, "", "nobody", "6"), commit(ch); /* of the next one too */
+    assert_string_equal(expect(ch, EVENT_RETURN)->body, "6");
+    expect_ok(ch);
     assert_queue_is(ch, "q", "3");
 }
 
