@@ -212,8 +212,6 @@ static void row_end(page_row_t *row)
     slot->ready += filled;
     slot->present = (slot->present + filled) & INT32_MAX;
     f->ready += filled;
-    if (page_begin(f, row->page) < f->cursor)
-        f->cursor = page_begin(f, row->page);
 }
 
 /* The entries of a span but for the first `from`: the next is at position `at`. Returns how many are of its page. */
@@ -234,19 +232,6 @@ static uint64_t row_put(page_row_t *row, uint64_t at, const span_t *s, uint64_t 
     return count;
 }
 
-/* A row mostly stands before what came later: room for it is made at once. */
-static void make_room(fifo_t *f, uint64_t first, bytes_t octets)
-{
-    span_reader_t r = {.in = bytes_reader(octets)};
-    uint64_t end = first;
-    if (slot_index(f, page_of(f, first)) == f->slots_length)
-        return; /* each page makes its own, behind all others */
-    for (span_t s; end < f->tail && spans_next(&r, &s);)
-        end += s.count < f->tail ? s.count : f->tail;
-    if (end > first)
-        fifo_slots_make(f, page_of(f, first), page_of(f, end - 1) + 1);
-}
-
 uint64_t fifo_row_end(uint64_t first, bytes_t octets)
 {
     span_reader_t r = {.in = bytes_reader(octets)};
@@ -256,11 +241,22 @@ uint64_t fifo_row_end(uint64_t first, bytes_t octets)
     return end;
 }
 
+/* A row mostly stands before what came later: room for it is made at once, up to what is there. */
+static void make_room(fifo_t *f, uint64_t first, bytes_t octets)
+{
+    if (slot_index(f, page_of(f, first)) == f->slots_length)
+        return; /* each page makes its own, behind all others */
+    uint64_t end = fifo_row_end(first, octets);
+    if (end > first)
+        fifo_slots_make(f, page_of(f, first), page_of(f, end - 1) + 1);
+}
+
 bool fifo_restore(fifo_t *f, uint64_t first, bytes_t octets)
 {
     span_reader_t r = {.in = bytes_reader(octets)};
     uint64_t at = first;
     bool is_sound = true;
+    assert(f->cursor == 1); /* nobody has taken anything yet, and passed what comes now */
     make_room(f, first, octets);
     page_row_t row = row_begin(f, page_of(f, first));
     for (span_t s; is_sound && spans_next(&r, &s); at += s.count) {

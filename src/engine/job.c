@@ -27,6 +27,7 @@ void work_spend(engine_t *e, size_t units)
 static uint32_t run_slice(engine_t *e, job_t *job, uint32_t budget)
 {
     bool done = false;
+    assert(!e->grouping); /* a transaction is done with nothing between */
     list_remove(&job->link);
     channel_t *waiter = job->waiter;
     event_t reply = job->reply;

@@ -49,7 +49,7 @@ static catalog_segment_t *find_unused(const catalog_t *c, uint64_t bytes)
     for (size_t i = 0; i < c->count; i++) {
         catalog_segment_t *s = &c->segments[i];
         bool is_used = s->in_use || s->has_first || s->is_content || s->is_left_alone;
-        if (!is_used && !s->cannot_open && s->bytes == bytes)
+        if (!is_used && s->bytes == bytes)
             return s;
     }
     return NULL;

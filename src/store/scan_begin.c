@@ -107,20 +107,15 @@ static bool has_beginning(scan_t *s, catalog_segment_t *c)
     return is_known || is_found;
 }
 
-static record_no least(record_no a, record_no b)
-{
-    return a < b ? a : b;
-}
-
 void scan_find_contents(scan_t *s, size_t begin, record_no first)
 {
-    record_no end = first;
+    record_no end = first; /* where a start supersedes is the first of a segment too */
     for (size_t i = begin; i-- > 0;) {
         catalog_segment_t *c = scan_segment(s, i);
         if (c->is_leftover || !has_beginning(s, c))
             continue;
-        if (c->end == 0 || c->end > least(end, c->limit))
-            c->end = least(end, c->limit);
+        if (c->end == 0 || c->end > end)
+            c->end = end;
         c->is_content = c->from < c->end;
         c->contents = UINT64_MAX;
         if (c->is_content)

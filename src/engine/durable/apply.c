@@ -250,7 +250,6 @@ static void apply_purge(engine_t *e, record_no number, const record_t *r)
     queue_t *q = queue_of_record(e, r->queue);
     uint64_t from = 0, first, count;
     bytes_reader_t in = bytes_reader(r->list.octets);
-    fifo_skip(&q->fifo, r->position);
     while (record_list_next(&in, &first, &count)) {
         take_out_range(q, from, first);
         from = first + count;

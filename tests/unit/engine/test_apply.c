@@ -576,6 +576,24 @@ static void records_that_say_what_cannot_be_are_refused(void **state)
     refuse_record(f, &(record_t){.type = RECORD_UNBIND, .name = BYTES("q"), .arguments = bad});
 }
 
+/* The last record too, if it is applied a second time. */
+static void a_row_that_cannot_be_is_passed_over_and_said_once(void **state)
+{
+    fixture_t *f = *state;
+    engine_options_t options = fixture_engine_options(f, &f->options);
+    engine_t *e = engine_new(&options);
+    record_t queue = {.type = RECORD_QUEUE, .name = BYTES("q"), .position = 5, .mark = 1};
+    record_t page = {.type = RECORD_PAGE, .queue = 1, .position = 4, .arguments = BYTES("\x0a\x05")};
+    size_t lines = f->log_lines;
+    assert_true(engine_apply(e, 1, &queue, (bytes_t){0}, false));
+    for (int i = 0; i < 2; i++) {
+        assert_true(engine_apply(e, 2, &page, (bytes_t){0}, false));
+        assert_int_equal(f->log_lines, lines + 1);
+    }
+    assert_non_null(strstr(f->last_line, "record 2 of the log (page)"));
+    engine_free(&e);
+}
+
 static void an_engine_may_end_amid_its_recovery(void **state)
 {
     fixture_t *f = *state;
@@ -644,6 +662,7 @@ int main(void)
         cmocka_unit_test(a_log_that_begins_later_gives_the_same_state),
         cmocka_unit_test(restated_definitions_let_the_beginning_of_the_log_go),
         durable_test(records_that_say_what_cannot_be_are_refused),
+        durable_test(a_row_that_cannot_be_is_passed_over_and_said_once),
         durable_test(an_engine_may_end_amid_its_recovery),
         durable_test(a_damaged_message_is_left_out_unless_it_was_done_with),
     };

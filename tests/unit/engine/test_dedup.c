@@ -237,16 +237,19 @@ static void an_id_may_be_long(void **state)
 
 static void another_header_may_bear_it(void **state)
 {
+    static const char *const names[] = {"order", "o"};
     fixture_t *f = *state;
     chan_t ch = new_channel(f);
-    buffer_t headers = {0};
-    window_queue(ch, "q", 0, (window_t){.header = "order"});
-    table_put_string(&headers, "order", BYTES("1"));
-    for (int i = 0; i < 2; i++)
-        publish_headers(ch, "", "q", "a", 0, buffer_bytes(&headers));
-    publish_as(ch, "", "q", "b", 0, "1"), publish_as(ch, "", "q", "b", 0, "1");
-    assert_queue_is(ch, "q", "a", "b", "b");
-    buffer_free(&headers);
+    for (int k = 0; k < 2; k++) {
+        buffer_t headers = {0};
+        window_queue(ch, names[k], 0, (window_t){.header = names[k]});
+        table_put_string(&headers, names[k], BYTES("1"));
+        for (int i = 0; i < 2; i++)
+            publish_headers(ch, "", names[k], "a", 0, buffer_bytes(&headers));
+        publish_as(ch, "", names[k], "b", 0, "1"), publish_as(ch, "", names[k], "b", 0, "1");
+        assert_queue_is(ch, names[k], "a", "b", "b");
+        buffer_free(&headers);
+    }
 }
 
 /* ---- how long ---- */

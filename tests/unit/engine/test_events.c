@@ -483,6 +483,20 @@ static void what_was_decided_apart_is_not_decided_again(void **state)
     assert_int_equal(counts(*state).confirmed, 1);
 }
 
+static void nor_is_the_only_one_behind_a_nack(void **state)
+{
+    chan_t a = handler(*state, "a"), p = new_channel(*state);
+    confirm_select(p), expect_ok(p);
+    publish(p, "amq.events", "t", "1"), publish(p, "amq.events", "t", "2");
+    uint64_t first = expect_event(a, "1"), second = expect_event(a, "2");
+    ack(a, second, 0), expect_confirm(p, 2, false);
+    nack(a, first, 0);
+    assert_int_equal(expect(p, EVENT_CONFIRM)->event.flags, EVENT_NEGATIVE);
+    expect_confirm(p, 2, true); /* likewise: none */
+    publish(p, "amq.topic", "t", "3"), expect_confirm(p, 3, false);
+    assert_int_equal(counts(*state).confirmed, 2);
+}
+
 static bytes_t asking_properties(buffer_t *b, const char *correlation, const char *reply_to, const char *id)
 {
     uint16_t flags = PROPERTY_FLAG(PROPERTY_CORRELATION_ID) | PROPERTY_FLAG(PROPERTY_REPLY_TO);
@@ -723,6 +737,7 @@ int main(void)
         fixture_test(confirms_that_wait_are_not_passed_by_a_multiple),
         fixture_test(a_nack_of_the_first_does_not_swallow_those_before_and_behind),
         fixture_test(what_was_decided_apart_is_not_decided_again),
+        fixture_test(nor_is_the_only_one_behind_a_nack),
         fixture_test(a_reply_to_gets_the_report_also_when_its_asker_is_gone),
         fixture_test(who_sends_again_is_told_the_same_and_nobody_gets_it_twice),
         fixture_test(only_so_many_are_remembered),

@@ -563,6 +563,31 @@ static void a_deep_queue_takes_an_octet_or_two_an_entry(void **state)
     fifo_pages_deinit(&pages);
 }
 
+static void after_a_purge_too_pages_are_packed(void **state)
+{
+    (void)state;
+    enum { PAGE = 8, PAGES = 10 };
+    fifo_pages_t pages = {.page_entries = PAGE};
+    fifo_t f;
+    fifo_item_t item;
+    size_t packed = 0;
+    fifo_init(&f, &pages);
+    for (uint64_t p = 1; p < PAGE; p++)
+        assert_true(fifo_place(&f, p, p));
+    (void)fifo_purge(&f);
+    for (uint32_t budget = UINT32_MAX; fifo_sweep(&f, &budget, &item);)
+        continue;
+    for (uint64_t p = PAGE; p <= PAGE * PAGES; p++)
+        assert_true(fifo_place(&f, p, p));
+    for (size_t i = 0; i < f.slots_length; i++)
+        packed += slot_at(&f, i)->is_packed;
+    assert_int_equal(packed, PAGES - 1);
+    for (uint64_t p = PAGE; p <= PAGE * PAGES; p++)
+        assert_true(fifo_shift(&f, &item) && item.record == p);
+    fifo_deinit(&f);
+    fifo_pages_deinit(&pages);
+}
+
 static void what_is_no_row_of_spans_is_refused(void **state)
 {
     (void)state;
@@ -570,8 +595,11 @@ static void what_is_no_row_of_spans_is_refused(void **state)
     fifo_t f;
     fifo_init(&f, &pages);
     fifo_skip(&f, 100);
-    assert_false(
-        fifo_restore(&f, 90, bytes_make("\x06\x29", 2)));     /* record 1, and a run of 10: 11 from 90 on */
+    /* record 1, and a run: its last is at 100, or far behind, or where no number is */
+    assert_false(fifo_restore(&f, 90, bytes_make("\x0a\x29", 2)));
+    assert_false(fifo_restore(&f, 90, bytes_make("\x0a\xa1\x06", 3)));
+    assert_false(fifo_restore(&f, 90, bytes_make("\x0a\xfd\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11)));
+    assert_int_equal(f.ready, 1);                             /* what is in front of the run */
     assert_false(fifo_restore(&f, 0, bytes_make("\x02", 1))); /* record 0 */
     assert_false(fifo_restore(&f, 0, bytes_make("\x23", 1))); /* a column that is not known */
     assert_false(fifo_restore(&f, 0, bytes_make("\x80", 1))); /* half a number */
@@ -838,6 +866,7 @@ int main(void)
         cmocka_unit_test(behaves_as_a_plain_array_whatever_happens),
         cmocka_unit_test(behaves_as_a_plain_array_with_entries_that_are_in_the_log),
         cmocka_unit_test(a_deep_queue_takes_an_octet_or_two_an_entry),
+        cmocka_unit_test(after_a_purge_too_pages_are_packed),
         cmocka_unit_test(what_is_no_row_of_spans_is_refused),
         cmocka_unit_test(positions_skipped_over_take_no_pages),
         cmocka_unit_test(an_entry_that_was_purged_is_not_warmed_any_more),

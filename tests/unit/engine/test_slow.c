@@ -4,6 +4,7 @@
  * does not read: with output_bytes 1 it is given one message, and the rest is its queue's. */
 #include "engine/dedup.h"
 #include "engine/subscribers.h"
+#include "engine/tx.h"
 
 static int slow_setup(void **state)
 {
@@ -136,6 +137,22 @@ static void the_slow_one_is_disconnected(void **state)
     expect_nothing(to);
     assert_int_equal(counts(f).queues, 0);
     assert_int_equal(counts(f).dropped, 1);
+}
+
+/* The queue goes in slices, and none of them is amid the commit. */
+static void the_slow_one_is_disconnected_by_a_commit(void **state)
+{
+    fixture_t *f = *state;
+    chan_t from = new_channel(f), to = stuck(f, 10, "disconnect"), other = new_channel(f);
+    new_queue(from, "q"), bound(from, "q", "amq.topic", "#");
+    tx_select(from);
+    publish_many(from, 0, 30);
+    committed(from);
+    expect_many(to, 0, 1);
+    (void)expect(to, EVENT_CONSUMER_GONE);
+    assert_int_equal(counts(f).queues, 1);
+    assert_int_equal(counts(f).messages_ready, 30);
+    new_queue(other, "s");
 }
 
 /* Its queue goes amid the publish, which has to remember the message yet. */
@@ -345,6 +362,7 @@ int main(void)
         slow_test(dropping_is_told_once_a_second),
         slow_test(others_are_not_harmed),
         slow_test(the_slow_one_is_disconnected),
+        slow_test(the_slow_one_is_disconnected_by_a_commit),
         slow_test(the_slow_one_is_disconnected_by_a_message_with_an_id),
         slow_test(publishers_wait_until_half_is_taken),
         slow_test(nobody_waits_for_one_that_is_gone),

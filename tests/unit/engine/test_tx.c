@@ -315,6 +315,9 @@ static void what_nobody_gets_comes_back_before_commit_ok(void **state)
     publish_mandatory(ch, "", "nobody", "5");
     rolled_back(ch);
     assert_int_equal(counts(*state).returned, 2);
+    publish_mandatory(ch, "", "nobody", "6"), commit(ch); /* of the next one too */
+    assert_string_equal(expect(ch, EVENT_RETURN)->body, "6");
+    expect_ok(ch);
     assert_queue_is(ch, "q", "3");
 }
 
@@ -505,7 +508,9 @@ static void a_rollback_ends_the_alarm(void **state)
 /* Its ack, once committed, is what frees memory; it may come before the publish or behind it. */
 static void an_ack_takes_the_publishes_of_its_transaction_along(void **state)
 {
-    for (int ack_first = 0; ack_first < 2; ack_first++) {
+    for (int round = 0; round < 4; round++) {
+        bool ack_first = round % 2;
+        int how = round < 2 ? 0 : COMMAND_MULTIPLE;
         fixture_t *f = with_little_memory(state);
         chan_t ch = new_channel(f), other = new_channel(f);
         new_queue(ch, "q"), new_queue(ch, "r");
@@ -514,9 +519,9 @@ static void an_ack_takes_the_publishes_of_its_transaction_along(void **state)
         get(ch, "q", 0);
         uint64_t tag = expect(ch, EVENT_GET_OK)->event.delivery_tag;
         if (ack_first)
-            ack(ch, tag, 0), put(ch, "r", "1");
+            ack(ch, tag, how), put(ch, "r", "1");
         else
-            put(ch, "r", "1"), run(f), ack(ch, tag, 0);
+            put(ch, "r", "1"), run(f), ack(ch, tag, how);
         committed(ch);
         assert_queue_is(ch, "r", "1");
     }
@@ -752,6 +757,24 @@ static void what_a_subscriber_can_never_take_cannot_be_committed(void **state)
     assert_int_equal(counts(f).committed, 0);
 }
 
+static void nor_can_more_octets_than_it_takes(void **state)
+{
+    fixture_t *f = *state;
+    chan_t sub = channel_of(connected(f), 1), ch = new_channel(f);
+    buffer_t b = {0};
+    expect_started(sub, subscriber_with(sub, "s", bounds(&b, 0, 2000, "block")));
+    buffer_free(&b);
+    subscribe(sub, "s", "amq.topic", "");
+    tx_select(ch);
+    publish(ch, "amq.topic", "t", filler()), committed(ch);
+    (void)expect(sub, EVENT_DELIVER);
+    for (int i = 0; i < 3; i++)
+        publish(ch, "amq.topic", "t", filler());
+    commit(ch);
+    expect_refusal(ch, 406, "partial tx completion");
+    expect_nothing(sub);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -793,6 +816,7 @@ int main(void)
         fixture_test(a_handler_answers_in_its_transaction),
         fixture_test(a_commit_waits_for_a_subscriber_that_blocks),
         fixture_test(what_a_subscriber_can_never_take_cannot_be_committed),
+        fixture_test(nor_can_more_octets_than_it_takes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

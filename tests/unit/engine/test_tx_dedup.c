@@ -158,6 +158,26 @@ static void what_must_be_routed_again_counts(void **state)
     durable_free(f);
 }
 
+/* Each has a look, and an entry. */
+static void windows_on_the_way_count(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){.transaction_actions = 10});
+    chan_t ch = transactional(f);
+    char id[16];
+    window_exchange(ch, "x", "fanout", 0, (window_t){0});
+    new_queue(ch, "q"), bound(ch, "q", "x", "");
+    for (unsigned i = 0; i < 5; i++)
+        publish_id(ch, "x", "", numbered(id, i));
+    committed(ch);
+    for (unsigned i = 5; i < 11; i++)
+        publish_id(ch, "x", "", numbered(id, i));
+    expect_hard_refusal(ch.client, 506,
+                        "transaction on channel 1 has more than 10 publishes to queues and acks "
+                        "(limits.transaction_actions)");
+    durable_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +187,7 @@ int main(void)
         fixture_test(what_is_bound_later_is_not_for_it),
         cmocka_unit_test(the_commit_does_not_route_again),
         cmocka_unit_test(what_must_be_routed_again_counts),
+        cmocka_unit_test(windows_on_the_way_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

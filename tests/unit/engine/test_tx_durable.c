@@ -3,6 +3,7 @@
  * test_tx_durable.c: what the log has of transactions: one batch each, and so all of it or nothing after a crash. */
 #include "engine/dedup.h"
 #include "engine/dump.h"
+#include "engine/events.h"
 #include "engine/tx.h"
 
 /* Batches that are full at once: what must be in one has to say so. */
@@ -89,6 +90,22 @@ static void it_waits_for_definitions_as_a_confirm_does(void **state)
     expect_nothing(ch);
     hold_no_more(f);
     expect_ok(ch);
+}
+
+/* Numbers of a synchronous exchange are given with the commit, and then it is durable that they are used. */
+static void it_waits_for_numbers(void **state)
+{
+    fixture_t *f = *state;
+    chan_t a = nameless_handler(f, "a"), ch = new_channel(f);
+    tx_select(ch);
+    publish(ch, "amq.events", "t", "1");
+    run(f);
+    hold(f);
+    commit(ch);
+    expect_nothing(ch), expect_nothing(a);
+    hold_no_more(f);
+    expect_ok(ch);
+    assert_int_equal(expect(a, EVENT_DELIVER)->seq, 1);
 }
 
 /* Nor with the message that was acked when the queue had just gone. */
@@ -361,6 +378,25 @@ static void a_repeats_commit_waits_for_the_first_one(void **state)
     expect_ok(ch);
 }
 
+/* As without an id: no queue got it, because one had just gone. */
+static void with_an_id_too_it_waits_for_definitions(void **state)
+{
+    fixture_t *f = *state;
+    chan_t ch = new_channel(f), other = new_channel(f);
+    window_exchange(ch, "x", "fanout", COMMAND_DURABLE, (window_t){0});
+    new_durable_queue(ch, "q"), bound(ch, "q", "x", "");
+    tx_select(ch);
+    publish_id(ch, "x", "", "a");
+    run(f);
+    hold(f);
+    delete_queue(other, "q", 0);
+    run(f);
+    commit(ch);
+    expect_nothing(ch);
+    hold_no_more(f);
+    expect_ok(ch);
+}
+
 static void a_queue_keeps_a_repeat_out(void **state)
 {
     fixture_t *f = *state;
@@ -418,6 +454,7 @@ int main(void)
         small_batches_test(a_transaction_is_one_batch),
         durable_test(commit_ok_comes_when_it_is_durable),
         durable_test(it_waits_for_definitions_as_a_confirm_does),
+        durable_test(it_waits_for_numbers),
         durable_test(its_acks_wait_for_definitions_too),
         durable_test(what_follows_a_commit_waits_for_it),
         small_batches_test(after_a_crash_all_of_it_is_there_or_nothing),
@@ -428,6 +465,7 @@ int main(void)
         durable_test(who_goes_while_it_comes_back_has_committed),
         durable_test(a_repeat_is_known_with_the_commit),
         durable_test(a_repeats_commit_waits_for_the_first_one),
+        durable_test(with_an_id_too_it_waits_for_definitions),
         durable_test(a_queue_keeps_a_repeat_out),
         durable_test(a_publishers_numbers_rise_with_the_commit),
         durable_test(an_exchange_behind_another_keeps_its_own_part_out),

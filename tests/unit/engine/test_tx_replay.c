@@ -105,6 +105,37 @@ static void who_joins_again_gets_nothing_twice(void **state)
     expect_nothing(to);
 }
 
+static void each_goes_to_its_own_subscribers(void **state)
+{
+    fixture_t *f = *state;
+    chan_t from = transactional(f);
+    publish_durably(from, "amq.topic", "a.1", "1"), publish_durably(from, "amq.topic", "b.1", "2");
+    run(f);
+    chan_t a = subscribed(f, "a", "amq.topic", "a."), b = subscribed(f, "b", "amq.topic", "b.");
+    publish_durably(from, "amq.topic", "a.2", "3");
+    committed(from);
+    expect_delivery(a, "1"), expect_delivery(a, "3"), expect_nothing(a);
+    expect_delivery(b, "2"), expect_nothing(b);
+}
+
+static void what_is_kept_does_not_say_who_got_it_besides(void **state)
+{
+    fixture_t *f = *state;
+    chan_t from = transactional(f), other = new_channel(f);
+    buffer_t headers = {0}, properties = {0};
+    field_t bcc;
+    new_queue(other, "q");
+    put_array(&headers, "BCC", (const char *const[]){"secret", NULL});
+    bound(other, "q", "amq.topic", "secret");
+    publish_with(from, "amq.topic", "k", "1", 0, properties_of_headers(&properties, buffer_bytes(&headers)));
+    committed(from);
+    get(other, "q", COMMAND_NO_ACK);
+    const seen_t *s = expect(other, EVENT_GET_OK);
+    assert_false(
+        table_find(properties_headers(bytes_make(s->properties, s->properties_len)), BYTES("BCC"), &bcc));
+    buffer_free(&headers), buffer_free(&properties);
+}
+
 /* Else a commit could look for as many as there are, for each of its messages, in one step. */
 static void what_it_takes_to_find_them_counts(void **state)
 {
@@ -132,6 +163,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         replay_test(who_joins_before_the_commit_misses_nothing),
+        replay_test(each_goes_to_its_own_subscribers),
+        replay_test(what_is_kept_does_not_say_who_got_it_besides),
         replay_test(nor_does_who_was_joining),
         replay_test(who_joins_again_gets_nothing_twice),
         cmocka_unit_test(what_it_takes_to_find_them_counts),

@@ -129,6 +129,73 @@ static void a_fast_log_gets_it_as_it_is(void **state)
     fixture_free(f);
 }
 
+/* ---- what fails while a file is made new ---- */
+
+static void add_bytes(void *context, const char *name)
+{
+    fixture_t *f = ((void **)context)[0];
+    uint64_t number, *sum = ((void **)context)[1];
+    if (segment_parse_name(name, &number))
+        *sum += file_bytes(f, name);
+}
+
+static uint64_t bytes_on_disk(fixture_t *f)
+{
+    uint64_t sum = 0;
+    void *context[] = {f, &sum};
+    assert_int_equal(disk_list(f->disk, add_bytes, context, NULL), 0);
+    return sum;
+}
+
+/* Tried again, wherever it failed: its name may be gone by then. */
+static void a_file_that_could_not_be_made_new_is_in_nobodys_way(void **state)
+{
+    (void)state;
+    for (uint64_t at = 1; at < 20; at++) {
+        fixture_t *f = fixture_new(SEED);
+        f->keeps_dead = true;
+        open_well(f);
+        while (count(f).segments < 8) {
+            put_batch(f, 1, 900);
+            settle_well(f);
+        }
+        f->keeps_dead = false; /* what was is not needed any more */
+        f->replay_from = f->next;
+        for (uint64_t begun = count(f).segments; count(f).segments < begun + 1; (void)help(f))
+            append(f, 1, 900);
+        (void)mind_space(f);
+        sim_disk_fail_at(f->sim, at);
+        (void)help(f);
+        sim_disk_fail_at(f->sim, 0);
+        settle_well(f);
+        assert_false(flag_is_set(&store_journal(f->store)->disk_short));
+        assert_int_equal(count(f).segments_free, f->options.segments_ahead + 1);
+        assert_int_equal(count(f).bytes, bytes_on_disk(f));
+        fixture_free(f);
+    }
+}
+
+/* Of one that failed nothing stays on the disk, and another is made. */
+static void a_segment_that_could_not_be_made_is_nowhere(void **state)
+{
+    (void)state;
+    for (uint64_t at = 1; at <= MAKE + TAKE_SPACE + FILL; at++) {
+        fixture_t *f = fixture_new(SEED);
+        open_well(f);
+        sim_disk_fail_at(f->sim, at);
+        (void)help(f);
+        sim_disk_fail_at(f->sim, 0);
+        assert_int_equal(count(f).bytes, bytes_on_disk(f));
+        (void)help(f);
+        assert_int_equal(count(f).segments_free, 1);
+        assert_int_equal(count(f).bytes, 4096 + 16384);
+        assert_int_equal(bytes_on_disk(f), 4096 + 16384);
+        append(f, 5, 900);
+        settle_well(f);
+        fixture_free(f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +204,8 @@ int main(void)
         cmocka_unit_test(where_no_space_can_be_taken_all_of_it_is_written),
         cmocka_unit_test(it_is_filled_at_a_rate),
         cmocka_unit_test(a_fast_log_gets_it_as_it_is),
+        cmocka_unit_test(a_file_that_could_not_be_made_new_is_in_nobodys_way),
+        cmocka_unit_test(a_segment_that_could_not_be_made_is_nowhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,6 +115,50 @@ static void a_damaged_first_frame_costs_what_is_in_it(void **state)
         }
 }
 
+/* Its size is that of the file which the opening wants for itself. */
+static void a_damaged_first_frame_does_not_make_it_a_spare(void **state)
+{
+    (void)state;
+    needs_t *needs = MEM_NEW(needs_t);
+    fixture_t *f = closed_log(7, needs, false);
+    const told_segment_t told = f->segments[pick(f, needs)];
+    char name[SEGMENT_NAME_BYTES];
+    uint32_t whole, damaged;
+    segment_name(told.news.segment, name);
+    sim_disk_flip(f->sim, name, SEGMENT_HEADER_BYTES + 100, 1);
+    f->options.first_segment_bytes = told.news.bytes;
+    open_well(f);
+    settle_well(f);
+    count_outcomes(f, needs, &told.news, &whole, &damaged);
+    assert_true(whole > 2);
+    check_others(f, needs, &told.news);
+    mem_free(needs);
+    fixture_free(f);
+}
+
+/* Its header says another number than its name: an end in the midst of recycling it. */
+static void what_was_being_recycled_is_not_damaged(void **state)
+{
+    (void)state;
+    needs_t *needs = MEM_NEW(needs_t);
+    fixture_t *f = closed_log(8, needs, true);
+    uint64_t segment = pick(f, needs);
+    const told_segment_t before = f->segments[segment], told = f->segments[segment + 1];
+    char from[SEGMENT_NAME_BYTES], to[SEGMENT_NAME_BYTES];
+    segment_name(segment, from);
+    segment_name(segment + 1, to);
+    assert_int_equal(disk_rename(f->disk, from, to, NULL), 0);
+    open_well(f);
+    settle_well(f);
+    assert_int_equal(f->damage_lines, 0);
+    assert_int_equal(f->segments[segment + 1].told, 0);
+    for (record_no n = before.news.from; n < before.news.end; n++)
+        needs->live[n] = false;
+    check_others(f, needs, &told.news);
+    mem_free(needs);
+    fixture_free(f);
+}
+
 static void a_damaged_header_is_made_up_for_by_the_frames(void **state)
 {
     (void)state;
@@ -222,6 +266,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_missing_file_costs_its_messages),
         cmocka_unit_test(a_damaged_first_frame_costs_what_is_in_it),
+        cmocka_unit_test(a_damaged_first_frame_does_not_make_it_a_spare),
+        cmocka_unit_test(what_was_being_recycled_is_not_damaged),
         cmocka_unit_test(a_damaged_header_is_made_up_for_by_the_frames),
         cmocka_unit_test(damage_anywhere_costs_the_frame_it_is_in),
         cmocka_unit_test(a_file_that_cannot_be_read_costs_its_messages),

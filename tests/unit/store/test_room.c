@@ -87,6 +87,73 @@ static void the_alarm_comes_while_the_reserve_is_there(void **state)
     }
 }
 
+/* What the store has said. */
+typedef struct lines {
+    uint32_t complaints, set, cleared, low, waits, unknown;
+} lines_t;
+
+static void count_line(void *context, log_level_t level, const char *line)
+{
+    lines_t *said = context;
+    (void)level;
+    said->complaints += strstr(line, "cannot make room for the log") != NULL;
+    said->set += strstr(line, "disk alarm set") != NULL;
+    said->low += strstr(line, "disk alarm set") && strstr(line, "octets are free on the disk");
+    said->unknown += strstr(line, "the disk alarm stays as it is") != NULL;
+    said->waits += strstr(line, "the log waits") != NULL;
+    said->cleared += strstr(line, "disk alarm cleared") != NULL;
+}
+
+static void each_alarm_is_said_once_and_there_is_none_between(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(9);
+    lines_t said = {0};
+    f->log = (log_t){LOG_INFO, count_line, &said};
+    open_well(f);
+    for (uint32_t round = 1; round <= 3; round++) {
+        sim_disk_limit(f->sim, used_bytes(f) + 4 * f->options.segment_bytes);
+        until_short(f);
+        assert_int_equal(said.complaints, round);
+        assert_int_equal(said.set, round);
+        sim_disk_limit(f->sim, UINT64_MAX);
+        settle_well(f);
+        for (uint64_t end = count(f).segments + 4; count(f).segments < end;) {
+            put_batch(f, 1, 900);
+            settle_well(f);
+        }
+        assert_int_equal(said.set, round);
+        assert_int_equal(said.cleared, round);
+    }
+    fixture_free(f);
+}
+
+static void the_alarm_stays_until_the_reserve_is_whole_again(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(10);
+    lines_t said = {0};
+    f->log = (log_t){LOG_INFO, count_line, &said};
+    f->options.segments_ahead = 4;
+    open_well(f);
+    sim_disk_limit(f->sim, 20 * f->options.segment_bytes);
+    until_short(f);
+    while (count(f).segments_free > 1) {
+        put_batch(f, 1, 100);
+        settle_well(f);
+    }
+    for (uint64_t ready = 2; ready <= 4; ready++) { /* one more fits */
+        assert_int_equal(said.cleared, 0);
+        sim_disk_limit(f->sim, used_bytes(f) + 2 * f->options.segment_bytes);
+        settle_well(f);
+        assert_int_equal(count(f).segments_free, ready);
+    }
+    assert_false(is_short(f));
+    assert_int_equal(said.cleared, 1);
+    assert_int_equal(said.set, 1);
+    fixture_free(f);
+}
+
 /* Nothing more need be written for it: the log begins the next segment, and what an opening would not read goes. */
 static void segments_that_die_end_it(void **state)
 {
@@ -270,6 +337,8 @@ static void a_group_larger_than_a_segment_waits_for_room(void **state)
     (void)state;
     fixture_t *f = fixture_new(6);
     unsigned wake;
+    lines_t said = {0};
+    f->log = (log_t){LOG_INFO, count_line, &said};
     open_well(f);
     put_batch(f, 1, 10);
     settle_well(f);
@@ -279,6 +348,9 @@ static void a_group_larger_than_a_segment_waits_for_room(void **state)
     assert_true(settle(f) >= 0);
     assert_int_equal(f->durable, f->next - 3);
     assert_true(is_short(f));
+    for (int i = 0; i < 3; i++)
+        assert_true(settle(f) >= 0);
+    assert_int_equal(said.waits, 1);
     sim_disk_limit(f->sim, UINT64_MAX);
     (void)store_helper_turn(f->store, &wake); /* it looks */
     (void)store_helper_turn(f->store, &wake); /* and wakes the log */
@@ -294,6 +366,42 @@ static void a_group_larger_than_a_segment_waits_for_room(void **state)
 static uint64_t clock_ms(void *context)
 {
     return *(uint64_t *)context;
+}
+
+static int nothing_is_said(disk_t *disk, uint64_t *bytes, error_t *err)
+{
+    (void)disk;
+    *bytes = 0;
+    return error_set(err, "nobody knows");
+}
+
+static void a_disk_that_does_not_answer_is_as_it_was(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(13);
+    lines_t said = {0};
+    disk_kind_t kind = *f->disk->kind;
+    int (*answers)(disk_t * disk, uint64_t * bytes, error_t * err) = kind.free_bytes;
+    f->disk->kind = &kind;
+    f->log = (log_t){LOG_INFO, count_line, &said};
+    f->options.free_limit_bytes = 100000;
+    open_well(f);
+    for (uint32_t round = 0; round < 4; round++) {
+        bool is_low = round % 2;
+        sim_disk_limit(f->sim, used_bytes(f) + (is_low ? 99999 : 1000000));
+        put_batch(f, 1, 10);
+        settle_well(f);
+        assert_int_equal(is_short(f), is_low);
+        kind.free_bytes = nothing_is_said;
+        for (int i = 0; i < 3; i++) {
+            put_batch(f, 1, 10);
+            settle_well(f);
+            assert_int_equal(is_short(f), is_low);
+        }
+        assert_int_equal(said.unknown, round + 1); /* once */
+        kind.free_bytes = answers;
+    }
+    fixture_free(f);
 }
 
 static void it_looks_more_often_the_less_is_left(void **state)
@@ -323,11 +431,49 @@ static void it_looks_more_often_the_less_is_left(void **state)
     fixture_free(f);
 }
 
+/* With time between looks: what went wrong is a reason to look. */
+static void a_segment_that_cannot_be_made_has_it_look_at_once(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(11);
+    uint64_t now_ms = 5000;
+    lines_t said = {0};
+    f->log = (log_t){LOG_INFO, count_line, &said};
+    f->options.clock = (clock_source_t){.now_ms = clock_ms, .context = &now_ms};
+    f->options.free_limit_bytes = 1;
+    open_well(f);
+    put_batch(f, 1, 10);
+    settle_well(f);
+    sim_disk_limit(f->sim, used_bytes(f));
+    until_short(f);
+    assert_int_equal(said.set, 1);
+    assert_int_equal(said.low, 1);
+    fixture_free(f);
+}
+
+/* There is no reserve then: nobody need wait for what is made when it is needed. */
+static void with_one_segment_ahead_the_last_is_no_alarm(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(12);
+    f->options.segments_ahead = 1;
+    open_well(f);
+    while (count(f).segments < 6) {
+        put_batch(f, 1, 900);
+        assert_true(turn(f) >= 0);
+        assert_false(flag_is_set(&store_journal(f->store)->log_short));
+        settle_well(f);
+    }
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(less_free_than_the_limit_is_the_alarm_and_it_ends_by_itself),
         cmocka_unit_test(the_alarm_comes_while_the_reserve_is_there),
+        cmocka_unit_test(each_alarm_is_said_once_and_there_is_none_between),
+        cmocka_unit_test(the_alarm_stays_until_the_reserve_is_whole_again),
         cmocka_unit_test(segments_that_die_end_it),
         cmocka_unit_test(a_small_segment_is_tried_where_the_disk_does_not_say_what_is_free),
         cmocka_unit_test(a_look_amid_a_sync_does_not_end_what_is_to_be_heard_behind_it),
@@ -335,7 +481,10 @@ int main(void)
         cmocka_unit_test(with_little_free_no_more_is_kept_than_needed),
         cmocka_unit_test(a_log_that_stays_small_has_no_reserve),
         cmocka_unit_test(a_group_larger_than_a_segment_waits_for_room),
+        cmocka_unit_test(a_disk_that_does_not_answer_is_as_it_was),
         cmocka_unit_test(it_looks_more_often_the_less_is_left),
+        cmocka_unit_test(a_segment_that_cannot_be_made_has_it_look_at_once),
+        cmocka_unit_test(with_one_segment_ahead_the_last_is_no_alarm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -272,6 +272,39 @@ static void a_rewritten_segment_is_rewritten_again(void **state)
     fixture_free(f);
 }
 
+/* It was lost by damage, say. A rewritten segment has no end that says that nothing more comes. */
+static void a_record_that_is_missing_is_not_waited_for(void **state)
+{
+    (void)state;
+    needs_t *needs = MEM_NEW(needs_t);
+    fixture_t *f = sparse_log(13, needs, 2);
+    uint64_t segment = some_segment(f, needs);
+    order_all(f, needs);
+    settle_well(f);
+    const segment_news_t before = f->segments[segment].news;
+    record_no missing = before.from | 1;
+    assert_false(needs->live[missing]);
+    for (record_no n = before.from; n < before.end; n++)
+        needs->live[n] = needs->live[n] && n % 8 == 0;
+    needs->live[missing] = true;
+    give_order(f, rewrite_order(f, needs, segment));
+    settle_well(f);
+    const segment_news_t after = f->segments[segment].news;
+    assert_true(after.bytes < before.bytes);
+    needs->live[missing] = false;
+    (void)check_needed(f, needs, f->next);
+    for (record_no n = before.from; n < before.end; n++) /* and now it is all that is asked for */
+        needs->live[n] = n == missing;
+    give_order(f, rewrite_order(f, needs, segment));
+    settle_well(f);
+    assert_int_equal(f->segments[segment].news.bytes, after.bytes);
+    close_store(f);
+    open_well(f);
+    assert_int_equal(f->damage_lines, 0);
+    mem_free(needs);
+    fixture_free(f);
+}
+
 static void records_longer_than_a_frame_are_rewritten(void **state)
 {
     (void)state;
@@ -579,6 +612,7 @@ int main(void)
         cmocka_unit_test(an_order_for_a_segment_that_is_gone_is_answered),
         cmocka_unit_test(a_rewritten_segment_has_what_is_needed_and_no_more),
         cmocka_unit_test(a_rewritten_segment_is_rewritten_again),
+        cmocka_unit_test(a_record_that_is_missing_is_not_waited_for),
         cmocka_unit_test(records_longer_than_a_frame_are_rewritten),
         cmocka_unit_test(reads_come_between_the_slices),
         cmocka_unit_test(rewriting_keeps_to_its_rate),
