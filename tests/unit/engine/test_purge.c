@@ -15,10 +15,10 @@ typedef struct scattered {
     uint64_t tags[MESSAGES];
 } scattered_t;
 
-static void scatter(scattered_t *s)
+static void scatter_with(scattered_t *s, fixture_options_t o)
 {
     char body[16];
-    s->f = durable_new((fixture_options_t){.slice = 4, .page_entries = 4});
+    s->f = durable_new(o);
     s->ch = new_channel(s->f);
     s->other = new_channel(s->f);
     new_durable_queue(s->ch, "q");
@@ -30,12 +30,22 @@ static void scatter(scattered_t *s)
     put_many_durably(s->ch, "q", MESSAGES, BEHIND);
 }
 
-/* The first slice of the purge is said, and others are not. */
-static void begin_purge(scattered_t *s)
+static void scatter(scattered_t *s)
 {
-    purge(s->ch, "q");
+    scatter_with(s, (fixture_options_t){.slice = 4, .page_entries = 4});
+}
+
+/* The first slice of the purge is said, and others are not. */
+static void begin_purge_by(scattered_t *s, chan_t ch)
+{
+    purge(ch, "q");
     (void)step(s->f);
     assert_non_null(queue_find(s->f->engine->vhost, text("q"))->purge);
+}
+
+static void begin_purge(scattered_t *s)
+{
+    begin_purge_by(s, s->ch);
 }
 
 /* How many are there; each once, in order, and among them all that were out. */
@@ -175,9 +185,32 @@ static void the_engine_ends_amid_a_purge(void **state)
     durable_free(s.f);
 }
 
+/* The end of a purge lets a get go on, and what comes behind that ends the connection of both. */
+static void who_waits_behind_a_purge_ends_the_connection_of_who_asked_for_it(void **state)
+{
+    (void)state;
+    for (uint16_t number = 2; number < 10; number++) {
+        scattered_t s;
+        scatter_with(&s, (fixture_options_t){.slice = 4, .page_entries = 4, .cold = true});
+        chan_t waits = channel_of(s.other.client, number);
+        hold_reads(s.f);
+        get(waits, "q", COMMAND_NO_ACK);
+        push(waits, (command_t){.type = COMMAND_REFUSE, .refusal = refusal_new(540, 0, "no such thing")});
+        run(s.f);
+        begin_purge_by(&s, s.other);
+        expect(waits, EVENT_GET_EMPTY);
+        expect_hard_refusal(s.other.client, 540, "no such thing");
+        hold_reads_no_more(s.f);
+        assert_int_equal(counts(s.f).messages_ready, 0);
+        assert_int_equal(counts(s.f).messages_unacked, MESSAGES / 2);
+        durable_free(s.f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_waits_behind_a_purge_ends_the_connection_of_who_asked_for_it),
         cmocka_unit_test(no_record_of_a_purge_says_more_than_a_slice),
         cmocka_unit_test(a_crash_amid_a_purge_loses_nothing_that_is_out),
         cmocka_unit_test(what_comes_back_amid_a_purge_stays),
