@@ -2,9 +2,8 @@
  *
  * test_purge.c: a purge while very many are out, one here and one there: the log hears of it slice by slice, and what is true
  * at its end is the same. */
-#include "engine/engine_internal.h"
-
 #include "engine/durable.h"
+#include "engine/engine_internal.h"
 
 enum { MESSAGES = 400, BEHIND = 10, SLICE = 4 * 4 /* pages, entries */ };
 
