@@ -98,8 +98,8 @@ $(LIB): $(ROOMS:%.c=$(OUT)/%.o)
 $(SIM_LIB): $(patsubst %.c,$(OUT)/%.o,$(filter-out %_main.c,$(SIM_SRC)))
 # Calls between files that tests/sim/bugs.c can spoil.
 SIM_WRAPPED := confirm_done reply_ok_after reply_after on_queue_declare records_append mark_covers mark_exactly \
-	records_group_begin records_group_end amqp_session_resume records_add dedup_decide dedup_apply live_in live_ranges writer_sync \
-	frame_seal frame_read frame_check frame_piece_holds log_group_check
+	records_group_begin records_group_end amqp_session_resume records_add records_define dedup_decide dedup_apply live_in \
+	live_ranges writer_sync frame_seal frame_read frame_check frame_piece_holds log_group_check
 $(OUT)/sim: $(OUT)/tests/sim/sim_main.o $(SIM_LIB) $(LIB)
 	@echo "link    $@"
 	@$(CC) $(LDFLAGS) $(SIM_WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(LDLIBS)

@@ -255,6 +255,7 @@ void channel_resume(channel_t *ch)
     channel_unpark(ch);
 }
 
+/* What it carries out may end its connection, and with it a channel that the job waits for whose slice this is. */
 void channel_unpark(channel_t *ch)
 {
     connection_t *c = ch->connection;
@@ -263,5 +264,5 @@ void channel_unpark(channel_t *ch)
     if (free_if_over(ch) || ch->parked.length == 0)
         connection_check_pending(c);
     else if (!job_running(&ch->resume))
-        job_start(c->engine, &ch->resume, resume_step, NULL, NULL);
+        job_start_apart(c->engine, &ch->resume, resume_step);
 }

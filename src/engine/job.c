@@ -48,7 +48,7 @@ static uint32_t run_slice(engine_t *e, job_t *job, uint32_t budget)
     return used;
 }
 
-void job_start(engine_t *e, job_t *job, job_step_t *step, channel_t *waiter, const event_t *reply)
+static void prepare(job_t *job, job_step_t *step, channel_t *waiter, const event_t *reply)
 {
     assert(!job_running(job));
     job->step = step;
@@ -60,11 +60,26 @@ void job_start(engine_t *e, job_t *job, job_step_t *step, channel_t *waiter, con
         assert(waiter->awaited == NULL);
         waiter->awaited = job;
     }
+}
+
+void job_start(engine_t *e, job_t *job, job_step_t *step, channel_t *waiter, const event_t *reply)
+{
+    prepare(job, step, waiter, reply);
     uint32_t budget = e->options.slice < e->work_left ? e->options.slice : e->work_left;
     if (budget == 0 || e->jobs_nested >= NESTED_MOST)
         list_append(&e->jobs, &job->link);
     else
         work_spend(e, run_slice(e, job, budget));
+}
+
+void job_start_apart(engine_t *e, job_t *job, job_step_t *step)
+{
+    if (e->jobs_nested == 0) {
+        job_start(e, job, step, NULL, NULL);
+        return;
+    }
+    prepare(job, step, NULL, NULL);
+    list_append(&e->jobs, &job->link);
 }
 
 void job_forget_waiter(job_t *job)

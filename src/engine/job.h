@@ -31,6 +31,9 @@ bool job_running(const job_t *job);
  * it works on; the last step may free it. */
 void job_start(engine_t *e, job_t *job, job_step_t *step, channel_t *waiter, const event_t *reply);
 
+/* The same without a waiter; amid another job's slice it waits for its turn. For what may end anything at all. */
+void job_start_apart(engine_t *e, job_t *job, job_step_t *step);
+
 /* The waiter goes away: the job runs on without one. */
 void job_forget_waiter(job_t *job);
 

@@ -5,14 +5,16 @@
  * Between the two the log hears of it, by records that say what is spared, as it is out. Mostly it is one record. Where very
  * many are out it is one for each slice of the queue's pages, which spares all before its slice too; the purge is answered
  * behind the last. A crash before that may bring back what of the purged no record has said yet: nobody was told that it is
- * gone, and its content is still there, as nothing is swept before all is said. */
+ * gone, and its content is still there, as nothing is swept before all is said. What was left out is the queue's no more
+ * either from the first slice on: no checkpoint says it again behind a slice that it was said with. */
 #include "engine/engine_internal.h"
 
 /* Of a queue whose purge the log has not heard all of; holds it. */
 struct purge {
     job_t job;
     queue_t *queue;
-    uint64_t from, end; /* what is still to be said */
+    uint64_t from, end;     /* what is still to be said */
+    left_outs_t *left_outs; /* of before; owned */
 };
 
 static uint32_t sweep_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
@@ -33,7 +35,6 @@ static uint32_t sweep_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
 /* The log has heard of it: nothing of what is gone is needed any more. */
 static void clean_up(queue_t *q)
 {
-    queue_forget_left_out(q);
     if (!fifo_needs_sweep(&q->fifo) || job_running(&q->cleaning))
         return;
     q->holds++; /* the sweeping job's */
@@ -64,6 +65,7 @@ static uint32_t purge_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
     if (!*done)
         return used;
     q->purge = NULL;
+    left_outs_forget(&p->left_outs);
     if (!q->deleted)
         clean_up(q);
     queue_store_answered(q); /* who wants to purge it too has waited */
@@ -74,6 +76,7 @@ static uint32_t purge_step(engine_t *e, job_t *job, uint32_t budget, bool *done)
 
 static void answer(queue_t *q, channel_t *waiter, const event_t *reply)
 {
+    left_outs_forget(&q->left_outs);
     clean_up(q);
     if (reply)
         reply_after(waiter, reply, q->id > 0 ? q->vhost->engine->definitions : 0);
@@ -95,7 +98,8 @@ void queue_purge(queue_t *q, channel_t *waiter, const event_t *reply)
         return;
     }
     q->purge = MEM_NEW(purge_t);
-    *q->purge = (purge_t){.queue = q, .from = from, .end = end};
+    *q->purge = (purge_t){.queue = q, .from = from, .end = end, .left_outs = q->left_outs};
+    q->left_outs = NULL;
     q->holds++;
     job_init(&q->purge->job);
     q->purge->job.defines = true;

@@ -229,7 +229,7 @@ static void forget_in_log(queue_t *q)
     list_remove(&q->settling);
     list_remove(&q->stated.link);
     list_remove(&q->chilling);
-    queue_forget_left_out(q);
+    left_outs_forget(&q->left_outs);
     queue_store_answered(q);
 }
 

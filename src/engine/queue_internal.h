@@ -25,14 +25,14 @@ typedef struct left_out_run {
 } left_out_run_t;
 
 /* Of a queue that has any. */
-typedef struct left_outs {
+struct left_outs {
     queue_t *queue;
     left_out_t *items; /* still needed, so that they stay to be looked at */
     size_t count, capacity;
     uint64_t first, last; /* positions; 0: none */
     left_out_run_t run;
     list_t telling; /* engine.telling: the run is longer than at the last look */
-} left_outs_t;
+};
 
 /* Where a queue stands among all of its vhost, or how far a query has come (query.c). */
 typedef struct queue_place {

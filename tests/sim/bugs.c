@@ -37,6 +37,7 @@ static const char *const names[BUGS] = {
     [BUG_REWRITE_LOSES_RECORD] = "rewrite-loses-record",
     [BUG_FORGOTTEN_PUBLISHER] = "forgotten-publisher",
     [BUG_EARLY_REPEAT_CONFIRM] = "early-repeat-confirm",
+    [BUG_LOST_PURGE_SLICE] = "lost-purge-slice",
 };
 
 /* The bug, and where the program is. */
@@ -142,6 +143,15 @@ record_no __wrap_records_add(engine_t *e, const record_t *r, message_t *content)
     if (bug_is(BUG_CHECKPOINT_AHEAD) && r->type == RECORD_STATED)
         ahead.message = e->checkpoint.low = e->next_record;
     return __real_records_add(e, &ahead, content);
+}
+
+record_no __real_records_define(engine_t *e, const record_t *r);
+record_no __wrap_records_define(engine_t *e, const record_t *r);
+record_no __wrap_records_define(engine_t *e, const record_t *r)
+{
+    const queue_t *q = r->type == RECORD_PURGE ? queue_find_by_id(e, r->queue) : NULL;
+    bool lost = bug_is(BUG_LOST_PURGE_SLICE) && q && q->purge;
+    return lost ? 0 : __real_records_define(e, r);
 }
 
 static uint64_t honest_batch_bytes;

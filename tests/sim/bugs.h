@@ -31,6 +31,7 @@ typedef enum bug {
     BUG_REWRITE_LOSES_RECORD, /* a rewritten segment lacks a record that is live */
     BUG_FORGOTTEN_PUBLISHER,  /* after an opening nobody knows what publishers had numbered */
     BUG_EARLY_REPEAT_CONFIRM, /* the confirm of a repeat does not wait until the first one is durable */
+    BUG_LOST_PURGE_SLICE,     /* of a purge in slices only the first is said */
     BUGS
 } bug_t;
 

@@ -325,6 +325,8 @@ void world_run(world_t *w, uint64_t seed)
     unsigned lives = 2 + dice(w, 5);
     for (unsigned i = 1; i <= lives; i++) {
         report_at(seed, i);
+        if (i > 1 && dice(w, 3) == 0)
+            choose_options(w); /* who starts it again may have set it otherwise */
         open_life(w, clean);
         clean = live(w);
     }

@@ -20,6 +20,7 @@ typedef struct channel channel_t;
 typedef struct connection connection_t;
 typedef struct stream stream_t;
 typedef struct recovery recovery_t;
+typedef struct left_outs left_outs_t;
 
 /* ---- records (records.c): decisions on their way to the log ---- */
 
@@ -205,8 +206,8 @@ void queue_name_anew(queue_t *q);
 /* left_out.c */
 /* Takes an entry out of the order because its message is damaged, or cannot be read; it stays in the log. */
 void queue_leave_out(queue_t *q, uint64_t position, bool is_damaged);
-/* They are done with, as the queue is purged or gone. */
-void queue_forget_left_out(queue_t *q);
+/* They are done with, as the queue is purged or gone; sets *l to NULL, which it may be. */
+void left_outs_forget(left_outs_t **l);
 /* At the end of a step: the log hears of those that are new. */
 void left_out_say(engine_t *e);
 

@@ -111,12 +111,12 @@ void queue_leave_out(queue_t *q, uint64_t position, bool is_damaged)
         queue_let_go(q, &item);
 }
 
-void queue_forget_left_out(queue_t *q)
+void left_outs_forget(left_outs_t **lp)
 {
-    engine_t *e = q->vhost->engine;
-    left_outs_t *l = q->left_outs;
+    left_outs_t *l = *lp;
     if (l == NULL)
         return;
+    engine_t *e = l->queue->vhost->engine;
     if (l->run.last > l->run.told)
         say(l);
     list_remove(&l->telling);
@@ -125,5 +125,5 @@ void queue_forget_left_out(queue_t *q)
     e->left_out -= l->count;
     mem_free(l->items);
     mem_free(l);
-    q->left_outs = NULL;
+    *lp = NULL;
 }

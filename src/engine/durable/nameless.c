@@ -7,14 +7,23 @@
  * The checkpoint that each start begins makes it a queue like others; until that is complete a start finds the same again. */
 #include "engine/engine_internal.h"
 
+/* One that no other queue has: mostly the first. */
+static void make_name(const queue_t *q, char *name, size_t size)
+{
+    unsigned long long id = (unsigned long long)q->id;
+    text_format(name, size, "chaski.lost-%llu", id);
+    for (unsigned n = 2; queue_find(q->vhost, bytes_string(name)); n++)
+        text_format(name, size, "chaski.lost-%llu-%u", id, n);
+}
+
 /* Who had what of it is lost too: all may have been delivered. */
 void queue_name_anew(queue_t *q)
 {
     engine_t *e = q->vhost->engine;
-    char name[40];
-    text_format(name, sizeof name, "chaski.lost-%llu", (unsigned long long)q->id);
-    if (q->fifo.ready == 0 || queue_find(q->vhost, bytes_string(name)))
+    char name[48];
+    if (q->fifo.ready == 0)
         return;
+    make_name(q, name, sizeof name);
     queue_define(q, &(record_t){.type = RECORD_QUEUE, .name = bytes_string(name)});
     q->mark = q->fifo.tail;
     stated_now(e, &q->stated, STATED_QUEUE, records_last(e));

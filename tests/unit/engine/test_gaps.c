@@ -187,6 +187,33 @@ static void the_messages_of_a_queue_whose_definition_is_lost_are_kept(void **sta
     }
 }
 
+/* Nobody loses by it that somebody else's queue has that name, or both that could be made of it. */
+static void a_lost_name_is_made_another_way_if_it_is_taken(void **state)
+{
+    (void)state;
+    fixture_t *f = durable_new((fixture_options_t){0});
+    chan_t ch = new_channel(f);
+    char name[40], second[40], third[40];
+    new_durable_queue(ch, "q");
+    record_no declared = paper_last(paper_of(f), RECORD_QUEUE);
+    text_format(name, sizeof name, "chaski.lost-%llu", (unsigned long long)declared);
+    text_format(second, sizeof second, "%s-2", name);
+    text_format(third, sizeof third, "%s-3", name);
+    new_durable_queue(ch, name), new_durable_queue(ch, second);
+    put_durably(ch, "q", "a"), put_durably(ch, name, "b"), put_durably(ch, second, "c");
+    run(f);
+    for (int twice = 0; twice < 2; twice++) {
+        reopen_without(f, 1, declared, declared + 1);
+        assert_int_equal(counts(f).queues, 3);
+        assert_int_equal(queue_find(f->engine->vhost, text(third))->id, declared);
+    }
+    ch = new_channel(f);
+    assert_queue_is(ch, name, "b");
+    assert_queue_is(ch, second, "c");
+    assert_queue_is(ch, third, "a*");
+    durable_free(f);
+}
+
 static void nothing_comes_back_of_a_queue_that_was_deleted(void **state)
 {
     (void)state;
@@ -208,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_large_message_of_which_the_parts_are_not_known_is_left_out),
         cmocka_unit_test(the_messages_of_a_queue_whose_definition_is_lost_are_kept),
+        cmocka_unit_test(a_lost_name_is_made_another_way_if_it_is_taken),
         cmocka_unit_test(nothing_comes_back_of_a_queue_that_was_deleted),
         cmocka_unit_test(an_exchange_whose_end_is_lost_is_what_was_declared_last),
         cmocka_unit_test(a_log_with_a_gap_is_served_and_durable_again),
