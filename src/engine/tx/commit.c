@@ -279,12 +279,13 @@ static void settle_claimed(channel_t *ch)
     tx->ack_count = 0;
 }
 
-/* Nothing of other channels is done amid it: no job has a slice. The only one that may begin by it is the removal of a
- * subscriber's queue, and that has its first slice later wherever it begins. */
+/* Nothing of other channels is done amid it: jobs that begin by it have their first slice later (job.c asserts it). */
 static void apply(channel_t *ch)
 {
     engine_t *e = ch->connection->engine;
     tx_t *tx = ch->tx;
+    uint32_t work = e->work_left;
+    e->work_left = 0;
     records_group_begin(e);
     number_publishes(tx);
     place_publishes(ch);
@@ -292,6 +293,7 @@ static void apply(channel_t *ch)
     must_be_stored(tx, records_group_end(e));
     tx->applied = true;
     e->counts.committed++;
+    e->work_left = work;
     work_spend(e, tx->actions);
 }
 
