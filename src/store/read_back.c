@@ -260,11 +260,7 @@ static int find_record(read_back_t *r, const read_source_t *from, record_no numb
     while (record->number < number);
     if (record->number != number || !record->has_content)
         return READ_DAMAGED;
-    if (frame_piece_holds(&record->piece, &from->log, record->content))
-        return READ_OK;
-    leave(r); /* so that it is read from the disk the next time */
-    (void)window_refresh(&r->window, NULL);
-    return READ_DAMAGED;
+    return frame_piece_holds(&record->piece, &from->log, record->content) ? READ_OK : READ_DAMAGED;
 }
 
 static int read_one(read_back_t *r, const read_source_t *from, read_item_t *item)
@@ -279,6 +275,10 @@ bool read_back_item(read_back_t *r, const read_source_t *from, read_item_t *item
 {
     item->message = NULL;
     int rc = read_one(r, from, item);
+    if (rc == READ_DAMAGED) { /* or read ahead while it was being written: once more, from the disk */
+        leave(r);
+        rc = read_one(r, from, item);
+    }
     if (rc != READ_OK)
         leave(r);
     if (rc == READ_LATER)

@@ -205,6 +205,29 @@ static void what_cannot_be_read_is_said_item_by_item(void **state)
     fixture_free(f);
 }
 
+/* What is read ahead may be amid its write: when it is asked for it is whole on the disk, and is no damage. */
+static void what_was_read_before_it_was_written_is_read_again(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(10);
+    f->options.first_segment_bytes = f->options.segment_bytes;
+    f->options.read_bytes = 1 << 16;
+    open_well(f);
+    put_batch(f, 1, 600);
+    put_batch(f, 1, 600);
+    settle_well(f);
+    record_no first = 1, second = 2;
+    sim_disk_flip(f->sim, "log.0000000001", 1024 + 1024 + 300, 1);
+    read_request_t *r = read_back(f, &first, 1);
+    check_read_item(f, &r->items[0]);
+    release_read(r);
+    sim_disk_flip(f->sim, "log.0000000001", 1024 + 1024 + 300, 1);
+    r = read_back(f, &second, 1);
+    check_read_item(f, &r->items[0]);
+    release_read(r);
+    fixture_free(f);
+}
+
 /* ---- space ---- */
 
 static store_counts_t count(const fixture_t *f)
@@ -468,6 +491,7 @@ int main(void)
         cmocka_unit_test(what_was_just_appended_is_read_back),
         cmocka_unit_test(large_groups_are_read_back),
         cmocka_unit_test(what_cannot_be_read_is_said_item_by_item),
+        cmocka_unit_test(what_was_read_before_it_was_written_is_read_again),
         cmocka_unit_test(dead_segments_are_recycled),
         cmocka_unit_test(a_log_in_which_all_is_dead_is_one_segment),
         cmocka_unit_test(segments_that_grew_are_removed_when_dead),
