@@ -283,6 +283,8 @@ static int consume(uint16_t port, char **arguments, bool drain)
     consumer_t k = {.out = fopen(arguments[0], "ab"), .batch = strtoul(arguments[1], NULL, 10)};
     if (k.out == NULL)
         die(arguments[0], strerror(errno));
+    puts("received 0"); /* SIGTERM is understood from here on */
+    fflush(stdout);
     size_t connections = 0;
     client_t c;
     while (!stopped) {

@@ -126,6 +126,7 @@ class Run:
             for number, one in enumerate(publishers):
                 print(f"  publisher {number}: {one.finish('publisher')}")
             print(f"  published in {time.monotonic() - start:.1f} s")
+            wait_until(lambda: consumer.last, "the consumer has begun", LIMIT_S)
             consumer.process.terminate()
             print(f"  consumer on the way: {consumer.finish('consumer')}")
             drained = self.run("drain", self.port, self.received, BATCH)
