@@ -23,6 +23,18 @@ void work_spend(engine_t *e, size_t units)
     e->work_left -= units < e->work_left ? (uint32_t)units : e->work_left;
 }
 
+uint32_t jobs_put_off(engine_t *e)
+{
+    uint32_t work = e->work_left;
+    e->work_left = 0;
+    return work;
+}
+
+void jobs_go_on(engine_t *e, uint32_t work)
+{
+    e->work_left = work;
+}
+
 /* One slice of at most `budget` units; returns the work done. The job may be gone afterwards. */
 static uint32_t run_slice(engine_t *e, job_t *job, uint32_t budget)
 {

@@ -40,5 +40,9 @@ void job_forget_waiter(job_t *job);
 /* A slice of each running job, as many jobs as fit into a step. */
 void jobs_run(engine_t *e);
 
+/* Jobs that begin from here on have their first slice later, until jobs_go_on is given what this returns. */
+uint32_t jobs_put_off(engine_t *e);
+void jobs_go_on(engine_t *e, uint32_t work);
+
 /* Takes `units` off what this step may still do on account of commands. */
 void work_spend(engine_t *e, size_t units);

@@ -147,14 +147,13 @@ static void drop_oldest(subscriber_t *s)
 static void disconnect(subscriber_t *s)
 {
     engine_t *e = s->queue->vhost->engine;
-    uint32_t work = e->work_left;
     subscriber_lost(s);
     if (s->queue->deleted)
         return;
     tell(s, "messages not taken, so it is disconnected");
-    e->work_left = 0;
+    uint32_t work = jobs_put_off(e);
     queue_remove(s->queue, NULL, NULL);
-    e->work_left = work;
+    jobs_go_on(e, work);
 }
 
 /* With `block`, what comes although it is full was on its way before, or is its own connection's: of that it takes as much

@@ -284,8 +284,7 @@ static void apply(channel_t *ch)
 {
     engine_t *e = ch->connection->engine;
     tx_t *tx = ch->tx;
-    uint32_t work = e->work_left;
-    e->work_left = 0;
+    uint32_t work = jobs_put_off(e);
     records_group_begin(e);
     number_publishes(tx);
     place_publishes(ch);
@@ -293,7 +292,7 @@ static void apply(channel_t *ch)
     must_be_stored(tx, records_group_end(e));
     tx->applied = true;
     e->counts.committed++;
-    e->work_left = work;
+    jobs_go_on(e, work);
     work_spend(e, tx->actions);
 }
 
