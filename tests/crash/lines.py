@@ -26,6 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 from lib.broker import Broker, wait_until  # noqa: E402
+from lib.ports import kept_port  # noqa: E402
 from report import write_report  # noqa: E402
 
 PUBLISHERS = 2
@@ -75,7 +76,7 @@ class Run:
     def __init__(self, options, work):
         self.options, self.work = options, work
         self.file, self.received = work / "lines.txt", work / "received"
-        self.port = 0
+        self.port = kept_port()
         self.broker = None
         self.programs = []
 
@@ -86,7 +87,6 @@ class Run:
     def start_broker(self):
         self.broker = Broker(settings={"data_dir": self.work / "data",
                                        "listeners.tcp.default": f"127.0.0.1:{self.port}"}).start()
-        self.port = self.broker.port
 
     def kill_broker(self, confirmed):
         """kill -9, and up again."""

@@ -74,6 +74,18 @@ static void commit_ok_comes_when_it_is_durable(void **state)
     publish_with(ch, "", "t", "4", 0, PERSISTENT), committed(ch);
 }
 
+/* Its commit-ok waits until the log has heard that "q" is gone. */
+static void check_commit_behind_a_delete(fixture_t *f, chan_t ch, chan_t other)
+{
+    hold(f);
+    delete_queue(other, "q", 0);
+    run(f);
+    commit(ch);
+    expect_nothing(ch);
+    hold_no_more(f);
+    expect_ok(ch);
+}
+
 /* A message that a queue does not get because the queue has just gone: a crash must not bring the queue back without it. */
 static void it_waits_for_definitions_as_a_confirm_does(void **state)
 {
@@ -83,13 +95,7 @@ static void it_waits_for_definitions_as_a_confirm_does(void **state)
     tx_select(ch);
     put_durably(ch, "q", "1");
     run(f);
-    hold(f);
-    delete_queue(other, "q", 0);
-    run(f);
-    commit(ch);
-    expect_nothing(ch);
-    hold_no_more(f);
-    expect_ok(ch);
+    check_commit_behind_a_delete(f, ch, other);
 }
 
 /* Numbers of a synchronous exchange are given with the commit, and then it is durable that they are used. */
@@ -388,13 +394,7 @@ static void with_an_id_too_it_waits_for_definitions(void **state)
     tx_select(ch);
     publish_id(ch, "x", "", "a");
     run(f);
-    hold(f);
-    delete_queue(other, "q", 0);
-    run(f);
-    commit(ch);
-    expect_nothing(ch);
-    hold_no_more(f);
-    expect_ok(ch);
+    check_commit_behind_a_delete(f, ch, other);
 }
 
 static void a_queue_keeps_a_repeat_out(void **state)
